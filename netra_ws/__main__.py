@@ -1,0 +1,5 @@
+"""``python -m netra_ws`` is ``netra-ws``."""
+
+from netra_ws.cli import main
+
+main()

@@ -1,0 +1,242 @@
+"""The agent, the run that it works in, and the agent that ships with the package."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import structlog
+
+from netra_ws import events
+from netra_ws.context import UserExecutionContext, new_id
+from netra_ws.event_log import Position, UserLog
+
+logger = structlog.get_logger(__name__)
+
+FAILED = "The agent failed."
+
+Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
+"""An agent: called with its run and the user's message, it returns the final response."""
+
+
+def agent_name(agent: Agent) -> str:
+    """Return the name that the events of `agent` carry."""
+    return getattr(agent, "__name__", type(agent).__name__)
+
+
+class ToolCall:
+    """One call of a tool, as a context manager; leaving it emits `tool_completed`.
+
+    Set `results` (any JSON value) inside. An exception gives `success: false` and goes on.
+    """
+
+    def __init__(self, run: AgentRun, name: str, parameters: dict[str, Any]) -> None:
+        self.results: Any = None
+        self._run = run
+        self._id = new_id("call")
+        self._name = name
+        self._parameters = parameters
+        self._started = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Emit `tool_executing`, and let it reach the socket before the tool begins."""
+        self._started = time.perf_counter()
+        self._run._executing(self, self._id, self._name, self._parameters)
+        # The connection writes on the next turn of the loop. Without this turn a tool that
+        # blocks the loop would hold back the very event that announces it.
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Emit `tool_completed`, unless the run has ended over the head of the tool."""
+        if exc is not None:
+            self.fail()
+            return
+        try:
+            self._complete(self.results, success=True)
+        except Exception:
+            # Results that are not JSON: the user is told, and so is the author of the tool.
+            self.fail()
+            raise
+
+    def fail(self) -> None:
+        """Emit `tool_completed` with `success: false`; what went wrong is for the log."""
+        self._complete({"error": "the tool failed"}, success=False)
+
+    def _complete(self, results: Any, *, success: bool) -> None:
+        duration_ms = round((time.perf_counter() - self._started) * 1000, 3)
+        self._run._completed(self, self._id, self._name, results, success, duration_ms)
+
+
+class AgentRun:
+    """One run of an agent as a context manager that makes any order but the grammar's impossible.
+
+    Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
+    a response was set, `cancelled` after a cancellation, `failed` after anything else. Errors of
+    the agent end here, with one log line; a cancellation goes on to its task.
+    """
+
+    def __init__(
+        self, context: UserExecutionContext, name: str, message: str, log: UserLog
+    ) -> None:
+        self.context = context
+        self.name = name
+        self.message = message
+        self.final_response: str | None = None
+        self._log = log
+        self._grammar = events.Grammar()
+        self._digest = sha256()
+        self._count = 0
+        self._step = 0
+        self._tool: ToolCall | None = None
+        self._started = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Emit `agent_started`."""
+        self._started = time.perf_counter()
+        self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
+        return self
+
+    async def thinking(self, reasoning: str) -> None:
+        """Emit `agent_thinking`; raises `GrammarError` during a tool call or after the end."""
+        payload = events.AgentThinkingPayload(reasoning, self._step + 1)
+        self._emit(events.AgentThinking, payload)
+        self._step += 1
+
+    def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
+        """Return a context manager for one call of the tool `name` with JSON `parameters`.
+
+        Entering it raises `GrammarError` during another tool call or after the end of the run.
+        """
+        return ToolCall(self, name, parameters)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        """Emit `agent_completed`; errors of the agent end here, cancellations do not."""
+        status: events.RunStatus
+        if exc is None and self.final_response is not None:
+            status, response = "completed", self.final_response
+        elif isinstance(exc, asyncio.CancelledError):
+            status, response = "cancelled", "The run was stopped."
+        else:
+            status, response = "failed", FAILED
+            logger.error("run failed", run_id=self.context.run_id, exc_info=exc)
+        if self._tool is not None:
+            self._tool.fail()
+        try:
+            self._end(status, response)
+        except Exception as unsendable:
+            logger.error("run failed", run_id=self.context.run_id, exc_info=unsendable)
+            self._end("failed", FAILED)
+        # An agent that calls sys.exit() ends its run, not the process of everybody else.
+        return isinstance(exc, Exception | SystemExit)
+
+    def _end(self, status: events.RunStatus, response: str) -> None:
+        payload = events.AgentCompletedPayload(
+            status,
+            response,
+            round((time.perf_counter() - self._started) * 1000, 3),
+            self._count + 1,
+            self._digest.hexdigest(),
+        )
+        self._emit(events.AgentCompleted, payload)
+
+    def _executing(self, tool: ToolCall, call: str, name: str, parameters: dict[str, Any]) -> None:
+        payload = events.ToolExecutingPayload(call, name, parameters)
+        self._emit(events.ToolExecuting, payload, call)
+        self._tool = tool
+
+    def _completed(
+        self, tool: ToolCall, call: str, name: str, results: Any, success: bool, duration_ms: float
+    ) -> None:
+        if self._tool is not tool:
+            return  # the run has ended, and completed this call when it did
+        payload = events.ToolCompletedPayload(call, name, results, success, duration_ms)
+        self._emit(events.ToolCompleted, payload, call)
+        self._tool = None
+
+    def _emit(self, event: Any, payload: Any, tool_call_id: str | None = None) -> None:
+        """Append one event: encoded once, counted and digested as it is."""
+        context = self.context
+
+        def encode(position: Position) -> bytes:
+            return events.encode(
+                event(
+                    seq=position.seq,
+                    epoch=position.epoch,
+                    user_id=context.user_id,
+                    thread_id=context.thread_id,
+                    run_id=context.run_id,
+                    agent_name=self.name,
+                    timestamp=events.timestamp(),
+                    payload=payload,
+                )
+            )
+
+        tag = event.__struct_config__.tag
+        self._grammar.check(tag, tool_call_id)
+        sent = self._log.append(encode)  # raises, and appends nothing, if it cannot be encoded
+        self._grammar.accept(tag, tool_call_id)
+        self._count += 1
+        self._digest.update(sent)
+        self._digest.update(b"\n")
+
+
+SHOWN_AWAITS = 20
+"""Awaits that the built-in agent lists at most: a message may hold thousands."""
+
+
+def read_source(text: str) -> dict[str, Any]:
+    """Return what `text` holds: the awaits of Python source, the words of anything else.
+
+    `{"kind": "python", "awaits": n, "shown": [{"line", "expression"}, …]}`, the first
+    `SHOWN_AWAITS` of them by line, or `{"kind": "text", "words": n}`. Text counts as source if it
+    parses and has a statement, a call or an await: `hello` is a word, `hello()` is Python.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.Module(body=[], type_ignores=[])
+    nodes = list(ast.walk(tree))
+    telling = (ast.Call, ast.Await)
+    if not any(
+        isinstance(node, telling) or (isinstance(node, ast.stmt) and not isinstance(node, ast.Expr))
+        for node in nodes
+    ):
+        return {"kind": "text", "words": len(text.split())}
+    awaits = sorted(
+        (node for node in nodes if isinstance(node, ast.Await)),
+        key=lambda node: (node.lineno, node.col_offset),
+    )
+    lines = re.split("\r\n|\r|\n", text)  # as Python counts them; str.splitlines knows more
+    shown = [
+        {"line": node.lineno, "expression": lines[node.lineno - 1].strip()[:120]}
+        for node in awaits[:SHOWN_AWAITS]
+    ]
+    return {"kind": "python", "awaits": len(awaits), "shown": shown}
+
+
+async def source_reader(run: AgentRun, message: str) -> str:
+    """Read the message: list the awaits of Python source, count the words of other text."""
+    await run.thinking("Reading the message to see whether it is Python source.")
+    async with run.tool("read_source", {"characters": len(message)}) as tool:
+        # In a thread: parsing 64 KiB takes tens of milliseconds, and others wait on the loop.
+        tool.results = found = await asyncio.to_thread(read_source, message)
+    if found["kind"] == "python":
+        return f"Python source with {found['awaits']} await expressions."
+    return f"Text of {found['words']} words."

@@ -1,0 +1,1 @@
+"""Who may connect: tokens, users and their passwords, and the login service."""

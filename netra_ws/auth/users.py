@@ -1,0 +1,97 @@
+"""The users of the login service and their password hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from secrets import token_urlsafe
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Struct
+
+from netra_ws.context import check_login_id
+from netra_ws.errors import ConfigurationError, ContextError
+
+# The defaults of argon2-cffi are the low-memory profile of RFC 9106 section 4.
+_hasher = PasswordHasher()
+# The passwords of demo users carry 128 random bits: no dictionary holds them, and there is
+# nothing for a slow hash to protect. Twenty of them must not delay a start by two seconds.
+_demo_hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+
+
+def hash_password(password: str) -> str:
+    """Return the argon2id hash of `password`, salt and parameters included."""
+    return _hasher.hash(password)
+
+
+class User(Struct, frozen=True, forbid_unknown_fields=True):
+    """One user, as in a users file: `argon2` is what `netra-ws hash-password` prints."""
+
+    email: str
+    id: str
+    argon2: str
+
+
+class DemoUser(Struct, frozen=True):
+    """A login that can be posted to ``/auth/login`` as it stands."""
+
+    email: str
+    password: str
+
+
+class UserStore:
+    """Users by email. Raises `ConfigurationError` for a doubled email or id, or a broken one."""
+
+    def __init__(self, users: Iterable[User]) -> None:
+        self._users: dict[str, User] = {}
+        ids: set[str] = set()
+        for user in users:
+            try:
+                check_login_id(user.id)
+                PasswordHasher().check_needs_rehash(user.argon2)
+            except ContextError as error:
+                raise ConfigurationError(f"user {user.email!r}: {error}") from error
+            except InvalidHashError as error:
+                msg = f"user {user.email!r}: expected an argon2 hash; netra-ws hash-password"
+                raise ConfigurationError(f"{msg} makes one") from error
+            if user.email in self._users or user.id in ids:
+                raise ConfigurationError(f"user {user.email!r}: that email or id is there twice")
+            ids.add(user.id)
+            self._users[user.email] = user
+        # A login of nobody is checked against somebody's hash, or its speed would tell that
+        # nobody has that email.
+        self._decoy = next(iter(self._users.values())).argon2 if self._users else hash_password("")
+
+    def authenticate(self, email: str, password: str) -> User | None:
+        """Return the user with that email and password, or `None`; takes the time of one hash."""
+        user = self._users.get(email)
+        try:
+            _hasher.verify(user.argon2 if user else self._decoy, password)
+        except VerificationError:
+            return None
+        return user
+
+
+def read_users(path: Path) -> UserStore:
+    """Return the users of a JSON file ``[{"email", "id", "argon2"}, …]``.
+
+    Raises `ConfigurationError` if it cannot be read or does not hold that.
+    """
+    try:
+        return UserStore(msgspec.json.decode(path.read_bytes(), type=list[User]))
+    except OSError as error:
+        raise ConfigurationError(f"users file {path}: {error.strerror}") from error
+    except (msgspec.DecodeError, ConfigurationError) as error:
+        raise ConfigurationError(f"users file {path}: {error}") from error
+
+
+def make_demo_users(count: int) -> tuple[UserStore, list[DemoUser]]:
+    """Return `count` users with random passwords, and their logins."""
+    logins = [DemoUser(f"user{n}@demo.example", token_urlsafe(16)) for n in range(1, count + 1)]
+    users = [
+        User(login.email, f"user{n}", _demo_hasher.hash(login.password))
+        for n, login in enumerate(logins, 1)
+    ]
+    return UserStore(users), logins

@@ -1,0 +1,177 @@
+"""The command line: the one module that stands above all wings.
+
+Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from netra_ws.errors import ConfigurationError, NetraError
+from netra_ws.incident import tree as trees
+from netra_ws.incident.case import REVISIONS
+from netra_ws.incident.checkout import checkout
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.version_option(package_name="netra_ws")
+def cli() -> None:
+    """A WebSocket backend that streams agent events, and the incident it went through.
+
+    \b
+    netra-ws serve                          both services, on this machine
+    netra-ws serve --revision buggy         the same with the bug of the incident
+    netra-ws checkout buggy --into attempt  the history, to look at, bisect and mend
+    """
+
+
+@cli.command("serve")
+@click.option("--revision", type=click.Choice(REVISIONS), help="A revision of the incident.")
+@click.option("--tree", type=FOLDER, help="A folder with your own netra_ws in it.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port of the backend; 0 takes a free one.",
+)
+@click.option(
+    "--auth-port",
+    type=click.IntRange(0, 65535),
+    default=8001,
+    show_default=True,
+    help="Port of the login service; 0 takes a free one.",
+)
+@click.option("--agent", metavar="MODULE:CALLABLE", help="Your agent instead of the built-in one.")
+@click.option(
+    "--demo-users",
+    type=click.IntRange(0, 1000),
+    metavar="N",
+    help="How many demo users, with new random passwords; only with TEST_ENVIRONMENT=local."
+    "  [default: 3]",
+)
+@click.option(
+    "--users",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help='The users, as JSON: [{"email", "id", "argon2"}, …]; see netra-ws hash-password.',
+)
+def serve(
+    revision: str | None,
+    tree: Path | None,
+    host: str,
+    port: int,
+    auth_port: int,
+    agent: str | None,
+    demo_users: int | None,
+    users: Path | None,
+) -> None:
+    """Serve the backend and the login service until SIGINT or SIGTERM.
+
+    As soon as both listen, one JSON line on standard output names their addresses and the demo
+    users. Log lines go to standard error, as JSON.
+
+    Without --revision and --tree the installed package serves, which is the revision `fixed`.
+
+    \b
+    Examples:
+      netra-ws serve --port 0 --auth-port 0
+      netra-ws serve --revision buggy
+      netra-ws serve --tree attempt
+      TEST_ENVIRONMENT=staging NETRA_WS_SECRET=… netra-ws serve --users users.json
+
+    \b
+    Environment:
+      TEST_ENVIRONMENT  local (default: loopback, demo users) or staging
+      NETRA_WS_SECRET   what tokens are signed with, 32 bytes or more
+      NETRA_WS_COMMIT   the commit that health answers and log lines name
+    """
+    if revision and tree:
+        raise ConfigurationError("--revision and --tree exclude each other")
+    scratch = os.environ.pop(trees.SCRATCH, None)
+    if scratch is not None:
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    if trees.TREE in os.environ:
+        trees.check_origin()
+    elif revision or tree:
+        _become(trees.resolve_tree(revision, tree))
+    from netra_ws.process import Options, run
+
+    label = os.environ.get(trees.REVISION, "fixed")
+    run(Options(host, port, auth_port, label, agent, demo_users, users))
+
+
+def _become(environment: dict[str, str]) -> None:
+    """Go on as the same command, run by the package that `environment` leads to."""
+    command = trees.command(*sys.argv[1:])
+    sys.stdout.flush()
+    if sys.platform == "win32":  # whose exec starts a new process and orphans it
+        sys.exit(subprocess.call(command, env=environment))
+    os.execve(command[0], command, environment)
+
+
+@cli.command("hash-password")
+@click.option(
+    "--password",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="The password; asked for if not given, which keeps it out of your shell's history.",
+)
+def hash_password_command(password: str) -> None:
+    """Print the argon2id hash of a password, for a users file.
+
+    \b
+    Example:
+      netra-ws hash-password
+    """
+    from netra_ws.auth.users import hash_password
+
+    click.echo(hash_password(password))
+
+
+@cli.command("checkout")
+@click.argument("revision", type=click.Choice(REVISIONS))
+@click.option("--into", type=FOLDER, required=True, help="A new or an empty folder.")
+def checkout_command(revision: str, into: Path) -> None:
+    """Write the incident as a git repository, at REVISION.
+
+    Tags: release-1, then some harmless commits, then before, buggy and fixed.
+
+    \b
+    Example:
+      netra-ws checkout buggy --into attempt
+      git -C attempt diff before buggy
+    """
+    commit = checkout(revision, into)
+    click.echo(f"{into} is at {revision} ({commit[:12]})")
+    click.echo(f"next: netra-ws serve --tree {into}")
+
+
+def main() -> None:
+    """Run the command line; every refusal is one line on standard error and exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit("netra-ws: aborted")
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "netra-ws"
+        click.echo(f"netra-ws: {error.format_message()} See {where} --help.", err=True)
+        code = error.exit_code
+    except (click.ClickException, NetraError) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else error
+        click.echo(f"netra-ws: {message}", err=True)
+        code = 2
+    sys.exit(code)

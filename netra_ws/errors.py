@@ -1,0 +1,113 @@
+"""Every way in which this package says that something went wrong.
+
+    NetraError
+    ├── ConfigurationError     the process cannot start as asked: exit code 2
+    ├── ContextError           a user execution context with a field that is not allowed
+    ├── GrammarError           events of a run in an order that the grammar forbids
+    ├── TokenError             a bearer token that is not acceptable
+    ├── LoginError             the login service refused, or did not answer
+    ├── CursorBehind           a cursor fell out of the retained window of its log
+    ├── RunRefused             a run that may not start, or one that is not there to be stopped
+    ├── ConnectionEnded        the server ended the connection while the client still waited
+    └── IncompleteRun          a run whose events, as received, do not add up
+
+Close codes follow RFC 6455 section 7.4: 4000-4999 is for private use. Here 4000-4499 means
+"reconnect, you can resume" and 4500-4999 means "do not reconnect".
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class NetraError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class ConfigurationError(NetraError):
+    """Raised when a process cannot start with the options or the environment it was given."""
+
+
+class ContextError(NetraError, ValueError):
+    """Raised when a field of a user execution context is empty, too long or not printable."""
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}, got {value!r}")
+
+
+class GrammarError(NetraError):
+    """Raised when an event does not fit the grammar of its run."""
+
+    def __init__(self, expected: tuple[str, ...], got: str) -> None:
+        super().__init__(f"expected {' or '.join(expected) or 'no further event'}, got {got}")
+
+
+class TokenError(NetraError):
+    """Raised when a bearer token is missing, malformed, forged, expired or for somebody else."""
+
+
+class LoginError(NetraError):
+    """Raised when a login is refused or the login service does not answer as its contract says.
+
+    ``status`` is the HTTP status, or ``None`` when there was no answer at all.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CursorBehind(NetraError):
+    """Raised when events were trimmed from a log before a cursor had read them."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__(f"{lost} events left the retained window before they were read")
+        self.lost = lost
+
+
+class RunRefused(NetraError):
+    """Raised when a run cannot be started or stopped; ``code`` is that of the typed ``error``."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConnectionEnded(NetraError):
+    """Raised when a connection ends while its user still waits for events.
+
+    ``code`` and ``reason`` are those of the close frame; ``code`` is ``1006`` when there was
+    none (RFC 6455 section 7.1.5).
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"the connection ended with close code {code}, reason {reason!r}")
+        self.code = code
+        self.reason = reason
+
+
+class IncompleteRun(NetraError):
+    """Raised when the events received of a run break its grammar, its count or its digest."""
+
+
+class CloseCode(IntEnum):
+    """The close codes that a client can meet, with what each one asks of it."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> CloseCode:
+        """Attach the meaning to the number."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    NORMAL = 1000, "the client or the server is done"
+    PROTOCOL_ERROR = 1002, "the peer broke RFC 6455"
+    INVALID_DATA = 1007, "a text message was not UTF-8"
+    MESSAGE_TOO_BIG = 1009, "a message was larger than max_message_bytes"
+    INTERNAL_ERROR = 1011, "the handler failed; the server's log says where"
+    SERVICE_RESTART = 1012, "the server is stopping; reconnect and resume"
+    SLOW_CONSUMER = 4001, "a write stalled for longer than write_timeout_s; reconnect and resume"
+    FELL_BEHIND = 4002, "the reader was slower than the retained window; reconnect and resume"
+    TOO_MANY_CONNECTIONS = 4501, "the user already has max_connections_per_user connections"

@@ -1,0 +1,84 @@
+"""One log per user, and cursors over it: the idea that carries delivery.
+
+Every event is appended once to its user's log and encoded once. Every connection is a cursor
+over the log of the user it authenticated as. No call here takes a second user's id, so one
+user's connection cannot be handed another's events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class Position(NamedTuple):
+    """A place in one user's log: just after the event `seq` of the log named `epoch`."""
+
+    epoch: str
+    seq: int
+
+
+class Cursor(Protocol):
+    """A reader's place in one user's log.
+
+    `recovered` and `lost` say how the place relates to the one that was asked for; see
+    `netra_ws.messages.ConnectionReadyPayload`.
+    """
+
+    @property
+    def position(self) -> Position:
+        """The place up to which everything was taken."""
+
+    @property
+    def pending(self) -> int:
+        """How many events wait to be taken."""
+
+    @property
+    def recovered(self) -> bool | None:
+        """Whether nothing was lost; `None` if no position was asked for."""
+
+    @property
+    def lost(self) -> int | None:
+        """How many events were lost; `None` if that is not known."""
+
+    def take(self, max_bytes: int) -> list[bytes]:
+        """Return the next events as sent, in order: at least one if any wait, and then as many
+        as fit into `max_bytes`.
+
+        Raises `CursorBehind` if events left the retained window before they were taken.
+        """
+
+    def close(self) -> None:
+        """Stop waking; harmless when repeated."""
+
+
+class UserLog(Protocol):
+    """The events of one user, numbered from 1 without a gap."""
+
+    @property
+    def epoch(self) -> str:
+        """The name of this log; new whenever it loses its history."""
+
+    @property
+    def head(self) -> int:
+        """The `seq` of the newest event, 0 before the first."""
+
+    def append(self, encode: Callable[[Position], bytes]) -> bytes:
+        """Append the event that `encode` makes for the position it is given, wake the cursors,
+        and return its bytes. Nothing is appended if `encode` raises.
+        """
+
+    def cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
+        """Return a cursor just after `after`, or at the head.
+
+        `wake` is called without arguments at every append; it must return at once. A position
+        that this log cannot continue from gives a cursor with `recovered` false, at the oldest
+        event that is left.
+        """
+
+
+class EventLog(Protocol):
+    """The logs of all users."""
+
+    def user(self, user_id: str) -> UserLog:
+        """Return the log of one user, the same one at each call."""

@@ -1,0 +1,186 @@
+"""The five critical events: their structs, their wire form, and the grammar of a run.
+
+A run is `agent_started (agent_thinking | tool_executing tool_completed)* agent_completed`, its
+tool calls one after the other and paired by ``tool_call_id``.
+
+On the wire an event is one JSON text: ``{"type", "seq", "epoch", "user_id", "thread_id",
+"run_id", "agent_name", "timestamp", "payload"}``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec import Struct
+
+from netra_ws.errors import GrammarError
+
+RunStatus: TypeAlias = Literal["completed", "failed", "cancelled"]
+
+
+class AgentStartedPayload(Struct, frozen=True):
+    """`message`: what the user asked."""
+
+    message: str
+
+
+class AgentThinkingPayload(Struct, frozen=True):
+    """`reasoning`: a sentence for the user. `step`: from 1, rising by 1 within the run."""
+
+    reasoning: str
+    step: int
+
+
+class ToolExecutingPayload(Struct, frozen=True):
+    """`parameters`: what the tool was called with."""
+
+    tool_call_id: str
+    tool_name: str
+    parameters: dict[str, Any]
+
+
+class ToolCompletedPayload(Struct, frozen=True):
+    """`results`: any JSON value. `success`: false if the tool raised. `duration_ms`: its time."""
+
+    tool_call_id: str
+    tool_name: str
+    results: Any
+    success: bool
+    duration_ms: float
+
+
+class AgentCompletedPayload(Struct, frozen=True):
+    """`events`: how many messages the run had, this one included.
+
+    `digest`: lower-case hex SHA-256 over the run's earlier messages exactly as sent, in the order
+    of `seq`, each followed by a line feed. `duration_ms`: from `agent_started` on.
+    """
+
+    status: RunStatus
+    final_response: str
+    duration_ms: float
+    events: int
+    digest: str
+
+
+class Envelope(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What all events carry.
+
+    `seq` rises by one per user from 1; it is a position only together with `epoch`, the name of
+    the log that gave it. `timestamp` is RFC 3339 in UTC, to the millisecond.
+    """
+
+    seq: int
+    epoch: str
+    user_id: str
+    thread_id: str
+    run_id: str
+    agent_name: str
+    timestamp: str
+
+
+class AgentStarted(Envelope, frozen=True, kw_only=True, tag="agent_started"):
+    """A run has begun."""
+
+    payload: AgentStartedPayload
+
+
+class AgentThinking(Envelope, frozen=True, kw_only=True, tag="agent_thinking"):
+    """The agent says what it is about to do."""
+
+    payload: AgentThinkingPayload
+
+
+class ToolExecuting(Envelope, frozen=True, kw_only=True, tag="tool_executing"):
+    """A tool call has begun."""
+
+    payload: ToolExecutingPayload
+
+
+class ToolCompleted(Envelope, frozen=True, kw_only=True, tag="tool_completed"):
+    """The tool call has ended, well or not."""
+
+    payload: ToolCompletedPayload
+
+
+class AgentCompleted(Envelope, frozen=True, kw_only=True, tag="agent_completed"):
+    """The run has ended, well or not."""
+
+    payload: AgentCompletedPayload
+
+
+Event: TypeAlias = AgentStarted | AgentThinking | ToolExecuting | ToolCompleted | AgentCompleted
+
+EVENT_TYPES: tuple[str, ...] = tuple(
+    str(struct.__struct_config__.tag) for struct in get_args(Event)
+)
+"""The five types, in the order in which a run shows them first."""
+
+encode = msgspec.json.Encoder().encode
+"""Return the wire form of a struct: compact UTF-8 JSON without a line feed."""
+
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def decode(message: str | bytes) -> Event:
+    """Return the event in a message; raises `msgspec.DecodeError` if it is not one."""
+    return _decoder.decode(message)
+
+
+_second: tuple[int, str] = (0, "")
+
+
+def timestamp() -> str:
+    """Return the time now as RFC 3339 in UTC, to the millisecond.
+
+    The part down to the second is kept from call to call: formatting it anew was the dearest
+    step of building an event (measured, 1.9 of some 12 µs).
+    """
+    global _second
+    milliseconds = time.time_ns() // 1_000_000
+    second, rest = divmod(milliseconds, 1000)
+    if second != _second[0]:
+        _second = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+    return f"{_second[1]}.{rest:03d}Z"
+
+
+_FOLLOWERS: dict[str, tuple[str, ...]] = {
+    "": ("agent_started",),
+    "agent_started": ("agent_thinking", "tool_executing", "agent_completed"),
+    "agent_thinking": ("agent_thinking", "tool_executing", "agent_completed"),
+    "tool_executing": ("tool_completed",),
+    "tool_completed": ("agent_thinking", "tool_executing", "agent_completed"),
+    "agent_completed": (),
+}
+
+
+class Grammar:
+    """The state of one run's grammar; the server follows it and the client checks by it."""
+
+    __slots__ = ("_last", "_tool_call_id")
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._tool_call_id: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether `agent_completed` has been accepted."""
+        return self._last == "agent_completed"
+
+    def check(self, event_type: str, tool_call_id: str | None = None) -> None:
+        """Raise `GrammarError` unless the event may come next."""
+        allowed = _FOLLOWERS[self._last]
+        if event_type not in allowed:
+            raise GrammarError(allowed, event_type)
+        if event_type == "tool_completed" and tool_call_id != self._tool_call_id:
+            expected = f"tool_completed of {self._tool_call_id}"
+            raise GrammarError((expected,), f"tool_completed of {tool_call_id}")
+
+    def accept(self, event_type: str, tool_call_id: str | None = None) -> None:
+        """Take the next event of the run; raises `GrammarError` if it may not come now."""
+        self.check(event_type, tool_call_id)
+        self._last = event_type
+        self._tool_call_id = tool_call_id

@@ -1,0 +1,104 @@
+"""A case: the folder that holds all that is particular to one incident."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from netra_ws.errors import ConfigurationError
+
+CASES = Path(__file__).parent / "cases"
+
+REVISIONS = ("before", "buggy", "fixed")
+"""The three tagged revisions of every case, in the order of their commits."""
+
+
+class Harmless(Struct, frozen=True, forbid_unknown_fields=True):
+    """A commit between the release and the incident that changes no behaviour.
+
+    It appends `text` to `file`. With `broken` it leaves the package unimportable until the next
+    commit, which takes `text` away again: histories have such commits, and a bisection meets them.
+    """
+
+    subject: str
+    file: str
+    text: str
+    broken: bool = False
+
+
+class Tagged(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the three revisions that the incident is about; `file` and `text` as in `Harmless`."""
+
+    tag: str
+    subject: str
+    body: str
+    file: str | None = None
+    text: str = ""
+
+
+class Milestone(Struct, frozen=True, forbid_unknown_fields=True):
+    """A point on the timeline; its time comes from a rehearsal, never from the file."""
+
+    name: str
+    what: str
+
+
+class Action(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something to do so that it does not happen again, and the command that shows it done."""
+
+    kind: Annotated[str, Meta(pattern="^(prevention|detection|mitigation)$")]
+    what: str
+    verify: str
+
+
+class History(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the commits of a case are written; `start` is the Unix time of the first."""
+
+    author: str
+    email: str
+    start: int
+    release: str
+    harmless: list[Harmless]
+    tagged: list[Tagged]
+
+
+class Case(Struct, frozen=True, forbid_unknown_fields=True):
+    """One incident, as its `incident.toml` tells it."""
+
+    id: str
+    title: str
+    severity: str
+    status: str
+    detection: str
+    summary: str
+    impact: str
+    impact_source: str
+    sites: list[str]
+    fingerprint: str
+    fail_to_pass: list[str]
+    pass_to_pass: list[str]
+    hints: list[str]
+    milestones: list[Milestone]
+    actions: list[Action]
+    history: History
+
+
+def case_folder(folder: Path | None = None) -> Path:
+    """Return `folder`, or the folder of the one case that ships with the package."""
+    return folder or next(path for path in sorted(CASES.iterdir()) if path.is_dir())
+
+
+def load_case(folder: Path | None = None) -> Case:
+    """Return the case in `folder`, or the one that ships with the package.
+
+    Raises `ConfigurationError` if its `incident.toml` is missing or says something else than a
+    `Case`.
+    """
+    path = case_folder(folder) / "incident.toml"
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Case)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(f"case {path.parent.name}: {error}") from error

@@ -1,0 +1,87 @@
+"""Running a tree: the code that is asked for, in a process of its own, and no other."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import netra_ws
+from netra_ws.errors import ConfigurationError
+from netra_ws.incident.checkout import checkout, git
+
+TREE = "NETRA_WS_TREE"
+"""The folder whose `netra_ws` must be the one that runs."""
+
+SCRATCH = "NETRA_WS_SCRATCH"
+"""A folder that the process deletes when it ends."""
+
+COMMIT = "NETRA_WS_COMMIT"
+REVISION = "NETRA_WS_REVISION"
+
+
+def tree_environment(
+    tree: Path, commit: str, label: str, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the environment in which a child loads `netra_ws` from `tree`.
+
+    Empty entries of PYTHONPATH are dropped: they mean the working directory, which would come
+    first and silently bring the wrong package.
+    """
+    others = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return {
+        **environ,
+        "PYTHONPATH": os.pathsep.join([str(tree), *others]),
+        "PYTHONSAFEPATH": "1",
+        TREE: str(tree),
+        COMMIT: commit,
+        REVISION: label,
+    }
+
+
+def commit_of(tree: Path) -> str:
+    """Return the commit of a person's tree, ``-dirty`` if it was changed since."""
+    if not (tree / ".git").exists():
+        return "unknown"
+    dirty = git("status", "--porcelain", "--untracked-files=no", cwd=tree)
+    return git("rev-parse", "HEAD", cwd=tree).strip() + ("-dirty" if dirty else "")
+
+
+def check_origin(environ: Mapping[str, str] = os.environ) -> None:
+    """Raise `ConfigurationError` if the package that runs is not the one of `NETRA_WS_TREE`."""
+    tree = environ.get(TREE)
+    if tree is None:
+        return
+    expected = Path(tree).resolve() / "netra_ws"
+    actual = Path(netra_ws.__file__).resolve().parent
+    if actual != expected:
+        msg = f"netra_ws came from {actual}, expected {expected}; check PYTHONPATH"
+        raise ConfigurationError(msg)
+
+
+def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
+    """Return the environment in which a tree, or else a revision, runs.
+
+    A revision is checked out into a scratch folder, named by `SCRATCH` in the environment.
+    Raises `ConfigurationError` if there is no such revision, or no package in `tree`.
+    """
+    if tree is not None:
+        tree = tree.resolve()
+        if not (tree / "netra_ws" / "__init__.py").is_file():
+            raise ConfigurationError(f"{tree} holds no package netra_ws")
+        return tree_environment(tree, commit_of(tree), str(tree))
+    assert revision is not None
+    scratch = Path(tempfile.mkdtemp(prefix="netra-ws-")).resolve()
+    try:
+        commit = checkout(revision, scratch)
+    except ConfigurationError:
+        scratch.rmdir()
+        raise
+    return {**tree_environment(scratch, commit, revision), SCRATCH: str(scratch)}
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line that runs `netra-ws` with these arguments in a child."""
+    return [sys.executable, "-P", "-m", "netra_ws", *arguments]

@@ -1,0 +1,82 @@
+"""Log lines: one JSON object each on standard error, those of libraries included."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+PACKAGE = Path(__file__).parent
+
+
+def describe_exception(error: BaseException) -> dict[str, str]:
+    """Return the type, the words and the place of `error`: the innermost line of this package.
+
+    The place is relative to the folder that holds the package: `netra_ws/…/x.py:12`.
+    """
+    described = {"type": type(error).__name__, "message": str(error)}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(PACKAGE):
+            place = path.relative_to(PACKAGE.parent).as_posix()
+            described |= {
+                "where": f"{place}:{frame.lineno}",
+                "function": frame.name,
+                "line": frame.line or "",
+            }
+            break
+    return described
+
+
+def _add_exception(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Replace `exc_info` by a description in fields and the traceback as one string."""
+    exc_info = event.pop("exc_info", None)
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    if isinstance(error, BaseException):
+        event["error"] = describe_exception(error)
+        event["traceback"] = "".join(traceback.format_exception(error))
+    return event
+
+
+def configure_logging() -> None:
+    """Send all log lines of the process, and Python's warnings, to standard error as JSON.
+
+    A field can hold what a stranger sent: as JSON strings no field can forge a line.
+    """
+    shared: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _add_exception,
+                structlog.processors.JSONRenderer(ensure_ascii=True),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    # websockets logs each opening and closing at this level; the routes' own lines say it.
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,93 @@
+"""What travels beside the events: the client's messages, and the server's own.
+
+The server's are `{type, timestamp, payload}`: they are not in any log and have no `seq`.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+from websockets.typing import Subprotocol
+
+SUBPROTOCOL = Subprotocol("netra.v1")
+"""The name of this conversation in ``Sec-WebSocket-Protocol``."""
+
+
+class UserMessage(Struct, frozen=True, tag="user_message", forbid_unknown_fields=True):
+    """Start a run on `content`, in `thread_id` or in the connection's own thread."""
+
+    content: str
+    thread_id: str | None = None
+
+
+class StopAgent(Struct, frozen=True, tag="stop_agent", forbid_unknown_fields=True):
+    """Cancel one of the user's own runs."""
+
+    run_id: str
+
+
+class Ping(Struct, frozen=True, tag="ping", forbid_unknown_fields=True):
+    """Ask for a `pong`: for browsers, which cannot send the ping frames of the protocol."""
+
+
+ClientMessage: TypeAlias = UserMessage | StopAgent | Ping
+
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+
+
+def decode_client_message(message: str) -> ClientMessage:
+    """Return the message of a client.
+
+    Raises `msgspec.ValidationError` for JSON that is not one of the three, its base class
+    `msgspec.DecodeError` for what is not JSON.
+    """
+    return _decoder.decode(message)
+
+
+class ConnectionReadyPayload(Struct, frozen=True):
+    """Where delivery begins.
+
+    `seq` is the position after which it continues. `recovered` is true if nothing lies between
+    the position asked for and that one, false if something was lost, null if none was asked
+    for. `lost` is how many events, null if that is not known.
+    """
+
+    connection_id: str
+    epoch: str
+    seq: int
+    recovered: bool | None
+    lost: int | None
+
+
+class ErrorPayload(Struct, frozen=True):
+    """`code`: stable, to act on. `message`: for people."""
+
+    code: str
+    message: str
+
+
+class PongPayload(Struct, frozen=True):
+    """Nothing."""
+
+
+class ConnectionReady(Struct, frozen=True, tag="connection_ready"):
+    """The first message of every connection."""
+
+    timestamp: str
+    payload: ConnectionReadyPayload
+
+
+class Error(Struct, frozen=True, tag="error"):
+    """A message of the client was refused; the connection lives on."""
+
+    timestamp: str
+    payload: ErrorPayload
+
+
+class Pong(Struct, frozen=True, tag="pong"):
+    """The answer to `ping`."""
+
+    timestamp: str
+    payload: PongPayload

@@ -1,0 +1,165 @@
+"""The process behind ``netra-ws serve``: both services, from their start to a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import cast
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from netra_ws.agent import Agent, source_reader
+from netra_ws.auth.service import AuthService
+from netra_ws.auth.tokens import Tokens
+from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
+from netra_ws.errors import ConfigurationError
+from netra_ws.logs import configure_logging
+from netra_ws.manager import ManagerRegistry
+from netra_ws.server import Backend
+from netra_ws.settings import Settings
+from netra_ws.urls import is_loopback
+
+logger = structlog.get_logger(__name__)
+
+ENVIRONMENTS = ("local", "staging")
+
+
+class Announcement(Struct, frozen=True):
+    """The one line on standard output, printed as soon as both services listen."""
+
+    backend: str
+    auth: str
+    revision: str
+    pid: int
+    demo_users: list[DemoUser]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``netra-ws serve`` was asked for; `revision` is a label and changes nothing."""
+
+    host: str
+    port: int
+    auth_port: int
+    revision: str
+    agent: str | None
+    demo_users: int | None
+    users: Path | None
+
+
+def load_agent(reference: str) -> Agent:
+    """Return the agent at ``module:callable``; raises `ConfigurationError` if there is none.
+
+    The working directory is searched last, so that nothing in it can stand in for a package.
+    """
+    module_name, _, name = reference.partition(":")
+    if not module_name or not name:
+        raise ConfigurationError(f"agent {reference!r}: expected module:callable")
+    sys.path.append(str(Path.cwd()))
+    try:
+        agent = getattr(importlib.import_module(module_name), name)
+    except Exception as error:  # an import runs anything, so it can raise anything
+        msg = f"agent {reference!r} cannot be imported: {type(error).__name__}: {error}"
+        raise ConfigurationError(" ".join(msg.split())) from error
+    if not callable(agent):
+        raise ConfigurationError(f"agent {reference!r}: expected a callable, got {agent!r}")
+    return cast("Agent", agent)
+
+
+def _users(options: Options, environment: str) -> tuple[UserStore, list[DemoUser]]:
+    if options.users is not None:
+        if options.demo_users:
+            raise ConfigurationError("--users and --demo-users exclude each other")
+        return read_users(options.users), []
+    if environment != "local":
+        msg = f"TEST_ENVIRONMENT={environment} has no demo users: expected --users FILE"
+        raise ConfigurationError(msg)
+    return make_demo_users(3 if options.demo_users is None else options.demo_users)
+
+
+def _environment(environ: Mapping[str, str], host: str) -> str:
+    environment = environ.get("TEST_ENVIRONMENT") or "local"
+    if environment not in ENVIRONMENTS:
+        expected = " or ".join(ENVIRONMENTS)
+        raise ConfigurationError(f"TEST_ENVIRONMENT={environment}: expected {expected}")
+    if environment == "local" and not is_loopback(host):
+        msg = f"host {host}: TEST_ENVIRONMENT=local listens on loopback only"
+        raise ConfigurationError(f"{msg}; use 127.0.0.1, or staging with a users file")
+    return environment
+
+
+def _secret(environ: Mapping[str, str], environment: str) -> str:
+    secret = environ.get("NETRA_WS_SECRET")
+    if secret:
+        return secret
+    if environment != "local":
+        msg = f"TEST_ENVIRONMENT={environment} has no default secret: set NETRA_WS_SECRET"
+        raise ConfigurationError(msg)
+    return token_urlsafe(48)
+
+
+def _stop_with_parent(stop: asyncio.Event) -> None:
+    """Set `stop` when standard input ends: a supervised server must not outlive a killed parent."""
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        try:
+            loop.call_soon_threadsafe(stop.set)
+        except RuntimeError:
+            pass  # the loop has ended by itself
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+async def _serve(options: Options, environ: Mapping[str, str]) -> None:
+    environment = _environment(environ, options.host)
+    settings = Settings()
+    tokens = Tokens(_secret(environ, environment), settings)
+    users, demo_users = _users(options, environment)
+    agent = load_agent(options.agent) if options.agent else source_reader
+    registry = ManagerRegistry(settings, agent=agent)
+    commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    backend = Backend(
+        registry,
+        tokens,
+        host=options.host,
+        port=options.port,
+        commit=commit,
+        echo=environment == "local",
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(signum, stop.set)
+        except NotImplementedError:  # Windows: its loops have no signal handlers
+            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop.set))
+    if environ.get("NETRA_WS_SUPERVISED"):
+        _stop_with_parent(stop)
+    async with AuthService(users, tokens, options.host, options.auth_port) as auth, backend:
+        announcement = Announcement(
+            backend.url, auth.url, options.revision, os.getpid(), demo_users
+        )
+        logger.info("listening", backend=backend.url, auth=auth.url, commit=commit)
+        sys.stdout.write(msgspec.json.encode(announcement).decode() + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+        logger.info("stopping", commit=commit)
+    logger.info("stopped", commit=commit)
+
+
+def run(options: Options, environ: Mapping[str, str] = os.environ) -> None:
+    """Serve until SIGINT or SIGTERM; raises `ConfigurationError` if it cannot start."""
+    configure_logging()
+    asyncio.run(_serve(options, environ))

@@ -1,0 +1,18 @@
+"""Addresses as the two services print them."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def base_url(host: str, port: int) -> str:
+    """Return the URL of a listening address, an IPv6 one in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nothing but this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
