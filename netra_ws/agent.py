@@ -238,5 +238,5 @@ async def source_reader(run: AgentRun, message: str) -> str:
         # In a thread: parsing 64 KiB takes tens of milliseconds, and others wait on the loop.
         tool.results = found = await asyncio.to_thread(read_source, message)
     if found["kind"] == "python":
-        return f"Python source with {found['awaits']} await expressions."
-    return f"Text of {found['words']} words."
+        return f"Python source; await expressions: {found['awaits']}."
+    return f"Text; words: {found['words']}."

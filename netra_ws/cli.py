@@ -10,9 +10,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from netra_ws.errors import ConfigurationError, NetraError
 from netra_ws.incident import tree as trees
@@ -158,20 +161,76 @@ def checkout_command(revision: str, into: Path) -> None:
     click.echo(f"next: netra-ws serve --tree {into}")
 
 
+@cli.command("walkthrough")
+@click.option(
+    "--notebooks",
+    type=FOLDER,
+    default=Path("notebooks"),
+    show_default=True,
+    help="Folder of the notebooks.",
+)
+@click.option(
+    "--build",
+    type=FOLDER,
+    default=Path("build"),
+    show_default=True,
+    help="Folder for the report.",
+)
+def walkthrough_command(notebooks: Path, build: Path) -> None:
+    """Run every notebook on real servers and write the post-mortem as HTML.
+
+    Exit code 1 if a notebook fails; its cell is named.
+
+    \b
+    Example:
+      netra-ws walkthrough
+    """
+    with _extra("notebooks"):
+        from netra_ws.incident.walkthrough import walk_through
+    walk_through(notebooks, build, Console())
+
+
+@cli.command("notebooks")
+@click.argument("folder", type=FOLDER, default=Path("notebooks"))
+def notebooks_command(folder: Path) -> None:
+    """Run every notebook in FOLDER and rewrite those whose source or output changed.
+
+    Exit code 1 if a notebook fails; its cell is named.
+
+    \b
+    Example:
+      netra-ws notebooks
+    """
+    with _extra("notebooks"):
+        from netra_ws.incident.walkthrough import build_notebooks
+    build_notebooks(folder, Console())
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Turn a missing package into the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        msg = f"{error.name} is not installed: pip install 'netra_ws[{name}]'"
+        raise ConfigurationError(msg) from error
+
+
 def main() -> None:
-    """Run the command line; every refusal is one line on standard error and exit code 2."""
+    """Run the command line; what it cannot do is one line on standard error and an exit code."""
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit("netra-ws: aborted")
-    except click.exceptions.Exit as done:
-        code = done.exit_code
+        click.echo("netra-ws: aborted", err=True)
+        code = 1
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "netra-ws"
         click.echo(f"netra-ws: {error.format_message()} See {where} --help.", err=True)
         code = error.exit_code
-    except (click.ClickException, NetraError) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else error
-        click.echo(f"netra-ws: {message}", err=True)
+    except click.ClickException as error:
+        click.echo(f"netra-ws: {error.format_message()}", err=True)
         code = 2
+    except NetraError as error:
+        click.echo(f"netra-ws: {error}", err=True)
+        code = error.exit_code
     sys.exit(code)

@@ -21,7 +21,13 @@ from enum import IntEnum
 
 
 class NetraError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base of all errors that this package raises on purpose.
+
+    `exit_code` is that of a command that ends with it: 2, it could not be done as asked; 1, it
+    was done and the answer is no.
+    """
+
+    exit_code = 2
 
 
 class ConfigurationError(NetraError):

@@ -113,7 +113,9 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not sys.stdin.read(): its lock, held by a daemon thread, aborts the interpreter's exit.
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
         try:
             loop.call_soon_threadsafe(stop.set)
         except RuntimeError:

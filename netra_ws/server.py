@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
 import structlog
@@ -93,13 +93,12 @@ def requested_position(query: str) -> Position | None:
         return None
     try:
         (epoch,), (seq,) = fields["epoch"], fields["seq"]
-        position = Position(epoch, int(seq))
+        if not (seq.isascii() and seq.isdigit()):
+            raise ValueError
+        return Position(epoch, int(seq))
     except (KeyError, ValueError):
-        position = Position("", -1)
-    if position.seq < 0:
         msg = "expected both epoch and a seq of 0 or more, once each, or neither"
-        raise ValueError(msg)
-    return position
+        raise ValueError(msg) from None
 
 
 def choose_subprotocol(
@@ -185,7 +184,7 @@ class Backend:
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer a plain request, or return `None` for a handshake that may go on."""
         assert isinstance(socket, Socket)
-        path = urlsplit(request.path).path
+        path = request.path.partition("?")[0]
         is_upgrade = "Upgrade" in request.headers
         if path == "/ws":
             answer = self._admit(socket, request)
@@ -224,7 +223,7 @@ class Backend:
             logger.warning("origin refused", origin=origin, user_id=user_id)
             return refuse(HTTPStatus.FORBIDDEN, "this origin may not connect")
         try:
-            socket.position = requested_position(urlsplit(request.path).query)
+            socket.position = requested_position(request.path.partition("?")[2])
         except ValueError as error:
             return refuse(HTTPStatus.BAD_REQUEST, str(error))
         socket.user_context = UserExecutionContext(user_id)

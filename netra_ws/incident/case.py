@@ -85,6 +85,18 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     actions: list[Action]
     history: History
 
+    def _repr_markdown_(self) -> str:
+        """Return the head of the post-mortem for a notebook."""
+        facts = {
+            "Severity": self.severity,
+            "Status": self.status,
+            "Detected by": self.detection,
+            "Impact": f"{self.impact} ({self.impact_source})",
+            "Fingerprint": self.fingerprint,
+        }
+        rows = "\n".join(f"| **{name}** | {value} |" for name, value in facts.items())
+        return f"**{self.title}** (#{self.id})\n\n{self.summary}\n\n| | |\n|---|---|\n{rows}"
+
 
 def case_folder(folder: Path | None = None) -> Path:
     """Return `folder`, or the folder of the one case that ships with the package."""

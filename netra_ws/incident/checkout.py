@@ -7,6 +7,7 @@ user's own git configuration shut out, so the same package gives the same commit
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -139,6 +140,18 @@ def _stream(case: Case, trees: Mapping[str, Files]) -> bytes:
     return b"".join(lines)
 
 
+def changed_lines(repository: Path, *revisions: str) -> list[str]:
+    """Return what changed between two revisions, or one and the files as they are now.
+
+    Lines taken away and added, as ``git diff`` marks them, under the name of their file; without
+    line numbers and ids, so that a notebook may show them.
+    """
+    changes = git("diff", "--no-color", "--unified=0", *revisions, cwd=repository).splitlines()
+    named = [line.replace("--- a/", "", 1) for line in changes if not line.startswith("+++ ")]
+    marks = ("diff ", "index ", "@@ ")
+    return [line for line in named if not line.startswith(marks)]
+
+
 def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
     """Write the history into `into`, at `revision`, and return the id of that commit.
 
@@ -180,3 +193,11 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
         if not existed:
             shutil.rmtree(into, ignore_errors=True)
         raise
+
+
+def scratch_checkout(revision: str) -> Path:
+    """Return a scratch folder with the history at `revision`; it is deleted at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="netra-ws-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    checkout(revision, folder)
+    return folder

@@ -76,6 +76,14 @@ class Session:
         return found
 
     @property
+    def outcome(self) -> str:
+        """The session in one line: what a client can tell without reading any log."""
+        if self.handshake != 101:
+            return f"{self.handshake}, no session"
+        reason = self.close_reason or "no reason"
+        return f"101, then {len(self.frames)} messages, then close {self.close_code}, {reason}"
+
+    @property
     def completed(self) -> bool:
         """Whether all of a run arrived: order, count and digest, `seq` without a gap."""
         run = ReceivedRun()

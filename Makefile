@@ -1,0 +1,44 @@
+# Every target sets up .venv by itself; all it takes is make, git and Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup walkthrough test lab notebooks check clean
+
+help:  ## Print what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Create .venv with everything in it (about a minute, once)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "expected Python 3.11 or newer, got $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --editable '.[dev]'
+	@touch $@
+
+walkthrough: $(READY)  ## Run the incident from bug to fix and write the post-mortem (main job)
+	@$(BIN)/netra-ws walkthrough
+
+test: $(READY)  ## Run the whole suite, the notebooks included
+	@$(BIN)/python -m pytest
+
+lab: $(READY)  ## Open JupyterLab at page 00
+	@$(BIN)/jupyter lab notebooks/00-post-mortem.ipynb
+
+notebooks: $(READY)  ## Run the notebooks and rewrite those that changed
+	@$(BIN)/netra-ws notebooks
+
+check: $(READY)  ## Lint, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean:  ## Remove .venv, reports and caches
+	@rm -rf $(VENV) build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,90 @@
+"""The main job: every notebook on real servers, and the post-mortem that comes of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from netra_ws.incident.case import load_case
+from netra_ws.incident.notebooks import (
+    build_notebook,
+    code_cells,
+    find_notebooks,
+    read_notebook,
+    run_notebook,
+)
+from netra_ws.incident.report import Page, headline, write_report
+
+Advance = Callable[[], object]
+
+
+@contextmanager
+def _progress(paths: Iterable[Path], console: Console) -> Iterator[Callable[[Path], Advance]]:
+    """Show one bar a notebook; yields what returns the function that advances its bar."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cells"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        tasks = {
+            path: progress.add_task(
+                path.stem, total=len(code_cells(read_notebook(path))), start=False
+            )
+            for path in paths
+        }
+
+        def begin(path: Path) -> Advance:
+            progress.start_task(tasks[path])
+            return lambda: progress.advance(tasks[path])
+
+        yield begin
+
+
+def _quiet_kernels() -> None:
+    # A kernel warns about frozen modules whenever a debugger might come; none does.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
+    """Run all notebooks in `notebooks`, write the report below `build`, return its first page.
+
+    The notebooks themselves are not touched. Raises `NotebookFailed` at the first that fails.
+    """
+    _quiet_kernels()
+    started = time.perf_counter()
+    paths = find_notebooks(notebooks)
+    with _progress(paths, console) as begin:
+        pages = [Page(path.stem, run_notebook(path, begin(path))) for path in paths]
+    index = write_report(load_case(), pages, build / "post-mortem")
+    console.print()
+    console.print(str(headline(pages)), highlight=False)
+    console.print()
+    figures = sum(len(page.pictures) for page in pages)
+    took = time.perf_counter() - started
+    console.print(f"{len(pages)} pages, {figures} figures, {took:.0f} s", highlight=False)
+    console.print(f"open {index}", highlight=False, soft_wrap=True)
+    return index
+
+
+def build_notebooks(notebooks: Path, console: Console) -> list[Path]:
+    """Run all notebooks and rewrite those that changed; returns these.
+
+    Raises `NotebookFailed` at the first that fails.
+    """
+    _quiet_kernels()
+    paths = find_notebooks(notebooks)
+    with _progress(paths, console) as begin:
+        written = [path for path in paths if build_notebook(path, begin(path))]
+    for path in paths:
+        state = "rewritten" if path in written else "unchanged"
+        console.print(f"{state}  {path}", highlight=False)
+    return written

@@ -1,0 +1,472 @@
+"""The contract of an event log, for every implementation: seq, cursors, bounds and isolation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from netra_ws.errors import CursorBehind
+from netra_ws.event_log import Cursor, EventLog, Position, UserLog
+from netra_ws.event_log.memory import MemoryEventLog
+from netra_ws.settings import Settings
+
+EventLogFactory = Callable[..., EventLog]
+
+IMPLEMENTATIONS: dict[str, Callable[[Settings], EventLog]] = {"memory": MemoryEventLog}
+"""Another implementation is tested by its line here."""
+
+ALL = 1 << 30
+
+
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
+def event_log(request: pytest.FixtureRequest) -> EventLogFactory:
+    """A function that makes an empty log of the implementation under test, with some limits."""
+    implementation: Callable[[Settings], EventLog] = request.param
+    return lambda **limits: implementation(Settings(**limits))
+
+
+def nothing() -> None:
+    """Be woken, and do nothing."""
+
+
+def numbered(position: Position) -> bytes:
+    return b"event %d" % position.seq
+
+
+def fill(log: UserLog, count: int) -> list[bytes]:
+    return [log.append(numbered) for _ in range(count)]
+
+
+def test_a_user_has_one_log(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    fill(logs.user("ann"), 1)
+    assert logs.user("ann").head == 1
+    assert logs.user("ann").epoch == logs.user("ann").epoch
+
+
+def test_a_new_log_is_empty(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    cursor = log.cursor(None, nothing)
+    assert log.head == 0
+    assert (cursor.pending, cursor.take(ALL)) == (0, [])
+    assert cursor.position == Position(log.epoch, 0)
+
+
+@given(count=st.integers(0, 40))
+def test_seq_counts_from_one_without_a_gap(event_log: EventLogFactory, count: int) -> None:
+    log = event_log(retained_events=8).user("ann")
+    positions: list[Position] = []
+
+    def encode(position: Position) -> bytes:
+        positions.append(position)
+        return b"event"
+
+    for _ in range(count):
+        log.append(encode)
+    assert positions == [Position(log.epoch, seq) for seq in range(1, count + 1)]
+    assert log.head == count
+
+
+def test_append_returns_what_encode_made(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    made = [b"\x00", "ü".encode(), b"{}"]
+    assert [log.append(lambda _, event=event: event) for event in made] == made  # type: ignore[misc]
+
+
+def test_a_cursor_reads_what_append_returned(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    cursor = log.cursor(None, nothing)
+    assert cursor.take(ALL) == []
+    assert fill(log, 3) == cursor.take(ALL)
+
+
+def test_a_new_cursor_starts_at_the_head(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    fill(log, 3)
+    cursor = log.cursor(None, nothing)
+    assert (cursor.pending, cursor.take(ALL)) == (0, [])
+    assert (cursor.recovered, cursor.lost) == (None, 0)
+    assert cursor.position == Position(log.epoch, 3)
+
+
+def test_two_cursors_read_the_same(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    one, other = log.cursor(None, nothing), log.cursor(None, nothing)
+    appended = fill(log, 3)
+    assert one.take(ALL) == appended
+    assert other.take(ALL) == appended
+
+
+def test_reading_moves_the_position(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    cursor = log.cursor(None, nothing)
+    fill(log, 3)
+    cursor.take(1)
+    assert cursor.position == Position(log.epoch, 1)
+    assert cursor.pending == 2
+
+
+# Resuming
+
+
+@settings(deadline=None)
+@given(appended=st.integers(0, 30), retained=st.integers(1, 12))
+def test_every_retained_position_resumes_without_gap_or_duplicate(
+    event_log: EventLogFactory, appended: int, retained: int
+) -> None:
+    log = event_log(retained_events=retained).user("ann")
+    everything = fill(log, appended)
+    for seq in range(max(0, appended - retained), appended + 1):
+        cursor = log.cursor(Position(log.epoch, seq), nothing)
+        assert (cursor.recovered, cursor.lost) == (True, 0)
+        assert cursor.take(ALL) == everything[seq:]
+
+
+@settings(deadline=None)
+@given(appended=st.integers(2, 30), retained=st.integers(1, 12), data=st.data())
+def test_a_trimmed_position_says_how_much_was_lost(
+    event_log: EventLogFactory, appended: int, retained: int, data: st.DataObject
+) -> None:
+    log = event_log(retained_events=min(retained, appended - 1)).user("ann")
+    everything = fill(log, appended)
+    oldest = appended - min(retained, appended - 1)
+    seq = data.draw(st.integers(0, oldest - 1))
+    cursor = log.cursor(Position(log.epoch, seq), nothing)
+    assert (cursor.recovered, cursor.lost) == (False, oldest - seq)
+    assert cursor.position == Position(log.epoch, oldest)
+    assert cursor.take(ALL) == everything[oldest:]
+
+
+def test_an_unknown_epoch_is_a_loss_of_unknown_size(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=2).user("ann")
+    everything = fill(log, 3)
+    cursor = log.cursor(Position("another epoch", 3), nothing)
+    assert (cursor.recovered, cursor.lost) == (False, None)
+    assert cursor.take(ALL) == everything[1:]
+
+
+def test_an_unknown_epoch_is_a_loss_even_in_an_empty_log(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    cursor = log.cursor(Position("another epoch", 0), nothing)
+    assert (cursor.recovered, cursor.lost) == (False, None)
+    assert cursor.position == Position(log.epoch, 0)
+
+
+def test_a_position_ahead_of_the_head_is_a_loss_of_unknown_size(
+    event_log: EventLogFactory,
+) -> None:
+    log = event_log().user("ann")
+    everything = fill(log, 2)
+    cursor = log.cursor(Position(log.epoch, 3), nothing)
+    assert (cursor.recovered, cursor.lost) == (False, None)
+    assert cursor.take(ALL) == everything
+
+
+@dataclass
+class Reader:
+    """A cursor with what it must have read by now: all from `start` on."""
+
+    cursor: Cursor
+    start: int
+    read: list[bytes] = field(default_factory=list)
+
+
+class Readers(RuleBasedStateMachine):
+    """Appends, takes, new cursors and resumed ones in any order; no reader misses or repeats."""
+
+    make: EventLogFactory
+    readers = Bundle("readers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = self.make(retained_events=10_000).user("ann")
+        self.everything: list[bytes] = []
+
+    def _reader(self, after: Position | None, start: int) -> Reader:
+        return Reader(self.log.cursor(after, nothing), start)
+
+    @initialize(target=readers)
+    def first_cursor(self) -> Reader:
+        return self._reader(None, 0)
+
+    @rule(size=st.integers(0, 40))
+    def append(self, size: int) -> None:
+        self.everything.append(self.log.append(lambda position: numbered(position).ljust(size)))
+
+    @rule(target=readers)
+    def new_cursor(self) -> Reader:
+        return self._reader(None, len(self.everything))
+
+    @rule(target=readers, reader=readers)
+    def reconnect(self, reader: Reader) -> Reader:
+        reader.cursor.close()
+        position = reader.cursor.position
+        return self._reader(position, position.seq)
+
+    @rule(target=readers, data=st.data())
+    def resume(self, data: st.DataObject) -> Any:
+        seq = data.draw(st.integers(0, len(self.everything)))
+        reader = self._reader(Position(self.log.epoch, seq), seq)
+        assert reader.cursor.recovered is True
+        return multiple(reader)
+
+    @rule(reader=readers, max_bytes=st.integers(0, 100))
+    def take(self, reader: Reader, max_bytes: int) -> None:
+        reader.read += reader.cursor.take(max_bytes)
+        end = reader.start + len(reader.read)
+        assert reader.read == self.everything[reader.start : end]
+        assert reader.cursor.pending == len(self.everything) - end
+        assert reader.cursor.position == Position(self.log.epoch, end)
+
+    @rule(reader=readers)
+    def take_everything(self, reader: Reader) -> None:
+        reader.read += reader.cursor.take(ALL)
+        assert reader.read == self.everything[reader.start :]
+
+
+def test_no_interleaving_loses_repeats_or_reorders_an_event(event_log: EventLogFactory) -> None:
+    machine = type("ReadersOfOneImplementation", (Readers,), {"make": staticmethod(event_log)})
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+    )
+
+
+# Taking
+
+
+@given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=15), max_bytes=st.integers(0, 60))
+def test_a_take_is_at_least_one_event_and_else_as_many_as_fit(
+    event_log: EventLogFactory, sizes: list[int], max_bytes: int
+) -> None:
+    log = event_log().user("ann")
+    cursor = log.cursor(None, nothing)
+    for size in sizes:
+        log.append(lambda _, size=size: b"x" * size)  # type: ignore[misc]
+    while cursor.pending:
+        before = cursor.position.seq
+        taken = cursor.take(max_bytes)
+        total = sum(map(len, taken))
+        assert taken
+        assert len(taken) == 1 or total <= max_bytes
+        following = sizes[before + len(taken) : before + len(taken) + 1]
+        assert not following or total + following[0] > max_bytes
+
+
+def test_a_cursor_that_was_overtaken_says_how_much_it_lost(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=3).user("ann")
+    cursor = log.cursor(None, nothing)
+    fill(log, 5)
+    with pytest.raises(CursorBehind, match="^2 events") as behind:
+        cursor.take(ALL)
+    assert behind.value.lost == 2
+
+
+def test_a_cursor_at_the_edge_of_the_window_has_lost_nothing(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=3).user("ann")
+    cursor = log.cursor(None, nothing)
+    appended = fill(log, 3)
+    assert cursor.take(ALL) == appended
+
+
+def test_a_cursor_that_was_overtaken_stays_where_it_was(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=3).user("ann")
+    cursor = log.cursor(None, nothing)
+    fill(log, 5)
+    for _ in range(2):
+        with pytest.raises(CursorBehind):
+            cursor.take(ALL)
+    assert cursor.position == Position(log.epoch, 0)
+
+
+def test_an_overtaken_cursor_leaves_the_others_alone(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=3).user("ann")
+    slow, quick = log.cursor(None, nothing), log.cursor(None, nothing)
+    appended = []
+    for _ in range(5):
+        appended += fill(log, 1)
+        assert quick.take(ALL) == appended[-1:]
+    with pytest.raises(CursorBehind):
+        slow.take(ALL)
+
+
+# Waking
+
+
+def test_a_cursor_is_woken_at_each_append(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    heads: list[int] = []
+    log.cursor(None, lambda: heads.append(log.head))
+    fill(log, 3)
+    assert heads == [1, 2, 3]
+
+
+def test_a_woken_cursor_finds_the_event(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    found: list[bytes] = []
+    cursor = log.cursor(None, lambda: found.extend(cursor.take(ALL)))
+    assert fill(log, 3) == found
+
+
+def test_opening_a_cursor_wakes_nobody(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    fill(log, 1)
+    woken: list[int] = []
+    log.cursor(Position(log.epoch, 0), lambda: woken.append(1))
+    assert woken == []
+
+
+def test_a_closed_cursor_is_not_woken(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    woken: list[str] = []
+    closed = log.cursor(None, lambda: woken.append("closed"))
+    log.cursor(None, lambda: woken.append("open"))
+    closed.close()
+    closed.close()
+    fill(log, 1)
+    assert woken == ["open"]
+
+
+def test_a_cursor_may_close_itself_when_woken(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    woken: list[int] = []
+
+    def once() -> None:
+        woken.append(log.head)
+        cursor.close()
+
+    cursor = log.cursor(None, once)
+    fill(log, 2)
+    assert woken == [1]
+
+
+# Refused events
+
+
+def test_an_event_that_cannot_be_encoded_is_not_there(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    woken: list[int] = []
+    cursor = log.cursor(None, lambda: woken.append(log.head))
+
+    def broken(_position: Position) -> bytes:
+        raise ValueError("not JSON")
+
+    fill(log, 1)
+    with pytest.raises(ValueError, match="not JSON"):
+        log.append(broken)
+    fill(log, 1)
+    assert cursor.take(ALL) == [b"event 1", b"event 2"]
+    assert woken == [1, 2]
+
+
+# Bounds
+
+
+def oldest_position(log: UserLog) -> int:
+    cursor = log.cursor(Position("another epoch", 0), nothing)
+    cursor.close()
+    return cursor.position.seq
+
+
+@given(retained=st.integers(1, 10), appended=st.integers(0, 30))
+def test_no_more_events_are_kept_than_allowed(
+    event_log: EventLogFactory, retained: int, appended: int
+) -> None:
+    log = event_log(retained_events=retained).user("ann")
+    fill(log, appended)
+    assert oldest_position(log) == max(0, appended - retained)
+
+
+@given(limit=st.integers(1, 50), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=20))
+def test_no_more_bytes_are_kept_than_allowed_but_for_the_newest_event(
+    event_log: EventLogFactory, limit: int, sizes: list[int]
+) -> None:
+    log = event_log(retained_bytes=limit).user("ann")
+    for size in sizes:
+        log.append(lambda _, size=size: b"x" * size)  # type: ignore[misc]
+    kept = sizes[oldest_position(log) :]
+    assert len(kept) == 1 or sum(kept) <= limit
+    with_one_more = sizes[-len(kept) - 1 :]
+    assert with_one_more == kept or sum(with_one_more) > limit
+
+
+def test_the_newest_event_is_kept_whatever_its_size(event_log: EventLogFactory) -> None:
+    log = event_log(retained_bytes=10).user("ann")
+    cursor = log.cursor(None, nothing)
+    log.append(lambda _: b"x" * 11)
+    assert cursor.take(1) == [b"x" * 11]
+
+
+def test_a_service_user_keeps_only_a_handful(event_log: EventLogFactory) -> None:
+    logs = event_log(retained_events=100, service_retained_events=3)
+    service, person = logs.user("service:health"), logs.user("service-desk")
+    fill(service, 10)
+    fill(person, 10)
+    assert oldest_position(service) == 7
+    assert oldest_position(person) == 0
+
+
+# Isolation
+
+
+def test_two_users_have_different_epochs(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    epochs = {logs.user(f"user{n}").epoch for n in range(50)}
+    assert len(epochs) == 50
+
+
+def test_a_log_that_lost_its_history_has_a_new_epoch(event_log: EventLogFactory) -> None:
+    assert event_log().user("ann").epoch != event_log().user("ann").epoch
+
+
+def test_a_position_of_one_user_opens_nothing_of_another(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    ann, bob = logs.user("ann"), logs.user("bob")
+    fill(ann, 3)
+    cursor = bob.cursor(Position(ann.epoch, 1), nothing)
+    assert (cursor.recovered, cursor.lost, cursor.take(ALL)) == (False, None, [])
+
+
+@settings(deadline=None)
+@given(users=st.lists(st.sampled_from(["ann", "bob", "Ann", "service:ann"]), max_size=30))
+def test_no_event_reaches_another_user(event_log: EventLogFactory, users: list[str]) -> None:
+    logs = event_log()
+    woken: list[str] = []
+    cursors = {
+        user: logs.user(user).cursor(None, lambda user=user: woken.append(user))  # type: ignore[misc]
+        for user in sorted(set(users))
+    }
+    for number, user in enumerate(users):
+        logs.user(user).append(lambda _, event=f"{user} {number}": event.encode())  # type: ignore[misc]
+    assert woken == users
+    for user, cursor in cursors.items():
+        expected = [
+            f"{user} {number}".encode() for number, name in enumerate(users) if name == user
+        ]
+        taken = [event for _ in range(len(expected)) for event in cursor.take(1)]
+        assert taken == expected[: len(taken)]
+        assert cursor.take(ALL) == expected[len(taken) :]
+
+
+def test_cursors_of_one_log_never_run_backwards(event_log: EventLogFactory) -> None:
+    log = event_log().user("ann")
+    cursor = log.cursor(None, nothing)
+    places = [cursor.position.seq]
+    for _ in range(5):
+        fill(log, 2)
+        cursor.take(1)
+        places.append(cursor.position.seq)
+    assert all(earlier < later for earlier, later in pairwise(places))

@@ -1,0 +1,167 @@
+"""The notebooks as they are committed, and the builder that keeps them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from netra_ws.errors import ConfigurationError
+from netra_ws.incident.notebooks import (
+    NotebookFailed,
+    build_notebook,
+    code_cells,
+    digests,
+    find_notebooks,
+    read_notebook,
+)
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = find_notebooks(ROOT / "notebooks")
+EXPECTED = ["00-post-mortem", "01-what-await-does", "02-reproduce", "04-fix", "06-event-delivery"]
+
+committed = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def write(path: Path, *sources: str) -> Path:
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    cells = [new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(sources)]
+    heading = new_markdown_cell("# A page", id="heading")
+    nbformat.write(new_notebook(cells=[heading, *cells], metadata={"kernelspec": kernel}), path)
+    return path
+
+
+def test_no_notebook_went_missing() -> None:
+    assert [path.stem for path in NOTEBOOKS] == EXPECTED
+
+
+def test_nbval_collects_every_code_cell() -> None:
+    """Guards the test command itself: a notebook that is not collected cannot fail."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    listed = subprocess.run(
+        [*command, "notebooks"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    collected = [line for line in listed.stdout.splitlines() if line.startswith("notebooks/")]
+    cells = sum(len(code_cells(read_notebook(path))) for path in NOTEBOOKS)
+    assert len({line.partition("::")[0] for line in collected}) == len(EXPECTED)
+    assert len(collected) == cells
+
+
+@committed
+def test_a_committed_notebook_was_run_from_top_to_bottom(path: Path) -> None:
+    cells = code_cells(read_notebook(path))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@committed
+def test_a_committed_notebook_holds_the_outputs_of_its_source(path: Path) -> None:
+    """Fails when an output is stripped or a source edited: `make notebooks` mends it."""
+    notebook = read_notebook(path)
+    assert notebook.metadata["netra_ws"] == digests(notebook)
+
+
+@committed
+def test_a_cell_of_a_notebook_has_at_most_six_lines(path: Path) -> None:
+    longest = max(len(cell.source.splitlines()) for cell in code_cells(read_notebook(path)))
+    assert 1 <= longest <= 6
+
+
+@committed
+def test_no_output_escapes_comparison(path: Path) -> None:
+    for cell in code_cells(read_notebook(path)):
+        assert not [tag for tag in cell.metadata.get("tags", []) if "nbval" in tag.lower()]
+        assert "NBVAL" not in cell.source
+
+
+@committed
+def test_every_picture_has_a_text_and_facts(path: Path) -> None:
+    for cell in code_cells(read_notebook(path)):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"]) > 40
+                assert any(character.isdigit() for character in output.data["text/plain"])
+
+
+@committed
+def test_links_between_notebooks_lead_somewhere(path: Path) -> None:
+    text = "\n".join(cell.source for cell in read_notebook(path).cells)
+    for target in [part.partition(")")[0] for part in text.split("](")[1:]]:
+        assert (path.parent / target).exists(), target
+
+
+def test_stripped_outputs_change_the_digest(tmp_path: Path) -> None:
+    path = write(tmp_path / "00-page.ipynb", "print(1)", "2 + 2")
+    build_notebook(path)
+    notebook = read_notebook(path)
+    code_cells(notebook)[1].outputs = []
+    assert notebook.metadata["netra_ws"] != digests(notebook)
+
+
+def test_a_notebook_is_kept_when_only_its_picture_changed(tmp_path: Path) -> None:
+    picture = (
+        "import os, base64\n"
+        "class Picture:\n"
+        "    def _repr_mimebundle_(self, include=None, exclude=None):\n"
+        "        noise = base64.b64encode(os.urandom(9)).decode()\n"
+        "        return {'image/png': noise, 'text/plain': '3 facts'}\n"
+        "Picture()"
+    )
+    path = write(tmp_path / "00-page.ipynb", picture)
+    assert build_notebook(path)
+    first = path.read_bytes()
+    assert not build_notebook(path)
+    assert path.read_bytes() == first
+
+
+def test_a_notebook_is_rewritten_when_an_output_changed(tmp_path: Path) -> None:
+    path = write(tmp_path / "00-page.ipynb", "print(open('value').read())")
+    (tmp_path / "value").write_text("one")
+    assert build_notebook(path)
+    (tmp_path / "value").write_text("two")
+    assert build_notebook(path)
+    assert code_cells(read_notebook(path))[0].outputs[0].text == "two\n"
+
+
+def test_a_notebook_is_rewritten_when_its_source_changed(tmp_path: Path) -> None:
+    path = write(tmp_path / "00-page.ipynb", "2 + 2")
+    build_notebook(path)
+    notebook = read_notebook(path)
+    notebook.cells[1].source = "1 + 3"
+    nbformat.write(notebook, path)
+    assert build_notebook(path)
+
+
+def test_two_runs_of_a_notebook_are_byte_identical(tmp_path: Path) -> None:
+    first = write(tmp_path / "00-page.ipynb", "print('same')", "{'a': 1}")
+    second = write(tmp_path / "01-page.ipynb", "print('same')", "{'a': 1}")
+    build_notebook(first)
+    build_notebook(second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_failing_cell_is_named_with_the_way_to_open_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "00-page.ipynb", "1 + 1", "raise LookupError('no such luck')")
+    before = path.read_bytes()
+    with pytest.raises(NotebookFailed) as failed:
+        build_notebook(path)
+    said = str(failed.value)
+    assert "00-page.ipynb failed in cell 3 of 3" in said
+    assert "LookupError: no such luck" in said
+    assert f"jupyter lab {path}" in said
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [None, "not JSON", "{}"])
+def test_what_is_not_a_notebook_is_refused(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "00-page.ipynb"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError, match="is not a notebook"):
+        read_notebook(path)
+
+
+def test_a_folder_without_notebooks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="checkout of the project"):
+        find_notebooks(tmp_path)
