@@ -19,6 +19,7 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --editable '.[dev]'
+	@$(BIN)/python -c 'import matplotlib.font_manager'  # builds its font cache, once and aloud
 	@touch $@
 
 walkthrough: $(READY)  ## Run the incident from bug to fix and write the post-mortem (main job)

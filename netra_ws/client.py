@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from netra_ws import events
 from netra_ws.auth.service import LoginResponse
@@ -22,6 +22,7 @@ from netra_ws.context import new_id
 from netra_ws.errors import (
     ConnectionEnded,
     GrammarError,
+    HandshakeRefused,
     IncompleteRun,
     LoginError,
     NetraError,
@@ -129,15 +130,25 @@ class Client:
         self._socket: ClientConnection
 
     async def __aenter__(self) -> Self:
-        """Connect; raises `ConnectionEnded` if the server closes before its first message."""
+        """Connect.
+
+        Raises `HandshakeRefused`, or `ConnectionEnded` if the server closes before its first
+        message.
+        """
         query = f"?{urlencode(self.position._asdict())}" if self.position else ""
-        self._socket = await connect(
-            self._url + query,
-            additional_headers={"Authorization": f"Bearer {self._token}"},
-            subprotocols=[SUBPROTOCOL],
-            compression=None,
-            open_timeout=REQUEST_TIMEOUT_S,
-        )
+        try:
+            self._socket = await connect(
+                self._url + query,
+                additional_headers={"Authorization": f"Bearer {self._token}"},
+                subprotocols=[SUBPROTOCOL],
+                compression=None,
+                open_timeout=REQUEST_TIMEOUT_S,
+            )
+        except InvalidStatus as refused:
+            status = refused.response.status_code
+            raise HandshakeRefused(self._url, status, refused.response.reason_phrase) from refused
+        except (InvalidHandshake, OSError, TimeoutError) as failed:
+            raise HandshakeRefused(self._url, None, type(failed).__name__) from failed
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 _, first = await self._receive()

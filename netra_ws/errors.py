@@ -8,6 +8,7 @@
     ├── LoginError             the login service refused, or did not answer
     ├── CursorBehind           a cursor fell out of the retained window of its log
     ├── RunRefused             a run that may not start, or one that is not there to be stopped
+    ├── HandshakeRefused       the server did not let the client in
     ├── ConnectionEnded        the server ended the connection while the client still waited
     └── IncompleteRun          a run whose events, as received, do not add up
 
@@ -77,6 +78,18 @@ class RunRefused(NetraError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class HandshakeRefused(NetraError):
+    """Raised when an opening handshake does not succeed.
+
+    ``status`` is the HTTP status, or ``None`` when there was no answer that is HTTP.
+    """
+
+    def __init__(self, url: str, status: int | None, why: str) -> None:
+        got = "no answer" if status is None else str(status)
+        super().__init__(f"{url}: expected 101, got {got} ({why})")
+        self.status = status
 
 
 class ConnectionEnded(NetraError):

@@ -90,8 +90,8 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
         facts = {
             "Severity": self.severity,
             "Status": self.status,
-            "Detected by": self.detection,
-            "Impact": f"{self.impact} ({self.impact_source})",
+            "Detection": self.detection,
+            "Impact": f"{self.impact}, {self.impact_source}",
             "Fingerprint": self.fingerprint,
         }
         rows = "\n".join(f"| **{name}** | {value} |" for name, value in facts.items())

@@ -107,7 +107,10 @@ async def _session(
         async with (
             asyncio.timeout(SESSION_TIMEOUT_S),
             connect(
-                url, additional_headers={"Authorization": f"Bearer {token}"}, compression=None
+                url,
+                additional_headers={"Authorization": f"Bearer {token}"},
+                compression=None,
+                proxy=None,  # the deployment is on this machine, whatever the environment says
             ) as socket,
         ):
             session.handshake = 101

@@ -55,8 +55,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Headline:
-    """The before and after table of a run, as a page measured it."""
+    """The before and after table of a run, and the page that measured it."""
 
+    page: Page
     titles: list[str]
     rows: list[Row]
 
@@ -75,7 +76,7 @@ def headline(pages: Sequence[Page]) -> Headline:
             for output in cell.outputs:
                 found = output.get("data", {}).get(MIME_TYPE)
                 if found:
-                    return Headline(found["titles"], [tuple(row) for row in found["rows"]])
+                    return Headline(page, found["titles"], [tuple(row) for row in found["rows"]])
     raise LookupError("no page compares before and after")
 
 
@@ -101,7 +102,11 @@ def write_report(case: Case, pages: Sequence[Page], folder: Path) -> Path:
         loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined
     )
     contents = environment.get_template("contents.html.j2").render(
-        case=case, pages=pages, style=style, table=html_table(table.rows, ["", *table.titles])
+        case=case,
+        pages=pages,
+        style=style,
+        measured=table.page,
+        table=html_table(table.rows, ["", *table.titles]),
     )
     index = folder / "index.html"
     index.write_text(contents, encoding="utf-8")

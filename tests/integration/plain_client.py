@@ -305,7 +305,9 @@ def outcome(session: Session) -> str:
             return "a foreign event"
     if session.code != 1000:
         count = len(session.frames)
-        return f"101, then close {session.code} with reason {session.reason!r} after {count} messages"
+        return (
+            f"101, then close {session.code} with reason {session.reason!r} after {count} messages"
+        )
     ready, *run, pong = session.frames
     if ready.message["type"] != "connection_ready" or set(ready.message["payload"]) != READY:
         return f"first message {ready.text}"

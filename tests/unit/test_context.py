@@ -136,7 +136,7 @@ def test_a_new_run_can_be_in_another_thread() -> None:
 
 
 def test_the_thread_of_a_new_run_is_checked() -> None:
-    with pytest.raises(ContextError, match="^thread_id: "):
+    with pytest.raises(ContextError, match=r"^thread_id: "):
         UserExecutionContext("ann").for_run("two words")
 
 

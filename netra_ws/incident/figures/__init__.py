@@ -1,1 +1,19 @@
 """The figures of the incident: one module each, drawn from what was recorded."""
+
+from netra_ws.incident.figures.isolation_matrix import isolation_matrix, leaks
+from netra_ws.incident.figures.latency_ecdf import latency_ecdf
+from netra_ws.incident.figures.one_word import one_word
+from netra_ws.incident.figures.style import Picture
+from netra_ws.incident.figures.success import success, wilson
+from netra_ws.incident.figures.swimlanes import swimlanes
+
+__all__ = [
+    "Picture",
+    "isolation_matrix",
+    "latency_ecdf",
+    "leaks",
+    "one_word",
+    "success",
+    "swimlanes",
+    "wilson",
+]

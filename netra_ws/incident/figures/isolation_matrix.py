@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from netra_ws.incident.figures.style import (
     BROKEN,
+    CHARACTER,
     FAINT,
     INK,
     MARGIN,
@@ -20,6 +21,8 @@ from netra_ws.incident.figures.style import (
     axes,
     canvas,
     look,
+    plural,
+    short,
 )
 
 Matrix = Mapping[str, Counter[str]]
@@ -40,16 +43,24 @@ def leaks(matrix: Matrix) -> int:
     )
 
 
-def _judge(matrix: Matrix, users: Sequence[str]) -> tuple[str, str, str]:
+def _judge(matrix: Matrix, recipients: Sequence[str]) -> tuple[str, str, str]:
     """Return what a panel does, its caption and its colour, from its counts alone."""
-    served = sum(matrix.get(user, Counter())[user] > 0 for user in users)
+    served = sum(matrix.get(user, Counter())[user] > 0 for user in recipients)
     if leaked := leaks(matrix):
-        return "leaks", f"{leaked} off the diagonal:\na leak", BROKEN
+        return "leaks", f"a leak: {leaked} off\nthe diagonal", BROKEN
     if not served:
-        return "delivers nothing", "all zero:\nabsence, not isolation", QUIET
-    if served < len(users):
-        return "leaves users out", f"no leak, but {len(users) - served}\ngot nothing", BROKEN
+        return "delivers nothing", "all zero: absence,\nnot isolation", QUIET
+    if left_out := len(recipients) - served:
+        return "leaves users out", f"no leak, but {plural(left_out, 'user')}\ngot nothing", BROKEN
     return "isolates", "diagonal: each sees\nonly their own", WORKS
+
+
+def _fact(name: str, matrix: Matrix, caption: str) -> str:
+    if leaks(matrix):
+        # How much leaks depends on who happened to listen when, so no two runs agree on it.
+        return f"{name}: a leak: events off the diagonal"
+    received = sum(got.total() for got in matrix.values())
+    return f"{name}: {caption.replace(chr(10), ' ')}; {plural(received, 'event')}, 0 leaked"
 
 
 def _cell(area: Axes, row: int, column: int, count: int, *, readable: bool) -> None:
@@ -92,21 +103,21 @@ def isolation_matrix(panels: Mapping[str, Matrix]) -> Picture:
     What a panel means is judged from its counts. A user who got nothing still has a row as soon
     as any panel knows them: an outage leaks nothing, and isolates nobody either.
     """
-    users = sorted(
-        {user for matrix in panels.values() for user in matrix}
-        | {owner for matrix in panels.values() for got in matrix.values() for owner in got}
-    )
-    verdicts = {name: _judge(matrix, users) for name, matrix in panels.items()}
+    recipients = list(dict.fromkeys(user for matrix in panels.values() for user in matrix))
+    owners = {owner for matrix in panels.values() for got in matrix.values() for owner in got}
+    users = recipients + sorted(owners.difference(recipients))
+    verdicts = {name: _judge(matrix, recipients) for name, matrix in panels.items()}
     title = ", ".join(f"{name} {does}" for name, (does, _, _) in verdicts.items())
     title = title[:1].upper() + title[1:]
     total = sum(got.total() for matrix in panels.values() for got in matrix.values())
     figure, top = canvas(
         title,
-        f"events by recipient (row) and owner (column); {len(users)} users, n = {total} events",
+        "events by recipient (row) and owner (column, in the same order); "
+        f"{plural(len(users), 'user')}, n = {total}",
     )
     readable = len(users) <= READABLE
-    names = users if readable else []
-    left = MARGIN + 0.25 + 0.075 * max((len(name) for name in names), default=0)
+    names = [short(user) for user in users] if readable else []
+    left = MARGIN + 0.2 + CHARACTER * max((len(name) for name in names), default=0)
     gap = 0.45
     each = (WIDTH - MARGIN - left - gap * (len(panels) - 1)) / max(1, len(panels))
     side = min(each, top - 1.05 - (0.2 if readable else 0))
@@ -120,7 +131,8 @@ def isolation_matrix(panels: Mapping[str, Matrix]) -> Picture:
                 _cell(area, row, column, count, readable=readable)
         middles = [index + 0.5 for index in range(len(names))]
         area.set(xlim=(0, len(users)), ylim=(len(users), 0), aspect="equal")
-        area.set_xticks(middles, names)
+        fits = CHARACTER * max(map(len, names), default=0) < side / len(users)
+        area.set_xticks(middles, names if fits else [""] * len(names))
         area.set_yticks(middles, names if place == 0 else [""] * len(names))
         area.spines["bottom"].set_visible(False)
         area.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
@@ -135,10 +147,6 @@ def isolation_matrix(panels: Mapping[str, Matrix]) -> Picture:
             weight="bold",
         )
         area.text(0, -0.06, caption, transform=area.transAxes, color=color, weight="bold", va="top")
-        received = sum(got.total() for got in matrix.values())
-        facts.append(
-            f"{name}: {caption.replace(chr(10), ' ')} "
-            f"({received} events received, {leaks(matrix)} by others than their owner)"
-        )
+        facts.append(_fact(name, matrix, caption))
     alt = f"{len(panels)} matrices of recipient by owner. {'; '.join(facts)}."
     return Picture(figure, facts, alt)

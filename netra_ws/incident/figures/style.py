@@ -33,6 +33,9 @@ DPI = 150
 
 TEXT = 9.0
 TITLE = 12.0
+CHARACTER = 0.078
+"""The width to allow for each character of a short name."""
+
 MONOSPACE = "DejaVu Sans Mono"
 MONOSPACE_ADVANCE = 0.602
 """The width of each character of `MONOSPACE`, in units of its size."""
@@ -95,7 +98,9 @@ class Picture:
         Path(path).write_bytes(self.png)
 
     def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
+        self,
+        include: object = None,  # noqa: ARG002 - both may be ignored, by the protocol
+        exclude: object = None,  # noqa: ARG002
     ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """Give a notebook the PNG with its alt text, and the facts."""
         data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
@@ -107,15 +112,30 @@ def percent(share: float, decimals: int = 0) -> str:
     return f"{share * 100:.{decimals}f} %"
 
 
-def canvas(title: str, subtitle: str, height: float = HEIGHT) -> tuple[Figure, float]:
-    """Return a figure headed by its finding and its measure, and the height left below them."""
+def plural(n: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def short(name: str, room: int = 14) -> str:
+    """Return a name that fits beside a lane or a row."""
+    return name if len(name) <= room else f"{name[: room - 1]}…"
+
+
+def canvas(title: str, subtitle: str, below: float | None = None) -> tuple[Figure, float]:
+    """Return a figure headed by its finding and its measure, and the height left below them.
+
+    The figure has the usual height, or else grows to leave the height `below`.
+    """
+    headings = (
+        (textwrap.fill(title, 60), TITLE, "bold", INK),
+        (textwrap.fill(subtitle, 100), TEXT, "normal", QUIET),
+    )
+    heights = [(text.count("\n") + 1) * size * 1.3 / 72 + 0.04 for text, size, _, _ in headings]
+    height = HEIGHT if below is None else below + sum(heights) + MARGIN
     figure = Figure(figsize=(WIDTH, height))
     y = height - MARGIN
-    lines = (textwrap.fill(title, 60), textwrap.fill(subtitle, 94))
-    for text, size, weight, color in (
-        (lines[0], TITLE, "bold", INK),
-        (lines[1], TEXT, "normal", QUIET),
-    ):
+    for (text, size, weight, color), used in zip(headings, heights, strict=True):
         figure.text(
             MARGIN / WIDTH,
             y / height,
@@ -126,7 +146,7 @@ def canvas(title: str, subtitle: str, height: float = HEIGHT) -> tuple[Figure, f
             va="top",
             linespacing=1.25,
         )
-        y -= (text.count("\n") + 1) * size * 1.25 / 72 + 0.05
+        y -= used
     return figure, y
 
 

@@ -21,6 +21,7 @@ from netra_ws.incident.figures.style import (
     canvas,
     look,
     percent,
+    plural,
 )
 from netra_ws.incident.load import Session
 
@@ -93,12 +94,13 @@ def _row(area: Axes, y: float, revision: Revision, done: int) -> None:
         (y, y),
         color=revision.color,
         linewidth=2,
-        marker="|",
-        markersize=11,
-        markeredgewidth=2,
+        solid_capstyle="butt",
         clip_on=False,
     )
     if n:
+        for bound in (low, high):
+            if abs(bound - done / n * 100) > 1:  # a cap behind the point would only blur it
+                area.plot(bound, y, "|", color=revision.color, markersize=11, markeredgewidth=2)
         area.plot(
             done / n * 100,
             y,
@@ -137,7 +139,7 @@ def success(broken: Sequence[Session], working: Sequence[Session]) -> Picture:
     figure, top = canvas(
         title,
         f"share of sessions with its Wilson 95 % interval; n = {len(broken)} broken and "
-        f"{len(working)} working sessions",
+        f"{plural(len(working), 'working session')}",
     )
     area = axes(figure, LEFT, 0.55, RIGHT, top - 0.3)
     area.axvline(TARGET * 100, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=0)

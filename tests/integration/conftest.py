@@ -1,0 +1,55 @@
+"""Servers and checkouts for one test or for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import Serve, Server, git
+
+from netra_ws.incident.checkout import checkout
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """The folder for temporary files of the servers of a test."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def serve(tmp_path: Path, scratch: Path) -> Iterator[Serve]:
+    """Start ``netra-ws serve`` with these arguments; what still runs at the end is ended."""
+    with ExitStack() as servers:
+        started = 0
+
+        def start(*arguments: str | Path, **options: Any) -> Server:
+            nonlocal started
+            started += 1
+            options.setdefault("cwd", tmp_path)
+            options["env"] = {"TMPDIR": str(scratch), **options.get("env", {})}
+            log = tmp_path / f"server-{started}.log"
+            return servers.enter_context(Server(*arguments, log=log, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout at `fixed`; read only."""
+    folder = tmp_path_factory.mktemp("history")
+    checkout("fixed", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trees(history: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files of each revision; read only."""
+    folder = tmp_path_factory.mktemp("trees")
+    for revision in ("before", "buggy", "fixed"):
+        git("worktree", "add", "--detach", folder / revision, revision, cwd=history)
+    return {revision: folder / revision for revision in ("before", "buggy", "fixed")}

@@ -1,0 +1,148 @@
+"""Child processes as a user would start them, each bounded in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
+COMMAND = (sys.executable, "-P", "-m", "netra_ws")
+
+
+def clean_environment(extra: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return this process's environment without what would configure netra-ws or git."""
+    return {
+        name: value
+        for name, value in extra.items()
+        if not name.startswith(("NETRA_WS_", "GIT_")) and name != "TEST_ENVIRONMENT"
+    }
+
+
+def netra_ws(
+    *arguments: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    command: Sequence[str] = COMMAND,
+) -> subprocess.CompletedProcess[str]:
+    """Run a netra-ws command to its end."""
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=cwd,
+        env=clean_environment() | dict(env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_TIMEOUT_S,
+    )
+
+
+def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Run git as somebody without any configuration, or with what `env` says, and return stdout."""
+    environment = clean_environment()
+    if env is None:
+        environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    done = subprocess.run(
+        ["git", *map(str, arguments)],
+        cwd=cwd,
+        env=environment | dict(env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+class Server:
+    """A running ``netra-ws serve``; its first line of standard output has been read."""
+
+    def __init__(
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
+        self._log = log
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                [*command, "serve", "--port", "0", "--auth-port", "0", *map(str, arguments)],
+                cwd=cwd,
+                env=clean_environment() | dict(env or {}),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        watchdog = threading.Timer(START_TIMEOUT_S, self.process.kill)
+        watchdog.start()
+        self.line = self.process.stdout.readline()
+        watchdog.cancel()
+        if not self.line:
+            self.kill()
+            raise AssertionError(f"the server did not start: {self.stderr()}")
+        self.announcement: dict[str, Any] = json.loads(self.line)
+
+    @property
+    def backend(self) -> str:
+        return self.announcement["backend"]
+
+    @property
+    def auth(self) -> str:
+        return self.announcement["auth"]
+
+    @property
+    def users(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(**user) for user in self.announcement["demo_users"]]
+
+    def stderr(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the log lines; raises if one of them is not JSON."""
+        return [json.loads(line) for line in self.stderr().splitlines()]
+
+    def stop(self, signum: int = signal.SIGTERM) -> tuple[int, float]:
+        """Send the signal; return exit code and seconds until the process had ended."""
+        began = time.perf_counter()
+        self.process.send_signal(signum)
+        code = self.process.wait(STOP_TIMEOUT_S)
+        return code, time.perf_counter() - began
+
+    def rest_of_stdout(self) -> str:
+        """Return what came after the first line; the process has ended."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+    def kill(self) -> None:
+        """Make sure that nothing is left; harmless after a stop."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.kill()
+
+
+Serve = Callable[..., Server]
+"""The fixture `serve`: arguments of the command, options of `Server`."""

@@ -1,0 +1,34 @@
+"""The examples of the README, run as they stand."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netra_ws.incident.deployment import Deployment, deploy
+from netra_ws.incident.load import run_sessions
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+CLIENT, AGENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+async def test_the_client_prints_the_five_events(
+    fixed: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(CLIENT, "README.md", "exec"), names)
+    user = fixed.users[0]
+    async with asyncio.timeout(20):
+        await names["main"](fixed.backend, fixed.auth, user.email, user.password)
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+async def test_the_agent_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_module.py").write_text(AGENT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with deploy(None, "--agent", "my_module:shout", users=1) as deployment:
+        [session] = await run_sessions(deployment, users=1, each=1, message="hello")
+    assert session.completed
+    assert session.events[-1].event.payload.final_response == "HELLO"  # type: ignore[union-attr]

@@ -1,0 +1,496 @@
+"""The contract of ``netra-ws serve``: its one line, its exit codes, its signals, its tree."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import plain_client
+import pytest
+from plain_client import (
+    COMPLETE,
+    converse,
+    dial,
+    log_in,
+    outcome,
+    post_login,
+    read_until,
+    refusal,
+    request,
+    run_sessions,
+    say,
+    tally,
+)
+from processes import Serve, git, netra_ws
+
+from netra_ws.incident.checkout import checkout
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = (str(Path(sysconfig.get_path("scripts")) / "netra-ws"),)
+MODULE = (sys.executable, "-m", "netra_ws")
+COMMIT = re.compile("[0-9a-f]{40}")
+SECRET = "a secret of more than thirty-two bytes"
+STAGING = {"TEST_ENVIRONMENT": "staging", "NETRA_WS_SECRET": SECRET}
+
+
+async def endpoints(backend: str) -> dict[str, int]:
+    return {path: (await request(backend + path)).status for path in plain_client.ENDPOINTS}
+
+
+def statuses(status: int) -> dict[str, int]:
+    return dict.fromkeys(plain_client.ENDPOINTS, status)
+
+
+def left_in(folder: Path) -> list[Path]:
+    """Return what a process has left behind."""
+    return list(folder.iterdir())
+
+
+# The one line on standard output
+
+
+@pytest.mark.parametrize("command", [SCRIPT, MODULE], ids=["script", "module"])
+async def test_one_json_line_on_stdout_and_everything_else_on_stderr(
+    command: tuple[str, ...], serve: Serve
+) -> None:
+    server = serve(command=command)
+    announcement = json.loads(server.line)
+    assert list(announcement) == ["backend", "auth", "revision", "pid", "demo_users"]
+    assert announcement["pid"] == server.process.pid
+    assert announcement["revision"] == "fixed"
+    assert len(announcement["demo_users"]) == 3
+    for url in (announcement["backend"], announcement["auth"]):
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+    for user in announcement["demo_users"]:
+        assert set(user) == {"email", "password"}
+        assert (await post_login(server.auth, user)).status == 200
+    login = await log_in(server.auth, server.users[0])
+    assert outcome(await converse(server.backend, login, "hello")) == COMPLETE
+    await asyncio.to_thread(server.stop)
+    assert server.line.endswith("\n")
+    assert server.rest_of_stdout() == ""
+    assert {"listening", "stopping", "stopped"} <= {line["event"] for line in server.log()}
+
+
+async def test_what_strangers_send_stays_one_json_line_in_the_log(serve: Serve) -> None:
+    server = serve("--demo-users", "1")
+    await post_login(server.auth, {"email": 'x\n{"event": "forged"}\n', "password": "x"})
+    await refusal(server.backend, "no.such\ttoken")
+    server.stop()
+    assert {line["event"] for line in server.log()} == {
+        "listening",
+        "login refused",
+        "token refused",
+        "stopping",
+        "stopped",
+    }
+
+
+def test_no_secret_is_in_the_log(serve: Serve) -> None:
+    server = serve("--demo-users", "2", env={"NETRA_WS_SECRET": SECRET})
+    server.stop()
+    for word in (SECRET, *(user.password for user in server.users)):
+        assert word not in server.stderr()
+
+
+def test_passwords_are_new_at_each_start(serve: Serve) -> None:
+    first, second = serve(), serve()
+    passwords = [user.password for server in (first, second) for user in server.users]
+    assert len(set(passwords)) == 6
+
+
+@pytest.mark.parametrize("count", [0, 1, 25])
+def test_demo_users(count: int, serve: Serve) -> None:
+    server = serve("--demo-users", str(count))
+    assert len({user.email for user in server.users}) == count
+
+
+# Users of one's own
+
+
+@pytest.fixture(scope="session")
+def hashed() -> str:
+    """What ``netra-ws hash-password`` prints for `correct horse`."""
+    done = netra_ws("hash-password", "--password", "correct horse", cwd=ROOT)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def users_file(tmp_path: Path, hashed: str) -> Path:
+    path = tmp_path / "users.json"
+    users = [{"email": "ada@example.org", "id": "ada-1", "argon2": hashed}]
+    path.write_text(json.dumps(users))
+    return path
+
+
+ADA = SimpleNamespace(email="ada@example.org", password="correct horse")
+
+
+async def test_a_users_file(serve: Serve, users_file: Path) -> None:
+    server = serve("--users", users_file)
+    assert server.users == []
+    login = await log_in(server.auth, ADA)
+    assert login.user_id == "ada-1"
+    wrong = {"email": ADA.email, "password": "wrong"}
+    assert (await post_login(server.auth, wrong)).status == 401
+    assert outcome(await converse(server.backend, login, "hello")) == COMPLETE
+
+
+def test_a_hash_has_a_salt_of_its_own(hashed: str) -> None:
+    again = netra_ws("hash-password", "--password", "correct horse", cwd=ROOT).stdout.strip()
+    assert again != hashed
+    assert again.startswith("$argon2id$")
+    assert hashed.startswith("$argon2id$")
+
+
+async def test_staging(serve: Serve, users_file: Path) -> None:
+    server = serve("--users", users_file, env=STAGING)
+    assert server.announcement["demo_users"] == []
+    login = await log_in(server.auth, ADA)
+    assert outcome(await converse(server.backend, login, "hello")) == COMPLETE
+    assert await endpoints(server.backend) == statuses(200)
+    assert (await refusal(server.backend, None, path="/ws/test")).status == 404
+
+
+async def test_a_token_outlives_its_process_if_the_secret_does(
+    serve: Serve, users_file: Path
+) -> None:
+    first, second = (serve("--users", users_file, env=STAGING) for _ in range(2))
+    login = await log_in(first.auth, ADA)
+    assert outcome(await converse(second.backend, login, "hello")) == COMPLETE
+
+
+async def test_the_echo_is_there_locally(serve: Serve) -> None:
+    server = serve("--demo-users", "0")
+    async with dial(server.backend, None, "/ws/test") as echo:
+        for message in ("text", b"bytes"):
+            await echo.send(message)
+            async with asyncio.timeout(plain_client.TIMEOUT_S):
+                assert await echo.recv() == message
+
+
+# Signals
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_exit_code_0(signum: int, serve: Serve) -> None:
+    code, seconds = serve("--demo-users", "0").stop(signum)
+    assert code == 0
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_with_twenty_idle_connections(signum: int, serve: Serve) -> None:
+    server = serve("--demo-users", "20")
+    logins = await plain_client.log_in_all(server)
+    async with AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(dial(server.backend, login.token)) for login in logins
+        ]
+        for one in sockets:
+            await read_until(one, "connection_ready")
+        code, seconds = await asyncio.to_thread(server.stop, signum)
+        async with asyncio.timeout(plain_client.TIMEOUT_S):
+            await asyncio.gather(*(one.wait_closed() for one in sockets))
+    assert code == 0
+    assert seconds < 5
+    assert {one.close_code for one in sockets} == {1012}
+
+
+async def test_a_signal_ends_it_though_peers_do_not_answer(serve: Serve) -> None:
+    """One peer of each service: a login half sent, and a socket that never answers a close."""
+    server = serve("--demo-users", "1")
+    host, port = server.backend.removeprefix("http://").split(":")
+    handshake = (
+        f"GET /ws/test HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    auth_port = int(server.auth.rpartition(":")[2])
+    peers = [
+        socket.create_connection((host, auth_port), timeout=plain_client.TIMEOUT_S),
+        socket.create_connection((host, port), timeout=plain_client.TIMEOUT_S),
+    ]
+    try:
+        peers[0].sendall(b"POST /auth/login HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+        peers[1].sendall(handshake.encode())
+        assert b" 101 " in await asyncio.to_thread(peers[1].recv, 4096)
+        code, seconds = await asyncio.to_thread(server.stop)
+    finally:
+        for peer in peers:
+            peer.close()
+    assert code == 0
+    assert seconds < 5
+
+
+SLOW_AGENT = """
+import asyncio
+
+
+async def never(run, message):
+    async with run.tool("wait", {}):
+        await asyncio.Event().wait()
+"""
+
+
+async def test_a_signal_ends_a_run_as_cancelled_before_the_connection(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "slow_agent.py").write_text(SLOW_AGENT)
+    server = serve("--agent", "slow_agent:never", "--demo-users", "1")
+    login = await log_in(server.auth, server.users[0])
+    async with dial(server.backend, login.token) as one:
+        await read_until(one, "connection_ready")
+        await say(one, {"type": "user_message", "content": "go"})
+        run = await read_until(one, "tool_executing")
+        stopped = asyncio.create_task(asyncio.to_thread(server.stop))
+        run += await read_until(one, "agent_completed")
+        code, seconds = await stopped
+        async with asyncio.timeout(plain_client.TIMEOUT_S):
+            await one.wait_closed()
+    assert plain_client.run_fault(run) is None
+    assert run[-1].message["payload"]["status"] == "cancelled"
+    assert (one.close_code, code) == (1012, 0)
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("revision", [None, "buggy"])
+def test_a_supervised_server_ends_when_its_stdin_closes(
+    revision: str | None, serve: Serve, scratch: Path
+) -> None:
+    options = [] if revision is None else ["--revision", revision]
+    server = serve(*options, env={"NETRA_WS_SUPERVISED": "1"}, stdin=subprocess.PIPE)
+    assert server.process.stdin is not None
+    began = time.perf_counter()
+    server.process.stdin.close()
+    assert server.process.wait(plain_client.TIMEOUT_S) == 0
+    assert time.perf_counter() - began < 5
+    assert left_in(scratch) == []
+
+
+# What it refuses
+
+BROKEN_FILES = {
+    "not_json.json": "{",
+    "not_a_list.json": "{}",
+    "no_hash.json": '[{"email": "ada@example.org", "id": "ada"}]',
+    "surplus.json": '[{"email": "a@example.org", "id": "a", "argon2": "x", "admin": true}]',
+    "wrong_hash.json": '[{"email": "ada@example.org", "id": "ada", "argon2": "correct horse"}]',
+    "colon.json": '[{"email": "ada@example.org", "id": "service:health", "argon2": "HASH"}]',
+    "twice.json": '[{"email": "a@x.org", "id": "a", "argon2": "HASH"},'
+    ' {"email": "a@x.org", "id": "b", "argon2": "HASH"}]',
+    "module_with_error.py": "raise RuntimeError('first line\\nsecond line')\n",
+    "module_with_typo.py": "def agent(:\n",
+    "module_with_value.py": "agent = 3\n",
+    "empty/readme.txt": "no package here",
+}
+
+NO_GIT = {"PATH": "/nonexistent"}
+
+REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
+    "unknown revision": (["--revision", "nope"], {}, "'nope'.*before.*buggy.*fixed"),
+    "revision without git": (["--revision", "buggy"], NO_GIT, "git was not found"),
+    "agent not there": (["--agent", "no_such_module:agent"], {}, "no_such_module"),
+    "agent without that name": (["--agent", "module_with_value:nope"], {}, "nope"),
+    "agent that raises": (["--agent", "module_with_error:agent"], {}, "first line second line"),
+    "agent with a typo": (["--agent", "module_with_typo:agent"], {}, "SyntaxError"),
+    "agent not callable": (["--agent", "module_with_value:agent"], {}, "expected a callable"),
+    "agent without colon": (["--agent", "module_with_value"], {}, "expected module:callable"),
+    "agent without name": (["--agent", "module_with_value:"], {}, "expected module:callable"),
+    "users file not there": (["--users", "nope.json"], {}, "nope.json: No such file"),
+    "users file is a folder": (["--users", "empty"], {}, "empty: Is a directory"),
+    "users file not JSON": (["--users", "not_json.json"], {}, "not_json.json"),
+    "users file not a list": (["--users", "not_a_list.json"], {}, "not_a_list.json"),
+    "user without hash": (["--users", "no_hash.json"], {}, "argon2"),
+    "user with a surplus field": (["--users", "surplus.json"], {}, "admin"),
+    "user with a wrong hash": (["--users", "wrong_hash.json"], {}, "netra-ws hash-password"),
+    "user with a service's id": (["--users", "colon.json"], {}, "no colon"),
+    "user twice": (["--users", "twice.json"], {}, "twice"),
+    "users file and demo users": (
+        ["--users", "not_json.json", "--demo-users", "1"],
+        {},
+        "--users and --demo-users exclude each other",
+    ),
+    "demo users below 0": (["--demo-users", "-1"], {}, "--demo-users"),
+    "port out of range": (["--port", "65536"], {}, "--port"),
+    "production": ([], {"TEST_ENVIRONMENT": "production"}, "expected local or staging"),
+    "local in upper case": ([], {"TEST_ENVIRONMENT": "LOCAL"}, "expected local or staging"),
+    "local on every address": (["--host", "0.0.0.0"], {}, "loopback only"),
+    "local on every address, IPv6": (["--host", "::"], {}, "loopback only"),
+    "local on another host": (["--host", "example.org"], {}, "loopback only"),
+    "short secret": ([], {"NETRA_WS_SECRET": "x" * 31}, "31 bytes, expected at least 32"),
+    "staging without secret": (
+        ["--users", "not_json.json"],
+        {"TEST_ENVIRONMENT": "staging"},
+        "NETRA_WS_SECRET",
+    ),
+    "staging with a short secret": (
+        ["--users", "not_json.json"],
+        STAGING | {"NETRA_WS_SECRET": "short"},
+        "at least 32",
+    ),
+    "staging without users": ([], STAGING, "expected --users FILE"),
+    "staging with demo users": (["--demo-users", "3"], STAGING, "expected --users FILE"),
+    "tree without a package": (["--tree", "empty"], {}, "holds no package netra_ws"),
+    "tree not there": (["--tree", "nope"], {}, "holds no package netra_ws"),
+    "revision and tree": (["--revision", "buggy", "--tree", "empty"], {}, "exclude each other"),
+    "another tree than asked for": ([], {"NETRA_WS_TREE": "empty"}, "netra_ws came from .*empty"),
+    "revision, then a broken agent": (
+        ["--revision", "buggy", "--agent", "module_with_error:agent"],
+        {},
+        "first line second line",
+    ),
+}
+
+
+@pytest.fixture
+def broken_files(tmp_path: Path, hashed: str) -> Path:
+    """A working directory with everything in it that `serve` should not accept."""
+    folder = tmp_path / "broken"
+    for name, content in BROKEN_FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content.replace("HASH", hashed))
+    return folder
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], words: str) -> None:
+    """Exit code 2, nothing on standard output, one line on standard error that says why."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("netra-ws: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.endswith("\n")
+    assert re.search(words, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_is_one_line_and_exit_code_2(
+    case: str, broken_files: Path, scratch: Path
+) -> None:
+    arguments, env, words = REFUSED[case]
+    ports = [] if "--port" in arguments else ["--port", "0", "--auth-port", "0"]
+    done = netra_ws(
+        "serve", *ports, *arguments, cwd=broken_files, env={"TMPDIR": str(scratch), **env}
+    )
+    assert_refused(done, words)
+    assert left_in(scratch) == []
+
+
+@pytest.mark.parametrize("option", ["--port", "--auth-port"])
+@pytest.mark.parametrize("revision", [None, "before"])
+def test_a_taken_port_is_refused(
+    option: str, revision: str | None, tmp_path: Path, scratch: Path
+) -> None:
+    other = "--auth-port" if option == "--port" else "--port"
+    chosen = [] if revision is None else ["--revision", revision]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = netra_ws(
+            *("serve", option, port, other, "0", *chosen),
+            cwd=tmp_path,
+            env={"TMPDIR": str(scratch)},
+        )
+    assert_refused(done, rf"port {port}: .*in use; choose another {option}, or 0")
+    assert left_in(scratch) == []
+
+
+# Which code it runs
+
+
+@pytest.mark.parametrize(("revision", "status"), [("before", 200), ("buggy", 500), ("fixed", 200)])
+async def test_a_revision_runs_its_own_code_and_cleans_up(
+    revision: str, status: int, serve: Serve, scratch: Path, tmp_path: Path
+) -> None:
+    server = serve("--revision", revision)
+    assert server.announcement["revision"] == revision
+    assert server.announcement["pid"] == server.process.pid
+    assert await endpoints(server.backend) == statuses(status)
+    assert server.stop()[0] == 0
+    assert server.rest_of_stdout() == ""
+    assert left_in(scratch) == []
+    (commit,) = {line["commit"] for line in server.log() if "commit" in line}
+    assert commit == checkout(revision, tmp_path / "history")
+
+
+async def test_health_shows_the_commit_and_never_the_label(
+    before: Any, fixed: Any, deployment: Any
+) -> None:
+    for services in (before, fixed, deployment):
+        health = await request(f"{services.backend}/ws/health")
+        assert COMMIT.fullmatch(health.json()["commit"])
+        assert services.revision not in health.body.decode()
+
+
+@pytest.mark.parametrize("command", [SCRIPT, MODULE], ids=["script", "module"])
+async def test_the_working_directory_does_not_come_first(
+    command: tuple[str, ...], serve: Serve
+) -> None:
+    """With ``PYTHONPATH="${PYTHONPATH}:$(pwd)"`` in the repository, as the plan exports it."""
+    server = serve("--revision", "buggy", command=command, cwd=ROOT, env={"PYTHONPATH": f":{ROOT}"})
+    assert await endpoints(server.backend) == statuses(500)
+
+
+async def test_the_same_working_directory_serves_fixed(serve: Serve) -> None:
+    server = serve("--revision", "fixed", cwd=ROOT, env={"PYTHONPATH": f":{ROOT}"})
+    assert await endpoints(server.backend) == statuses(200)
+
+
+def test_a_package_that_is_not_the_installed_one_says_so(trees: dict[str, Path]) -> None:
+    """An empty entry of PYTHONPATH in the folder of another revision brings that revision."""
+    done = netra_ws(
+        *("serve", "--port", "0", "--auth-port", "0", "--revision", "fixed"),
+        cwd=trees["buggy"],
+        env={"PYTHONPATH": ":"},
+    )
+    assert_refused(done, "fix.patch does not apply")
+
+
+async def test_a_tree_that_is_mended_by_hand_behaves_as_fixed(serve: Serve, tmp_path: Path) -> None:
+    tree = tmp_path / "my attempt"
+    commit = checkout("buggy", tree)
+    server = serve("--tree", tree)
+    assert await endpoints(server.backend) == statuses(500)
+    assert {line["commit"] for line in server.log() if "commit" in line} == {commit}
+
+    routes = tree / "netra_ws" / "routes" / "websocket_ssot.py"
+    routes.write_text(
+        routes.read_text().replace("await get_websocket_manager", "get_websocket_manager")
+    )
+    server = serve("--tree", tree, "--demo-users", "20")
+    assert server.announcement["revision"] == str(tree.resolve())
+    assert await endpoints(server.backend) == statuses(200)
+    assert tally(await run_sessions(server, batches=1)) == f"20 of 20 sessions: {COMPLETE}"
+    health = (await request(f"{server.backend}/ws/health")).json()
+    assert health["commit"] == f"{commit}-dirty"
+    assert git("diff", "fixed", cwd=tree) == ""
+
+
+async def test_a_tree_is_named_from_where_one_stands(serve: Serve, trees: dict[str, Path]) -> None:
+    server = serve("--tree", "buggy", cwd=trees["buggy"].parent)
+    assert await endpoints(server.backend) == statuses(500)
+    assert server.announcement["revision"] == str(trees["buggy"].resolve())
+
+
+async def test_a_tree_without_git_is_served_as_well(serve: Serve, tmp_path: Path) -> None:
+    tree = tmp_path / "exported"
+    checkout("fixed", tree)
+    (tree / ".git").rename(tmp_path / "set aside")
+    server = serve("--tree", tree, env={"PATH": "/nonexistent"})
+    health = (await request(f"{server.backend}/ws/health")).json()
+    assert (health["status"], health["commit"]) == ("healthy", "unknown")

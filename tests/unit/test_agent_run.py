@@ -1,0 +1,662 @@
+"""An agent's run: whatever the agent does, the user gets a run that verifies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from netra_ws import events
+from netra_ws.agent import SHOWN_AWAITS, AgentRun, agent_name, read_source, source_reader
+from netra_ws.client import ReceivedRun
+from netra_ws.context import UserExecutionContext
+from netra_ws.errors import GrammarError, IncompleteRun
+from netra_ws.event_log import Cursor, Position
+from netra_ws.event_log.memory import MemoryUserLog
+from netra_ws.settings import Settings
+
+RunAgent = Callable[..., Awaitable[ReceivedRun]]
+LogLines = list[dict[str, Any]]
+
+
+def types(run: ReceivedRun) -> list[str]:
+    return [json.loads(message)["type"] for message in run.messages]
+
+
+def payloads(run: ReceivedRun, event_type: str) -> list[Any]:
+    decoded = map(json.loads, run.messages)
+    return [event["payload"] for event in decoded if event["type"] == event_type]
+
+
+def end(run: ReceivedRun) -> tuple[str, str]:
+    (payload,) = payloads(run, "agent_completed")
+    return payload["status"], payload["final_response"]
+
+
+FAILED = ("failed", "The agent failed.")
+
+
+# The built-in agent
+
+PYTHON = "async def f():\n    x = await g()\n    return [await h(x), await h(2)]\n"
+TEXTS = {
+    "Python with awaits": PYTHON,
+    "Python without awaits": "x = 1",
+    "plain words": "what happened to my events",
+    "nothing": "",
+    "only white space": " \n\t ",
+    "brackets in brackets": "(" * 5000 + ")" * 5000,
+    "brackets that never close": "[" * 5000,
+    "signs before signs": "-" * 5000 + "1",
+    "null bytes": "x = 1\0",
+    "64 KiB of words": "word " * (64 * 1024 // 5),
+    "64 KiB of Python": "await f(x)\n" * (64 * 1024 // 11),
+    "text with every kind of line end": "a\rb\r\nc\u2028d\x0ce\x85f",
+    "bad indentation": "  x\n y",
+    "a number too long for Python": "9" * 5000,
+    "signs outside of ASCII": "ünï 用户 \U0001f600",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=list(TEXTS))
+async def test_the_built_in_agent_shows_all_five_types_for(text: str, run_agent: RunAgent) -> None:
+    run = await run_agent(source_reader, text)
+    run.verify()
+    assert types(run) == list(events.EVENT_TYPES)
+    assert end(run)[0] == "completed"
+    assert payloads(run, "tool_completed")[0]["success"] is True
+    assert payloads(run, "agent_started") == [{"message": text}]
+
+
+@settings(max_examples=30, deadline=None)
+@given(text=st.text())
+async def test_the_built_in_agent_completes_for_any_text(text: str, run_agent: RunAgent) -> None:
+    run = await run_agent(source_reader, text)
+    run.verify()
+    assert end(run)[0] == "completed"
+
+
+async def test_the_built_in_agent_counts_awaits(run_agent: RunAgent) -> None:
+    run = await run_agent(source_reader, PYTHON)
+    assert end(run) == ("completed", "Python source; await expressions: 3.")
+
+
+async def test_the_built_in_agent_counts_words(run_agent: RunAgent) -> None:
+    run = await run_agent(source_reader, "three small words")
+    assert end(run) == ("completed", "Text; words: 3.")
+
+
+def test_awaits_are_listed_by_line() -> None:
+    shown = read_source(PYTHON)["shown"]
+    assert [await_["line"] for await_ in shown] == [2, 3, 3]
+    assert shown[0]["expression"] == "x = await g()"
+
+
+def test_only_the_first_awaits_are_listed() -> None:
+    found = read_source("await f()\n" * (SHOWN_AWAITS + 5))
+    assert found["awaits"] == SHOWN_AWAITS + 5
+    assert [await_["line"] for await_ in found["shown"]] == list(range(1, SHOWN_AWAITS + 1))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_as_python_counts_them(line_end: str) -> None:
+    found = read_source(line_end.join(["x = '\x0c\u2028'", "await f()"]))
+    assert found["shown"] == [{"line": 2, "expression": "await f()"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("hello", "text"),
+        ("hello()", "python"),
+        ("import os", "python"),
+        ("1 + 1", "text"),
+        ("do not await this", "text"),
+        ("await f", "python"),
+    ],
+)
+def test_text_is_source_if_it_parses_and_does_something(text: str, kind: str) -> None:
+    assert read_source(text)["kind"] == kind
+
+
+# Tools
+
+
+async def test_a_tool_that_raises_is_reported_and_the_agent_can_go_on(run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        with pytest.raises(ValueError, match="secret"):
+            async with run.tool("look", {"at": 1}):
+                raise ValueError("secret")
+        await run.thinking("Never mind.")
+        return "done"
+
+    run = await run_agent(agent)
+    run.verify()
+    (completed,) = payloads(run, "tool_completed")
+    assert completed["success"] is False
+    assert completed["results"] == {"error": "the tool failed"}
+    assert end(run) == ("completed", "done")
+    assert "secret" not in "".join(run.messages)
+
+
+async def test_a_tool_that_raises_fails_the_run_of_an_agent_that_lets_it(
+    run_agent: RunAgent, log_lines: LogLines
+) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        async with run.tool("look", {}):
+            raise ValueError("secret")
+
+    run = await run_agent(agent)
+    run.verify()
+    assert payloads(run, "tool_completed")[0]["success"] is False
+    assert end(run) == FAILED
+    assert "secret" not in "".join(run.messages)
+    assert [line["event"] for line in log_lines] == ["run failed"]
+    assert isinstance(log_lines[0]["exc_info"], ValueError)
+
+
+def loop() -> list[Any]:
+    around: list[Any] = []
+    around.append(around)
+    return around
+
+
+NOT_JSON = {
+    "an object": object(),
+    "a complex number": 1j,
+    "a lone surrogate": "\ud800",
+    "a key that is no word": {(1, 2): 3},
+    "a list in itself": loop(),
+}
+
+
+@pytest.mark.parametrize("results", NOT_JSON.values(), ids=list(NOT_JSON))
+async def test_results_that_are_not_json_fail_the_tool(results: Any, run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        async with run.tool("look", {}) as tool:
+            tool.results = results
+        return "not reached"
+
+    run = await run_agent(agent)
+    run.verify()
+    assert payloads(run, "tool_completed")[0]["success"] is False
+    assert end(run) == FAILED
+
+
+@pytest.mark.parametrize("value", NOT_JSON.values(), ids=list(NOT_JSON))
+async def test_parameters_that_are_not_json_start_no_tool(value: Any, run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        async with run.tool("look", {"at": value}):
+            return "not reached"
+
+    run = await run_agent(agent)
+    run.verify()
+    assert types(run) == ["agent_started", "agent_completed"]
+    assert end(run) == FAILED
+
+
+async def test_a_tool_in_a_tool_is_refused_and_both_ends_are_told(run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        async with run.tool("outer", {}):
+            with pytest.raises(GrammarError, match="expected tool_completed, got tool_executing"):
+                await run.tool("inner", {}).__aenter__()
+        return "done"
+
+    run = await run_agent(agent)
+    run.verify()
+    assert [payload["tool_name"] for payload in payloads(run, "tool_executing")] == ["outer"]
+    assert end(run) == ("completed", "done")
+
+
+async def test_each_tool_call_has_an_id_of_its_own(run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        for _ in range(3):
+            async with run.tool("look", {}):
+                pass
+        return "done"
+
+    run = await run_agent(agent)
+    run.verify()
+    called = [payload["tool_call_id"] for payload in payloads(run, "tool_executing")]
+    completed = [payload["tool_call_id"] for payload in payloads(run, "tool_completed")]
+    assert called == completed
+    assert len(set(called)) == 3
+
+
+async def test_thinking_during_a_tool_is_refused(run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        async with run.tool("look", {}):
+            with pytest.raises(GrammarError, match="expected tool_completed, got agent_thinking"):
+                await run.thinking("While I look:")
+        return "done"
+
+    run = await run_agent(agent)
+    run.verify()
+    assert end(run) == ("completed", "done")
+
+
+async def test_a_refused_thought_takes_no_step(run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        await run.thinking("one")
+        with pytest.raises(UnicodeEncodeError):
+            await run.thinking("\ud800")
+        await run.thinking("two")
+        return "done"
+
+    run = await run_agent(agent)
+    run.verify()
+    assert [thought["step"] for thought in payloads(run, "agent_thinking")] == [1, 2]
+
+
+# The end of a run
+
+
+@pytest.mark.parametrize("response", [None, 7, b"bytes", ["text"]], ids=repr)
+async def test_a_response_that_is_not_text_fails_the_run(
+    response: Any, run_agent: RunAgent, log_lines: LogLines
+) -> None:
+    async def agent(_run: AgentRun, _message: str) -> Any:
+        return response
+
+    run = await run_agent(agent)
+    run.verify()
+    assert end(run) == FAILED
+    assert "expected str" in str(log_lines[0]["exc_info"])
+
+
+async def test_a_response_that_cannot_be_sent_fails_the_run(
+    run_agent: RunAgent, log_lines: LogLines
+) -> None:
+    async def agent(_run: AgentRun, _message: str) -> str:
+        return "half a pair: \ud800"
+
+    run = await run_agent(agent)
+    run.verify()
+    assert end(run) == FAILED
+    assert [line["event"] for line in log_lines] == ["run failed"]
+
+
+async def test_an_agent_that_exits_ends_its_own_run_only(run_agent: RunAgent) -> None:
+    async def agent(_run: AgentRun, _message: str) -> str:
+        sys.exit(3)
+
+    run = await run_agent(agent)
+    run.verify()
+    assert end(run) == FAILED
+
+
+async def test_an_agent_may_be_any_callable(run_agent: RunAgent) -> None:
+    class Parrot:
+        async def __call__(self, _run: AgentRun, message: str) -> str:
+            return message
+
+    assert agent_name(Parrot()) == "Parrot"
+    assert agent_name(source_reader) == "source_reader"
+    run = await run_agent(Parrot(), "hello")
+    run.verify()
+    assert end(run) == ("completed", "hello")
+    assert {event.agent_name for event in run.events} == {"Parrot"}
+
+
+# A run on a log, without a manager
+
+
+class Bench:
+    """A log, and a run on it."""
+
+    def __init__(self) -> None:
+        self.log = MemoryUserLog(max_events=1000, max_bytes=1 << 30)
+        self.cursor: Cursor = self.log.cursor(None, lambda: None)
+        self.run = AgentRun(UserExecutionContext("ann"), "bench", "hello", self.log)
+
+    def received(self) -> ReceivedRun:
+        """What was sent, verified."""
+        run = ReceivedRun()
+        for message in self.cursor.take(1 << 30):
+            run.add(message.decode(), events.decode(message))
+        run.verify()
+        return run
+
+
+@asynccontextmanager
+async def cancelled_soon() -> AsyncIterator[None]:
+    """Cancel what is inside as soon as it waits."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().call_soon(task.cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        task.uncancel()
+    else:
+        pytest.fail("expected the cancellation to go on")
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_a_cancelled_tool_is_completed_before_its_run(bench: Bench) -> None:
+    async with cancelled_soon(), bench.run as run, run.tool("wait", {}):
+        await asyncio.Event().wait()
+    received = bench.received()
+    assert types(received) == [
+        "agent_started",
+        "tool_executing",
+        "tool_completed",
+        "agent_completed",
+    ]
+    assert payloads(received, "tool_completed")[0]["success"] is False
+    assert end(received) == ("cancelled", "The run was stopped.")
+
+
+async def test_a_cancellation_inside_a_tool_is_completed_once(bench: Bench) -> None:
+    waiting = asyncio.Event()
+
+    async def work() -> None:
+        async with bench.run as run, run.tool("wait", {}):
+            waiting.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    async with asyncio.timeout(5):
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    received = bench.received()
+    assert len(payloads(received, "tool_completed")) == 1
+    assert end(received)[0] == "cancelled"
+
+
+async def test_a_cancelled_run_is_no_error_for_the_operator(
+    bench: Bench, log_lines: LogLines
+) -> None:
+    async with cancelled_soon(), bench.run:
+        await asyncio.Event().wait()
+    assert end(bench.received())[0] == "cancelled"
+    assert log_lines == []
+
+
+async def test_a_run_without_a_response_has_failed(bench: Bench) -> None:
+    async with bench.run:
+        pass
+    assert end(bench.received()) == FAILED
+
+
+async def test_nothing_can_be_sent_after_the_end(bench: Bench) -> None:
+    async with bench.run as run:
+        run.final_response = "done"
+    with pytest.raises(GrammarError, match="expected no further event, got agent_thinking"):
+        await run.thinking("One more thing:")
+    with pytest.raises(GrammarError, match="expected no further event, got tool_executing"):
+        await run.tool("look", {}).__aenter__()
+    assert types(bench.received()) == ["agent_started", "agent_completed"]
+
+
+async def test_a_tool_that_outlives_its_run_is_completed_by_the_run(bench: Bench) -> None:
+    async with bench.run as run:
+        run.final_response = "done"
+        tool = run.tool("look", {})
+        await tool.__aenter__()
+    await tool.__aexit__(None, None, None)
+    received = bench.received()
+    assert types(received)[-2:] == ["tool_completed", "agent_completed"]
+    assert payloads(received, "tool_completed")[0]["success"] is False
+
+
+async def test_a_run_begins_once(bench: Bench) -> None:
+    async with bench.run as run:
+        with pytest.raises(GrammarError, match="got agent_started"):
+            await run.__aenter__()
+        run.final_response = "done"
+    assert types(bench.received()) == ["agent_started", "agent_completed"]
+
+
+async def test_every_event_carries_the_context_of_its_run(bench: Bench) -> None:
+    async with bench.run as run:
+        await source_reader(run, "hello")
+        run.final_response = "done"
+    context = run.context
+    for event in bench.received().events:
+        assert (event.user_id, event.thread_id, event.run_id) == (
+            context.user_id,
+            context.thread_id,
+            context.run_id,
+        )
+        assert event.epoch == bench.log.epoch
+
+
+async def test_runs_of_one_user_may_interleave() -> None:
+    log = MemoryUserLog(max_events=1000, max_bytes=1 << 30)
+    cursor = log.cursor(None, lambda: None)
+    runs = [AgentRun(UserExecutionContext("ann"), "bench", "hello", log) for _ in range(2)]
+    async with runs[0] as one, runs[1] as other:
+        for _ in range(3):
+            await one.thinking("one")
+            await other.thinking("other")
+        one.final_response = other.final_response = "done"
+    received = {run.context.run_id: ReceivedRun() for run in runs}
+    for seq, message in enumerate(cursor.take(1 << 30), 1):
+        event = events.decode(message)
+        assert event.seq == seq
+        received[event.run_id].add(message.decode(), event)
+    for run in received.values():
+        run.verify()
+
+
+# Any agent at all
+
+
+async def think(run: AgentRun) -> None:
+    await run.thinking("Hm.")
+
+
+async def think_unsendable(run: AgentRun) -> None:
+    await run.thinking("\ud800")
+
+
+async def use_tool(run: AgentRun) -> None:
+    async with run.tool("look", {"at": [1, None]}) as tool:
+        tool.results = {"seen": 1.5}
+
+
+async def use_waiting_tool(run: AgentRun) -> None:
+    async with run.tool("wait", {}):
+        await asyncio.sleep(0)
+
+
+async def use_raising_tool(run: AgentRun) -> None:
+    async with run.tool("break", {}):
+        raise KeyError("broken")
+
+
+async def use_tool_without_json(run: AgentRun) -> None:
+    async with run.tool("break", {}) as tool:
+        tool.results = object()
+
+
+async def nest_tools(run: AgentRun) -> None:
+    async with run.tool("outer", {}), run.tool("inner", {}):
+        pass
+
+
+async def use_two_tools_at_once(run: AgentRun) -> None:
+    await asyncio.gather(use_waiting_tool(run), use_waiting_tool(run), return_exceptions=True)
+
+
+async def think_in_tool(run: AgentRun) -> None:
+    async with run.tool("look", {}):
+        await run.thinking("Meanwhile:")
+
+
+async def time_out_in_tool(run: AgentRun) -> None:
+    async with asyncio.timeout(0), run.tool("wait", {}):
+        await asyncio.Event().wait()
+
+
+async def start_again(run: AgentRun) -> None:
+    await run.__aenter__()
+
+
+async def stop(_run: AgentRun) -> None:
+    raise asyncio.CancelledError
+
+
+async def leave(_run: AgentRun) -> None:
+    sys.exit(1)
+
+
+OPERATIONS = [
+    think,
+    think_unsendable,
+    use_tool,
+    use_waiting_tool,
+    use_raising_tool,
+    use_tool_without_json,
+    nest_tools,
+    use_two_tools_at_once,
+    think_in_tool,
+    time_out_in_tool,
+    start_again,
+    stop,
+    leave,
+]
+steps = st.tuples(
+    st.sampled_from(OPERATIONS), st.sampled_from(["raise", "catch", "catch", "catch"])
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(plan=st.lists(steps, max_size=8), response=st.sampled_from(["done", "\ud800", None]))
+@example(plan=[], response="done")
+async def test_whatever_an_agent_does_its_run_verifies(
+    plan: list[tuple[Any, str]], response: Any, run_agent: RunAgent
+) -> None:
+    async def agent(run: AgentRun, _message: str) -> Any:
+        for operation, on_error in plan:
+            try:
+                await operation(run)
+            except Exception:
+                if on_error == "raise":
+                    raise
+        return response
+
+    run = await run_agent(agent)
+    run.verify()
+    assert [event.seq for event in run.events] == list(range(1, len(run.events) + 1))
+    assert end(run)[0] in {"completed", "failed", "cancelled"}
+
+
+# The client's proof
+
+
+@pytest.fixture
+async def genuine(run_agent: RunAgent) -> ReceivedRun:
+    """A run of seven messages with two thoughts in a row and a tool call."""
+
+    async def agent(run: AgentRun, message: str) -> str:
+        await run.thinking("one")
+        await run.thinking("two")
+        await use_tool(run)
+        await run.thinking("three")
+        return message
+
+    run = await run_agent(agent)
+    run.verify()
+    return run
+
+
+def verify(messages: list[str]) -> None:
+    run = ReceivedRun()
+    for message in messages:
+        run.add(message, events.decode(message))
+    run.verify()
+
+
+EVERY_MESSAGE = pytest.mark.parametrize("index", range(7))
+
+
+@EVERY_MESSAGE
+def test_a_dropped_message_is_noticed(genuine: ReceivedRun, index: int) -> None:
+    messages = genuine.messages
+    with pytest.raises(IncompleteRun):
+        verify(messages[:index] + messages[index + 1 :])
+
+
+@EVERY_MESSAGE
+def test_a_duplicated_message_is_noticed(genuine: ReceivedRun, index: int) -> None:
+    messages = genuine.messages
+    with pytest.raises(IncompleteRun):
+        verify(messages[: index + 1] + messages[index:])
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_two_swapped_messages_are_noticed(genuine: ReceivedRun, index: int) -> None:
+    messages = genuine.messages
+    messages[index], messages[index + 1] = messages[index + 1], messages[index]
+    with pytest.raises(IncompleteRun):
+        verify(messages)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_an_altered_message_is_noticed(genuine: ReceivedRun, index: int) -> None:
+    messages = genuine.messages
+    messages[index] = messages[index].replace('"ann"', '"bob"')
+    with pytest.raises(IncompleteRun, match="digest"):
+        verify(messages)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_even_an_added_space_is_noticed(genuine: ReceivedRun, index: int) -> None:
+    messages = genuine.messages
+    messages[index] += " "
+    with pytest.raises(IncompleteRun, match="digest"):
+        verify(messages)
+
+
+def test_a_run_cut_short_is_noticed(genuine: ReceivedRun) -> None:
+    with pytest.raises(IncompleteRun, match="expected agent_completed after 6 events"):
+        verify(genuine.messages[:-1])
+
+
+def test_a_run_of_nothing_is_noticed() -> None:
+    with pytest.raises(IncompleteRun, match="after 0 events"):
+        ReceivedRun().verify()
+
+
+def test_a_thought_dropped_from_a_row_is_noticed_by_the_count(genuine: ReceivedRun) -> None:
+    with pytest.raises(IncompleteRun, match="expected 7 events, got 6"):
+        verify(genuine.messages[:1] + genuine.messages[2:])
+
+
+def test_a_seq_that_falls_is_noticed(genuine: ReceivedRun) -> None:
+    run = ReceivedRun()
+    for message in genuine.messages:
+        run.add(message, events.decode(message.replace('"seq":3', '"seq":1')))
+    with pytest.raises(IncompleteRun, match="rising seq"):
+        run.verify()
+
+
+async def test_a_run_longer_than_the_retained_window_verifies(run_agent: RunAgent) -> None:
+    async def agent(run: AgentRun, _message: str) -> str:
+        for number in range(50):
+            await run.thinking(f"thought {number}")
+            await asyncio.sleep(0)
+        return "done"
+
+    run = await run_agent(agent, "hello", Settings(retained_events=8))
+    run.verify()
+    assert len(run.events) == 52
+
+
+def test_a_position_is_an_epoch_and_a_number() -> None:
+    assert Position("e", 3)._asdict() == {"epoch": "e", "seq": 3}
