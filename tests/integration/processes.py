@@ -28,6 +28,12 @@ def clean_environment(extra: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
+def python_path(*entries: str | Path) -> dict[str, str]:
+    """Return PYTHONPATH with these entries before the ones that are there already."""
+    present = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([*map(str, entries), *([present] if present else [])])}
+
+
 def netra_ws(
     *arguments: str | Path,
     cwd: Path,

@@ -30,7 +30,7 @@ from plain_client import (
     tally,
     token_subject,
 )
-from processes import Serve
+from processes import Serve, python_path
 
 from netra_ws.incident.checkout import package_files
 from netra_ws.incident.deployment import Deployment
@@ -346,7 +346,7 @@ async def test_tool_executing_arrives_while_the_tool_works(
 ) -> None:
     where: dict[str, Any] = {"cwd": agents.folder}
     if from_path:
-        where = {"cwd": agents.elsewhere, "env": {"PYTHONPATH": str(agents.folder)}}
+        where = {"cwd": agents.elsewhere, "env": python_path(agents.folder)}
     server = serve("--agent", f"my_agents:{agent}", "--demo-users", "1", **where)
     session = await converse(server.backend, await log_in(server.auth, server.users[0]), "go")
     run = session.frames[1:-1]

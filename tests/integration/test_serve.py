@@ -41,6 +41,7 @@ SCRIPT = (str(Path(sysconfig.get_path("scripts")) / "netra-ws"),)
 MODULE = (sys.executable, "-m", "netra_ws")
 COMMIT = re.compile("[0-9a-f]{40}")
 SECRET = "a secret of more than thirty-two bytes"
+NO_GIT = {"PATH": "/nonexistent"}
 STAGING = {"TEST_ENVIRONMENT": "staging", "NETRA_WS_SECRET": SECRET}
 
 
@@ -173,8 +174,8 @@ async def test_a_token_outlives_its_process_if_the_secret_does(
     assert outcome(await converse(second.backend, login, "hello")) == COMPLETE
 
 
-async def test_the_echo_is_there_locally(serve: Serve) -> None:
-    server = serve("--demo-users", "0")
+async def test_the_echo_is_there_locally_and_no_git_is_needed(serve: Serve) -> None:
+    server = serve("--demo-users", "0", env=NO_GIT)
     async with dial(server.backend, None, "/ws/test") as echo:
         for message in ("text", b"bytes"):
             await echo.send(message)
@@ -297,8 +298,6 @@ BROKEN_FILES = {
     "module_with_value.py": "agent = 3\n",
     "empty/readme.txt": "no package here",
 }
-
-NO_GIT = {"PATH": "/nonexistent"}
 
 REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "unknown revision": (["--revision", "nope"], {}, "'nope'.*before.*buggy.*fixed"),
@@ -491,6 +490,6 @@ async def test_a_tree_without_git_is_served_as_well(serve: Serve, tmp_path: Path
     tree = tmp_path / "exported"
     checkout("fixed", tree)
     (tree / ".git").rename(tmp_path / "set aside")
-    server = serve("--tree", tree, env={"PATH": "/nonexistent"})
+    server = serve("--tree", tree, env=NO_GIT)
     health = (await request(f"{server.backend}/ws/health")).json()
     assert (health["status"], health["commit"]) == ("healthy", "unknown")
