@@ -165,3 +165,27 @@ def test_what_is_not_a_notebook_is_refused(tmp_path: Path, content: str | None) 
 def test_a_folder_without_notebooks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="checkout of the project"):
         find_notebooks(tmp_path)
+
+
+def test_nbval_fails_when_a_fact_of_a_figure_changes(tmp_path: Path) -> None:
+    """Guards the design of the figures: their pixels are not compared, their facts are."""
+    path = write(
+        tmp_path / "00-page.ipynb",
+        "from matplotlib.figure import Figure\n"
+        "from netra_ws.incident.figures import Picture\n"
+        "Picture(Figure(), ['after: 100 of 100'], 'a figure with nothing in it but a fact')",
+    )
+    build_notebook(path)
+
+    def nbval() -> int:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+        options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
+        return subprocess.run(
+            [*command, *options], cwd=tmp_path, capture_output=True, timeout=60
+        ).returncode
+
+    assert nbval() == 0
+    notebook = read_notebook(path)
+    code_cells(notebook)[0].outputs[0].data["text/plain"] = "after: 99 of 100"
+    nbformat.write(notebook, path)
+    assert nbval() == 1
