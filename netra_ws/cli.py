@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,23 +102,38 @@ def serve(
     """
     if revision and tree:
         raise ConfigurationError("--revision and --tree exclude each other")
+    asked = revision or (tree and str(tree.resolve()))
+    if asked and os.environ.get(trees.REVISION) != asked:
+        _become(revision, tree)
     scratch = os.environ.pop(trees.SCRATCH, None)
     if scratch is not None:
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    if trees.TREE in os.environ:
-        trees.check_origin()
-    elif revision or tree:
-        _become(trees.resolve_tree(revision, tree))
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, lambda *_: sys.exit(0))
+    _mask(signal.SIG_UNBLOCK)
+    trees.check_origin()
     from netra_ws.process import Options, run
 
     label = os.environ.get(trees.REVISION, "fixed")
     run(Options(host, port, auth_port, label, agent, demo_users, users))
 
 
-def _become(environment: dict[str, str]) -> None:
-    """Go on as the same command, run by the package that `environment` leads to."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _mask(how: int) -> None:
+    """Hold the signals that end a process, or let them come again."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(how, STOP_SIGNALS)
+
+
+def _become(revision: str | None, tree: Path | None) -> None:
+    """Go on as the same command, run by the package of `tree` or else of `revision`."""
+    # The mask and what it holds back outlive exec: a signal in between must not leave the
+    # scratch folder behind, for nobody would know of it.
+    _mask(signal.SIG_BLOCK)
+    environment = trees.resolve_tree(revision, tree)
     command = trees.command(*sys.argv[1:])
-    sys.stdout.flush()
     if sys.platform == "win32":  # whose exec starts a new process and orphans it
         sys.exit(subprocess.call(command, env=environment))
     os.execve(command[0], command, environment)
@@ -219,13 +235,17 @@ def _extra(name: str) -> Iterator[None]:
 def main() -> None:
     """Run the command line; what it cannot do is one line on standard error and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="netra-ws", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("netra-ws: aborted", err=True)
         code = 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = error.exit_code
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "netra-ws"
-        click.echo(f"netra-ws: {error.format_message()} See {where} --help.", err=True)
+        message = " ".join(error.format_message().split())
+        click.echo(f"netra-ws: {message} See {where} --help.", err=True)
         code = error.exit_code
     except click.ClickException as error:
         click.echo(f"netra-ws: {error.format_message()}", err=True)

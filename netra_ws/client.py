@@ -9,7 +9,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import msgspec
@@ -30,6 +30,7 @@ from netra_ws.errors import (
 from netra_ws.event_log import Position
 from netra_ws.events import AgentCompleted, Event, ToolCompleted, ToolExecuting
 from netra_ws.messages import SUBPROTOCOL, ConnectionReady, Error, Pong, UserMessage
+from netra_ws.urls import is_loopback
 
 ServerMessage = Event | ConnectionReady | Error | Pong
 
@@ -143,6 +144,8 @@ class Client:
                 subprotocols=[SUBPROTOCOL],
                 compression=None,
                 open_timeout=REQUEST_TIMEOUT_S,
+                # A proxy of the environment is for other machines, never for this one.
+                proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True,
             )
         except InvalidStatus as refused:
             status = refused.response.status_code

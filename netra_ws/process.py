@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import cast
+from typing import TextIO, cast
 
 import msgspec
 import structlog
@@ -68,7 +68,7 @@ def load_agent(reference: str) -> Agent:
     sys.path.append(str(Path.cwd()))
     try:
         agent = getattr(importlib.import_module(module_name), name)
-    except Exception as error:  # an import runs anything, so it can raise anything
+    except (Exception, SystemExit) as error:  # an import runs anything, and may raise anything
         msg = f"agent {reference!r} cannot be imported: {type(error).__name__}: {error}"
         raise ConfigurationError(" ".join(msg.split())) from error
     if not callable(agent):
@@ -114,7 +114,7 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
 
     def watch() -> None:
         # Not sys.stdin.read(): its lock, held by a daemon thread, aborts the interpreter's exit.
-        while os.read(sys.stdin.fileno(), 4096):
+        while sys.stdin is not None and os.read(sys.stdin.fileno(), 4096):
             pass
         try:
             loop.call_soon_threadsafe(stop.set)
@@ -124,7 +124,7 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def _serve(options: Options, environ: Mapping[str, str]) -> None:
+async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> None:
     environment = _environment(environ, options.host)
     settings = Settings()
     tokens = Tokens(_secret(environ, environment), settings)
@@ -154,8 +154,8 @@ async def _serve(options: Options, environ: Mapping[str, str]) -> None:
             backend.url, auth.url, options.revision, os.getpid(), demo_users
         )
         logger.info("listening", backend=backend.url, auth=auth.url, commit=commit)
-        sys.stdout.write(msgspec.json.encode(announcement).decode() + "\n")
-        sys.stdout.flush()
+        stdout.write(msgspec.json.encode(announcement).decode() + "\n")
+        stdout.flush()
         await stop.wait()
         logger.info("stopping", commit=commit)
     logger.info("stopped", commit=commit)
@@ -164,4 +164,7 @@ async def _serve(options: Options, environ: Mapping[str, str]) -> None:
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> None:
     """Serve until SIGINT or SIGTERM; raises `ConfigurationError` if it cannot start."""
     configure_logging()
-    asyncio.run(_serve(options, environ))
+    # The announcement is the one line on standard output, whatever an agent prints.
+    with os.fdopen(os.dup(1), "w") as stdout:
+        os.dup2(2, 1)
+        asyncio.run(_serve(options, environ, stdout))

@@ -8,6 +8,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qs
+from weakref import WeakSet
 
 import msgspec
 import structlog
@@ -15,6 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from netra_ws.auth.tokens import Tokens
@@ -73,11 +75,18 @@ def refuse(status: HTTPStatus, detail: str, headers: dict[str, str] | None = Non
 def bearer_token(headers: Headers) -> str:
     """Return the token of ``Authorization: Bearer`` or of the subprotocol ``bearer.TOKEN``.
 
-    Raises `TokenError` if there is none. Never looks at the query: addresses end up in logs.
+    Raises `TokenError` if there is none, or more than one header. Never looks at the query:
+    addresses end up in logs.
     """
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
+    match headers.get_all("Authorization"):
+        case []:
+            pass
+        case [line]:
+            scheme, _, token = line.partition(" ")
+            if scheme.lower() == "bearer" and token:
+                return token.strip()
+        case _:
+            raise TokenError("more than one Authorization header")
     for line in headers.get_all("Sec-WebSocket-Protocol"):
         for offered in line.split(","):
             if offered.strip().startswith(BEARER_SUBPROTOCOL):
@@ -133,6 +142,7 @@ class Backend:
         self._port = port
         self._commit = commit
         self._echo = echo
+        self._sockets: WeakSet[Socket] = WeakSet()
         self._server: Server
         self._endpoints: dict[str, Callable[[], Awaitable[Response]]] = {
             "/ws/health": self._health,
@@ -152,7 +162,7 @@ class Backend:
                     self._handle,
                     self._host,
                     self._port,
-                    create_connection=Socket,
+                    create_connection=self._create_socket,  # type: ignore[arg-type]
                     process_request=self._process_request,
                     select_subprotocol=choose_subprotocol,
                     subprotocols=[SUBPROTOCOL],
@@ -176,14 +186,29 @@ class Backend:
         """Stop: runs end as cancelled and say so, connections close with 1012."""
         await self._registry.close()
         self._server.close(code=CloseCode.SERVICE_RESTART)
+        for socket in self._sockets:
+            # Whoever has connected and said nothing would hold up the stop for open_timeout_s.
+            if socket.state is State.CONNECTING and hasattr(socket, "transport"):
+                socket.transport.abort()
         await self._server.wait_closed()
         remove_registry(self._registry)
+
+    def _create_socket(self, *arguments: Any, **options: Any) -> Socket:
+        socket = Socket(*arguments, **options)
+        self._sockets.add(socket)
+        return socket
 
     # The opening handshake and the plain requests
 
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer a plain request, or return `None` for a handshake that may go on."""
         assert isinstance(socket, Socket)
+        answer = await self._answer(socket, request)
+        if answer is not None and request.method == "HEAD":
+            answer.body = b""
+        return answer
+
+    async def _answer(self, socket: Socket, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
         is_upgrade = "Upgrade" in request.headers
         if path == "/ws":
@@ -200,15 +225,11 @@ class Backend:
         if request.method not in {"GET", "HEAD"}:
             return refuse(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET", {"Allow": "GET, HEAD"})
         try:
-            answer = await endpoint()
+            return await endpoint()
         except Exception as error:
             self._report(path, error)
-            answer = refuse(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed; the log says where"
-            )
-        if request.method == "HEAD":
-            answer.body = b""
-        return answer
+            detail = "the request failed; the log says where"
+            return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
     def _admit(self, socket: Socket, request: Request) -> Response | None:
         """Check token, origin and position; `None` means welcome."""
@@ -218,9 +239,9 @@ class Backend:
             logger.warning("token refused", reason=str(error))
             challenge = {"WWW-Authenticate": 'Bearer realm="netra-ws"'}
             return refuse(HTTPStatus.UNAUTHORIZED, "expected a valid bearer token", challenge)
-        origin = request.headers.get("Origin")
-        if origin is not None and origin != self.url:
-            logger.warning("origin refused", origin=origin, user_id=user_id)
+        origins = request.headers.get_all("Origin")
+        if origins not in ([], [self.url]):
+            logger.warning("origin refused", origins=origins, user_id=user_id)
             return refuse(HTTPStatus.FORBIDDEN, "this origin may not connect")
         try:
             socket.position = requested_position(request.path.partition("?")[2])

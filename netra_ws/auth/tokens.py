@@ -27,12 +27,10 @@ class Tokens:
     """
 
     def __init__(self, secret: str, settings: Settings) -> None:
-        if len(secret.encode()) < MIN_SECRET_BYTES:
-            msg = (
-                f"the token secret has {len(secret.encode())} bytes, expected at least "
-                f"{MIN_SECRET_BYTES}; set NETRA_WS_SECRET to a random one"
-            )
-            raise ConfigurationError(msg)
+        size = len(secret.encode(errors="replace"))
+        if size < MIN_SECRET_BYTES or "\ufffd" in secret or not secret.isprintable():
+            msg = f"the token secret has {size} bytes, expected printable text of at least"
+            raise ConfigurationError(f"{msg} {MIN_SECRET_BYTES}; set NETRA_WS_SECRET to such a one")
         self._secret = secret
         self._lifetime_s = settings.token_lifetime_s
         self._leeway_s = settings.token_leeway_s

@@ -28,6 +28,11 @@ class Harmless(Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     broken: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse a harmless change of the package, and a broken one of anything else."""
+        if self.broken != self.file.startswith("netra_ws/"):
+            raise ValueError(f"{self.subject!r}: only a broken commit changes netra_ws/")
+
 
 class Tagged(Struct, frozen=True, forbid_unknown_fields=True):
     """One of the three revisions that the incident is about; `file` and `text` as in `Harmless`."""
@@ -62,7 +67,7 @@ class History(Struct, frozen=True, forbid_unknown_fields=True):
     start: int
     release: str
     harmless: list[Harmless]
-    tagged: list[Tagged]
+    tagged: Annotated[list[Tagged], Meta(min_length=3, max_length=3)]
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,10 +27,14 @@ Files = Mapping[str, bytes]
 IGNORED = b"__pycache__/\n.pytest_cache/\n.venv/\n"
 
 
+class GitFailed(ConfigurationError):
+    """Raised when git runs and ends with an exit code other than 0."""
+
+
 def git(*arguments: str, cwd: Path, stdin: bytes | None = None) -> str:
     """Run git in `cwd` without the user's configuration and return what it printed.
 
-    Raises `ConfigurationError` if git is missing or fails.
+    Raises `ConfigurationError` if git is missing, `GitFailed` if it fails.
     """
     environment = {
         name: value
@@ -41,19 +45,28 @@ def git(*arguments: str, cwd: Path, stdin: bytes | None = None) -> str:
     environment |= {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
         # Nor may it find a repository above the folder, where paths would mean something else.
         "GIT_CEILING_DIRECTORIES": str(cwd.resolve().parent),
         "LC_ALL": "C",
     }
+    # Attributes are found without any configuration; and a tree may be somebody else's.
+    options = ("-c", f"core.attributesFile={os.devnull}", "-c", "safe.directory=*")
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=cwd, input=stdin, env=environment, capture_output=True
+            ["git", *options, *arguments],
+            cwd=cwd,
+            input=stdin,
+            env=environment,
+            capture_output=True,
         )
     except FileNotFoundError as error:
         raise ConfigurationError("git was not found: install it, or add it to PATH") from error
+    except OSError as error:
+        raise ConfigurationError(f"git cannot be run: {error.strerror}") from error
     if done.returncode != 0:
         why = " ".join(done.stderr.decode(errors="replace").split())
-        raise ConfigurationError(f"git {arguments[0]} failed: {why}")
+        raise GitFailed(f"git {arguments[0]} failed: {why}")
     return done.stdout.decode()
 
 
@@ -80,7 +93,7 @@ def reverse(patch: Path, files: Files) -> dict[str, bytes]:
         try:
             # Without a repository around it git apply is a strict patch(1).
             git("apply", "--reverse", "--whitespace=nowarn", str(patch.resolve()), cwd=root)
-        except ConfigurationError as error:
+        except GitFailed as error:
             msg = f"{patch.name} does not apply to {PACKAGE.name}: {error}"
             raise ConfigurationError(msg) from error
         return {name: (root / name).read_bytes() for name in files}
@@ -180,6 +193,8 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
         ):
             name, _, value = setting.partition("=")
             git("config", name, value, cwd=into)
+        (into / ".git" / "info").mkdir(exist_ok=True)
+        (into / ".git" / "info" / "attributes").write_text("* -text\n")  # bytes as they are
         git("fast-import", "--quiet", cwd=into, stdin=stream)
         git("update-ref", "-d", "refs/heads/history", cwd=into)
         git("reset", "--quiet", "--hard", revision, cwd=into)
@@ -188,10 +203,9 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
         raise ConfigurationError(f"{into}: {error.strerror}") from error
     except ConfigurationError:
         # Leave no half of a history behind: the next try would call the folder in use.
-        for path in into.iterdir() if existed else ():
-            shutil.rmtree(path, ignore_errors=True)
-        if not existed:
-            shutil.rmtree(into, ignore_errors=True)
+        shutil.rmtree(into, ignore_errors=True)
+        if existed:
+            into.mkdir(exist_ok=True)
         raise
 
 

@@ -132,9 +132,11 @@ def deploy(
     line = process.stdout.readline()
     watchdog.cancel()
     path = Path(name)
-    if not line:
+    try:
+        return Deployment(process, line, path)
+    except msgspec.DecodeError as error:
+        process.kill()
         process.communicate()
         said = path.read_text(encoding="utf-8").strip().splitlines()[-1:] or ["no word at all"]
         path.unlink()
-        raise ConfigurationError(f"the server did not start: {said[0]}")
-    return Deployment(process, line, path)
+        raise ConfigurationError(f"the server did not start: {line}{said[0]}") from error

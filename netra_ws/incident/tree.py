@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import netra_ws
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.checkout import checkout, git
+from netra_ws.incident.checkout import GitFailed, checkout, git
 
 TREE = "NETRA_WS_TREE"
 """The folder whose `netra_ws` must be the one that runs."""
@@ -45,8 +46,12 @@ def commit_of(tree: Path) -> str:
     """Return the commit of a person's tree, ``-dirty`` if it was changed since."""
     if not (tree / ".git").exists():
         return "unknown"
+    try:
+        commit = git("rev-parse", "HEAD", cwd=tree).strip()
+    except GitFailed:
+        return "unknown"  # a repository without a commit
     dirty = git("status", "--porcelain", "--untracked-files=no", cwd=tree)
-    return git("rev-parse", "HEAD", cwd=tree).strip() + ("-dirty" if dirty else "")
+    return f"{commit}-dirty" if dirty else commit
 
 
 def check_origin(environ: Mapping[str, str] = os.environ) -> None:
@@ -76,8 +81,8 @@ def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
     scratch = Path(tempfile.mkdtemp(prefix="netra-ws-")).resolve()
     try:
         commit = checkout(revision, scratch)
-    except ConfigurationError:
-        scratch.rmdir()
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
         raise
     return {**tree_environment(scratch, commit, revision), SCRATCH: str(scratch)}
 
