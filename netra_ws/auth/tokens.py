@@ -23,14 +23,16 @@ MIN_SECRET_BYTES = 32
 class Tokens:
     """Issues and verifies JSON web tokens (RFC 7519) with one shared secret.
 
-    Raises `ConfigurationError` for a secret of less than `MIN_SECRET_BYTES` bytes.
+    Raises `ConfigurationError` for a secret of less than `MIN_SECRET_BYTES` bytes, or not of text.
     """
 
     def __init__(self, secret: str, settings: Settings) -> None:
-        size = len(secret.encode(errors="replace"))
-        if size < MIN_SECRET_BYTES or "\ufffd" in secret or not secret.isprintable():
-            msg = f"the token secret has {size} bytes, expected printable text of at least"
-            raise ConfigurationError(f"{msg} {MIN_SECRET_BYTES}; set NETRA_WS_SECRET to such a one")
+        if not secret.isprintable():
+            raise ConfigurationError("the token secret is not text; set NETRA_WS_SECRET to some")
+        size = len(secret.encode())
+        if size < MIN_SECRET_BYTES:
+            msg = f"the token secret has {size} bytes, expected at least {MIN_SECRET_BYTES}"
+            raise ConfigurationError(f"{msg}; set NETRA_WS_SECRET to a random one")
         self._secret = secret
         self._lifetime_s = settings.token_lifetime_s
         self._leeway_s = settings.token_leeway_s

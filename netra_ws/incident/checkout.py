@@ -46,15 +46,19 @@ def git(*arguments: str, cwd: Path, stdin: bytes | None = None) -> str:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
+        # Attributes are found without any configuration; and a tree may be somebody else's.
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "core.attributesFile",
+        "GIT_CONFIG_VALUE_0": os.devnull,
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "*",
         # Nor may it find a repository above the folder, where paths would mean something else.
         "GIT_CEILING_DIRECTORIES": str(cwd.resolve().parent),
         "LC_ALL": "C",
     }
-    # Attributes are found without any configuration; and a tree may be somebody else's.
-    options = ("-c", f"core.attributesFile={os.devnull}", "-c", "safe.directory=*")
     try:
         done = subprocess.run(
-            ["git", *options, *arguments],
+            ["git", *arguments],
             cwd=cwd,
             input=stdin,
             env=environment,
