@@ -90,6 +90,10 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     actions: list[Action]
     history: History
 
+    def __repr__(self) -> str:
+        """Return the head of the post-mortem in one line."""
+        return f"#{self.id}: {self.title} ({self.severity}, {self.status})"
+
     def _repr_markdown_(self) -> str:
         """Return the head of the post-mortem for a notebook."""
         facts = {

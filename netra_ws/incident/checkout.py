@@ -7,12 +7,12 @@ user's own git configuration shut out, so the same package gives the same commit
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from netra_ws.errors import ConfigurationError
@@ -213,9 +213,9 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
         raise
 
 
-def scratch_checkout(revision: str) -> Path:
-    """Return a scratch folder with the history at `revision`; it is deleted at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="netra-ws-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    checkout(revision, folder)
-    return folder
+@contextmanager
+def scratch_checkout(revision: str) -> Iterator[Path]:
+    """Give a temporary folder with the history at `revision`."""
+    with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
+        checkout(revision, Path(folder))
+        yield Path(folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from netra_ws.incident.checkout import git, scratch_checkout
@@ -9,11 +11,12 @@ from netra_ws.incident.checkout import git, scratch_checkout
 CONTROLS = Path(__file__).parent / "controls"
 
 
-def leaky_tree() -> Path:
-    """Return a scratch folder with `fixed`, but one log for all users; it is deleted at exit.
+@contextmanager
+def leaky_tree() -> Iterator[Path]:
+    """Give a temporary folder with `fixed`, but one log for all users.
 
     A check of isolation that finds nothing on this tree finds nothing at all.
     """
-    folder = scratch_checkout("fixed")
-    git("apply", str(CONTROLS / "leak.patch"), cwd=folder)
-    return folder
+    with scratch_checkout("fixed") as folder:
+        git("apply", str(CONTROLS / "leak.patch"), cwd=folder)
+        yield folder
