@@ -73,8 +73,11 @@ class WebSocketManager:
     def start_run(self, context: UserExecutionContext, message: str) -> None:
         """Start a run of the agent on `message`; it goes on whether or not anybody listens.
 
-        Raises `RunRefused` if the user has `max_runs_per_user` runs already.
+        Raises `RunRefused` if the user has `max_runs_per_user` runs already, or if the server is
+        stopping.
         """
+        if self.registry.stopping:
+            raise RunRefused("stopping", "the server is stopping; reconnect and ask again")
         if len(self._runs) >= self.settings.max_runs_per_user:
             limit = self.settings.max_runs_per_user
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
@@ -156,6 +159,7 @@ class ManagerRegistry:
         self.agent = agent
         self.metrics = metrics or Metrics()
         self.losses = 0
+        self.stopping = False
         self._event_log = event_log or MemoryEventLog(self.settings)
         self._managers: dict[str, WebSocketManager] = {}
 
@@ -184,7 +188,11 @@ class ManagerRegistry:
         )
 
     async def close(self) -> None:
-        """Cancel every run and wait until each has ended."""
+        """Refuse new runs, cancel those that go on, and wait until each has ended."""
+        self.stopping = True
+        # A task that is cancelled before its first step never runs: a message that was accepted
+        # would be lost without a word. One turn of the loop lets the newest runs begin.
+        await asyncio.sleep(0)
         await asyncio.gather(*(manager.stop_all_runs() for manager in self._managers.values()))
 
 

@@ -357,3 +357,25 @@ def test_a_new_cursor_is_no_loss(log_lines: list[dict[str, Any]]) -> None:
     registry.manager(UserExecutionContext("ann")).open_cursor(None, lambda: None)
     assert registry.statistics().losses == 0
     assert log_lines == []
+
+
+async def test_a_run_accepted_just_before_the_stop_still_begins_and_ends() -> None:
+    registry = ManagerRegistry()
+    context = UserExecutionContext("ada")
+    manager = registry.manager(context)
+    cursor = manager.open_cursor(None, lambda: None)
+    manager.start_run(context, "hello")
+    async with asyncio.timeout(5):
+        await registry.close()
+    types = [events.decode(event).__struct_config__.tag for event in cursor.take(1 << 20)]
+    assert types[0] == "agent_started"
+    assert types[-1] == "agent_completed"
+
+
+async def test_a_stopping_server_refuses_new_runs() -> None:
+    registry = ManagerRegistry()
+    context = UserExecutionContext("ada")
+    await registry.close()
+    with pytest.raises(RunRefused) as refused:
+        registry.manager(context).start_run(context, "hello")
+    assert refused.value.code == "stopping"
