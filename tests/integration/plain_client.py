@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -87,6 +88,20 @@ async def request(url: str, data: bytes | None = None, method: str | None = None
     return await asyncio.to_thread(_request, url, data, method)
 
 
+def _exchange(backend: str, lines: Iterable[str]) -> bytes:
+    host, port = backend.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as peer:
+        peer.sendall("\r\n".join([*lines, f"Host: {host}:{port}", "", ""]).encode())
+        with peer.makefile("rb") as answer:
+            return answer.read()
+
+
+async def raw_request(backend: str, *lines: str) -> tuple[int, bytes]:
+    """Send a request line and headers as they are; return the status and every byte of the body."""
+    head, _, body = (await asyncio.to_thread(_exchange, backend, lines)).partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
 class Login(NamedTuple):
     """A user who has logged in."""
 
@@ -119,6 +134,13 @@ def token_subject(token: str) -> str:
 
 
 # WebSocket
+
+UPGRADE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 
 
 def dial(backend: str, token: str | None, path: str = "/ws", **options: Any) -> connect:

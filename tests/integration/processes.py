@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,15 @@ def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None)
     return done.stdout.strip()
 
 
+def fake_git(folder: Path, command: str) -> dict[str, str]:
+    """Return the PATH of a git that runs this shell command, and goes on as git after it."""
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "git").write_text(f'#!/bin/sh\n{command}\nexec {shutil.which("git")} "$@"\n')
+    (tools / "git").chmod(0o755)
+    return {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+
 class Server:
     """A running ``netra-ws serve``; its first line of standard output has been read."""
 
@@ -98,10 +108,12 @@ class Server:
         watchdog.start()
         self.line = self.process.stdout.readline()
         watchdog.cancel()
-        if not self.line:
+        try:
+            self.announcement: dict[str, Any] = json.loads(self.line)
+        except ValueError as error:
             self.kill()
-            raise AssertionError(f"the server did not start: {self.stderr()}")
-        self.announcement: dict[str, Any] = json.loads(self.line)
+            msg = f"the server did not start: {self.line}{self.stderr()}"
+            raise AssertionError(msg) from error
 
     @property
     def backend(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import shutil
 import subprocess
 import sys
@@ -12,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from processes import clean_environment, git, netra_ws
+from processes import clean_environment, fake_git, git, netra_ws
 
 import netra_ws as package
 from netra_ws.errors import ConfigurationError
+from netra_ws.incident.case import load_case
 from netra_ws.incident.checkout import PACKAGE, checkout, package_files, revisions
 
+ROOT = Path(__file__).parents[2]
 ROUTES = "netra_ws/routes/websocket_ssot.py"
 MANAGER = "netra_ws/manager.py"
 TAGS = {"release-1", "before", "buggy", "fixed"}
@@ -208,8 +209,10 @@ def hostile_home(folder: Path) -> dict[str, str]:
             hook.write_text(f"#!/bin/sh\ntouch {home}/a-hook-ran\nexit 1\n")
             hook.chmod(0o755)
     (home / "excludes").write_text("*.py\n")
+    (home / ".config" / "git").mkdir(parents=True)
+    (home / ".config" / "git" / "attributes").write_text("* text eol=crlf\n")
     (home / ".gitconfig").write_text(HOSTILE.format(home=home))
-    return {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "none")}
+    return {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
 
 
 def other_repository(folder: Path) -> Path:
@@ -295,6 +298,7 @@ def test_the_user_can_revert_and_commit_whatever_the_configuration(tmp_path: Pat
     assert netra_ws("checkout", "buggy", "--into", into, cwd=tmp_path, env=env).returncode == 0
     git("revert", "--no-edit", "buggy", cwd=into, env=env)
     assert git("diff", "before", "HEAD", cwd=into) == ""
+    assert b"\r" not in (into / MANAGER).read_bytes()
     assert git("rev-parse", "HEAD~1", cwd=into) == git("rev-parse", "buggy", cwd=into)
     git("commit", "--quiet", "--allow-empty", "--message", "mine", cwd=into, env=env)
     assert git("status", "--porcelain", cwd=into) == ""
@@ -322,8 +326,12 @@ def contents(folder: Path) -> dict[str, bytes]:
         pytest.param(["nope", "--into", "new"], {}, "'nope' is not one of", id="revision"),
         pytest.param(["release-1", "--into", "new"], {}, "'release-1'", id="other tag"),
         pytest.param(["fixed"], {}, "'--into'", id="no folder"),
+        pytest.param([], {}, "fixed See netra-ws checkout --help.", id="no arguments"),
         pytest.param(
-            ["fixed", "--into", "new"], {"PATH": "/nonexistent"}, "git was not found", id="no git"
+            ["fixed", "--into", "new"],
+            {"PATH": "/nonexistent"},
+            "netra-ws: git was not found",
+            id="no git",
         ),
     ],
 )
@@ -345,21 +353,16 @@ def test_a_refusal_is_one_line_and_touches_nothing(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_git_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A git that cannot make a repository: the next try must not call the folder in use."""
-    real = shutil.which("git")
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    fake = tools / "git"
-    fake.write_text(f'#!/bin/sh\ncase "$1" in fast-import) exit 1;; esac\nexec {real} "$@"\n')
-    fake.chmod(0o755)
-    env = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+@pytest.mark.parametrize("command", ["fast-import", "rev-parse"])
+def test_a_git_that_fails_leaves_nothing_behind(command: str, tmp_path: Path) -> None:
+    """A git that fails midway or at the end: the next try must not call the folder in use."""
+    env = fake_git(tmp_path, f'[ "$1" != {command} ] || exit 1')
     empty = tmp_path / "empty"
     empty.mkdir()
     for into in (empty, tmp_path / "new"):
         done = netra_ws("checkout", "fixed", "--into", into, cwd=tmp_path, env=env)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert "git fast-import failed" in done.stderr
+        assert f"git {command} failed" in done.stderr
     assert list(empty.iterdir()) == []
     assert not (tmp_path / "new").exists()
 
@@ -481,6 +484,34 @@ def test_another_case_needs_nothing_but_its_folder(tmp_path: Path) -> None:
         assert git("show", f"{revision}:{name}", cwd=into) == text.rstrip("\n")
     assert (into / "notes.md").read_text() == "mended\nplayed\n"
     assert git("show", f"release-1~0:{name}", cwd=into) == before.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (TOY[TOY.index('[[history.tagged]]\ntag = "fixed"') :], "", "length >= 3"),
+        ("broken = true\n", "", "'Break it': only a broken commit"),
+        ('"netra_ws/urls.py"', '"notes.md"', "'Break it': only a broken commit"),
+    ],
+    ids=["two tagged", "harmless change of the package", "broken notes"],
+)
+def test_a_case_with_another_history_is_refused(
+    old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    assert TOY.count(old) == 1
+    (tmp_path / "incident.toml").write_text(TOY)
+    assert load_case(tmp_path).id == "7"
+    (tmp_path / "incident.toml").write_text(TOY.replace(old, new))
+    with pytest.raises(ConfigurationError, match=f"^case {tmp_path.name}: .*{words}"):
+        load_case(tmp_path)
+
+
+def test_the_tests_that_the_case_names_are_there() -> None:
+    case = load_case()
+    assert case.fail_to_pass
+    assert case.pass_to_pass
+    for name in (*case.fail_to_pass, *case.pass_to_pass):
+        assert (ROOT / name).exists(), name
 
 
 @pytest.mark.parametrize("missing", ["incident.toml", "fix.patch", "cause.patch"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from plain_client import (
     log_in_all,
     outcome,
     post_login,
+    raw_request,
     read_until,
     refusal,
     request,
@@ -32,6 +34,7 @@ from plain_client import (
 )
 from processes import Serve, python_path
 
+from netra_ws.client import Client
 from netra_ws.incident.checkout import package_files
 from netra_ws.incident.deployment import Deployment
 
@@ -66,6 +69,19 @@ async def test_a_users_numbers_go_on_from_session_to_session(
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert len({event["epoch"] for event in events}) == 1
     assert len({event["run_id"] for event in events}) == 3
+
+
+async def test_the_client_of_the_package_asks_no_proxy_for_this_machine(
+    healthy: Deployment, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, "http://{}:{}".format(*nobody.getsockname()))
+        async with Client(healthy.backend, login.token) as client:
+            assert (await client.chat("hello", plain_client.TIMEOUT_S)).ended
 
 
 @pytest.mark.parametrize(
@@ -133,6 +149,13 @@ async def test_the_check_for_foreign_events_sees_a_shared_log(serve: Serve, tmp_
 @pytest.mark.parametrize("path", plain_client.ENDPOINTS)
 async def test_an_endpoint_answers_200_with_its_keys(healthy: Deployment, path: str) -> None:
     assert await plain_client.endpoint_outcome(healthy.backend, path) == COMPLETE
+
+
+@pytest.mark.parametrize("path", [*plain_client.ENDPOINTS, "/metrics", "/ws", "/nope"])
+async def test_the_answer_to_head_has_no_body(healthy: Deployment, path: str) -> None:
+    status, body = await raw_request(healthy.backend, f"HEAD {path} HTTP/1.1")
+    assert status == {"/ws": 401, "/nope": 404}.get(path, 200)
+    assert body == b""
 
 
 async def test_health_says_that_everything_is_healthy(healthy: Deployment) -> None:
@@ -252,6 +275,22 @@ async def test_a_foreign_origin_is_403_and_a_bad_token_comes_first(
     assert (await refusal(healthy.backend, "hello", headers=foreign)).status == 401
     async with dial(healthy.backend, login.token, headers={"Origin": healthy.backend}) as socket:
         await read_until(socket, "connection_ready")
+
+
+async def test_a_header_that_is_there_twice_is_refused(healthy: Deployment, login: Login) -> None:
+    handshake = ("GET /ws HTTP/1.1", *plain_client.UPGRADE)
+    token, origin = f"Authorization: Bearer {login.token}", f"Origin: {healthy.backend}"
+    earlier = len(healthy.log())
+    for status, headers in (
+        (401, (token, token)),
+        (401, (token, "Authorization: Bearer hello")),
+        (403, (token, origin, origin)),
+        (403, (token, origin, "Origin: https://elsewhere.example")),
+    ):
+        assert (await raw_request(healthy.backend, *handshake, *headers))[0] == status
+    said = healthy.log()[earlier:]
+    assert [line["event"] for line in said] == ["token refused"] * 2 + ["origin refused"] * 2
+    assert not any("traceback" in line for line in said)
 
 
 # Messages that are not one

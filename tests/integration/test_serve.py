@@ -11,7 +11,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from contextlib import AsyncExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,9 +33,17 @@ from plain_client import (
     say,
     tally,
 )
-from processes import Serve, git, netra_ws
+from processes import (
+    COMMAND,
+    STOP_TIMEOUT_S,
+    Serve,
+    clean_environment,
+    fake_git,
+    git,
+    netra_ws,
+)
 
-from netra_ws.incident.checkout import checkout
+from netra_ws.incident.checkout import PACKAGE, checkout
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = (str(Path(sysconfig.get_path("scripts")) / "netra-ws"),)
@@ -115,6 +124,39 @@ def test_passwords_are_new_at_each_start(serve: Serve) -> None:
 def test_demo_users(count: int, serve: Serve) -> None:
     server = serve("--demo-users", str(count))
     assert len({user.email for user in server.users}) == count
+
+
+TALKING_AGENT = """
+import os
+import subprocess
+
+
+def talk(when):
+    print("printed", when)
+    os.write(1, f"written {when}\\n".encode())
+    subprocess.run(["echo", "echoed", when], check=True)
+
+
+talk("at import")
+
+
+async def talker(run, message):
+    talk("in a run")
+    return "I talked."
+"""
+
+
+async def test_what_an_agent_prints_goes_to_stderr(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "talking.py").write_text(TALKING_AGENT)
+    server = serve("--agent", "talking:talker", "--demo-users", "1")
+    login = await log_in(server.auth, server.users[0])
+    session = await converse(server.backend, login, "hello")
+    assert plain_client.run_fault(session.frames[1:-1]) is None
+    await asyncio.to_thread(server.stop)
+    assert server.rest_of_stdout() == ""
+    for when in ("at import", "in a run"):
+        for how in ("printed", "written", "echoed"):
+            assert f"{how} {when}\n" in server.stderr()
 
 
 # Users of one's own
@@ -212,22 +254,19 @@ async def test_a_signal_ends_it_with_twenty_idle_connections(signum: int, serve:
 
 
 async def test_a_signal_ends_it_though_peers_do_not_answer(serve: Serve) -> None:
-    """One peer of each service: a login half sent, and a socket that never answers a close."""
+    """A login half sent, a socket that never answers a close, and one that never says a word."""
     server = serve("--demo-users", "1")
     host, port = server.backend.removeprefix("http://").split(":")
-    handshake = (
-        f"GET /ws/test HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
+    lines = ("GET /ws/test HTTP/1.1", f"Host: {host}:{port}", *plain_client.UPGRADE, "", "")
     auth_port = int(server.auth.rpartition(":")[2])
     peers = [
         socket.create_connection((host, auth_port), timeout=plain_client.TIMEOUT_S),
         socket.create_connection((host, port), timeout=plain_client.TIMEOUT_S),
+        socket.create_connection((host, port), timeout=plain_client.TIMEOUT_S),
     ]
     try:
         peers[0].sendall(b"POST /auth/login HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
-        peers[1].sendall(handshake.encode())
+        peers[1].sendall("\r\n".join(lines).encode())
         assert b" 101 " in await asyncio.to_thread(peers[1].recv, 4096)
         code, seconds = await asyncio.to_thread(server.stop)
     finally:
@@ -268,6 +307,50 @@ async def test_a_signal_ends_a_run_as_cancelled_before_the_connection(
     assert seconds < 5
 
 
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_leaves_nothing_behind(
+    signum: int, tmp_path: Path, scratch: Path
+) -> None:
+    """At many moments, for the checkout of a revision, and what must delete it, take a while."""
+
+    def code_when_ended_after(seconds: float) -> int:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", "--auth-port", "0", "--revision", "buggy"],
+            cwd=tmp_path,
+            env=clean_environment() | {"TMPDIR": str(scratch)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+            process.send_signal(signum)
+            return process.wait(STOP_TIMEOUT_S)
+        finally:
+            process.kill()
+            process.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        codes = set(pool.map(code_when_ended_after, [tenth / 10 for tenth in range(1, 8)]))
+    # Before the command has begun, nothing but Python itself answers a signal.
+    assert codes <= {0, -signum}
+    assert left_in(scratch) == []
+
+
+def test_a_signal_in_the_midst_of_the_checkout_leaves_nothing_behind(
+    tmp_path: Path, scratch: Path
+) -> None:
+    env = fake_git(tmp_path, '[ "$1" != fast-import ] || kill -TERM $PPID')
+    done = netra_ws(
+        *("serve", "--port", "0", "--auth-port", "0", "--revision", "buggy"),
+        cwd=tmp_path,
+        env={"TMPDIR": str(scratch), **env},
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert left_in(scratch) == []
+
+
 @pytest.mark.parametrize("revision", [None, "buggy"])
 def test_a_supervised_server_ends_when_its_stdin_closes(
     revision: str | None, serve: Serve, scratch: Path
@@ -282,6 +365,13 @@ def test_a_supervised_server_ends_when_its_stdin_closes(
     assert left_in(scratch) == []
 
 
+def test_a_supervised_server_without_stdin_ends_by_itself(serve: Serve) -> None:
+    without_stdin = ("sh", "-c", 'exec "$@" <&-', "sh", *COMMAND)
+    server = serve(command=without_stdin, env={"NETRA_WS_SUPERVISED": "1"})
+    assert server.process.wait(plain_client.TIMEOUT_S) == 0
+    assert {"listening", "stopped"} <= {line["event"] for line in server.log()}
+
+
 # What it refuses
 
 BROKEN_FILES = {
@@ -290,10 +380,14 @@ BROKEN_FILES = {
     "no_hash.json": '[{"email": "ada@example.org", "id": "ada"}]',
     "surplus.json": '[{"email": "a@example.org", "id": "a", "argon2": "x", "admin": true}]',
     "wrong_hash.json": '[{"email": "ada@example.org", "id": "ada", "argon2": "correct horse"}]',
+    "no_tag.json": '[{"email": "ada@example.org", "id": "ada",'
+    ' "argon2": "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$"}]',
+    "latin_1.json": '[{"email": "adä@example.org", "id": "ada", "argon2": "HASH"}]',
     "colon.json": '[{"email": "ada@example.org", "id": "service:health", "argon2": "HASH"}]',
     "twice.json": '[{"email": "a@x.org", "id": "a", "argon2": "HASH"},'
     ' {"email": "a@x.org", "id": "b", "argon2": "HASH"}]',
     "module_with_error.py": "raise RuntimeError('first line\\nsecond line')\n",
+    "module_with_exit.py": "import sys\nsys.exit(3)\n",
     "module_with_typo.py": "def agent(:\n",
     "module_with_value.py": "agent = 3\n",
     "empty/readme.txt": "no package here",
@@ -301,10 +395,11 @@ BROKEN_FILES = {
 
 REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "unknown revision": (["--revision", "nope"], {}, "'nope'.*before.*buggy.*fixed"),
-    "revision without git": (["--revision", "buggy"], NO_GIT, "git was not found"),
+    "revision without git": (["--revision", "buggy"], NO_GIT, "^netra-ws: git was not found"),
     "agent not there": (["--agent", "no_such_module:agent"], {}, "no_such_module"),
     "agent without that name": (["--agent", "module_with_value:nope"], {}, "nope"),
     "agent that raises": (["--agent", "module_with_error:agent"], {}, "first line second line"),
+    "agent that exits": (["--agent", "module_with_exit:agent"], {}, "SystemExit: 3"),
     "agent with a typo": (["--agent", "module_with_typo:agent"], {}, "SyntaxError"),
     "agent not callable": (["--agent", "module_with_value:agent"], {}, "expected a callable"),
     "agent without colon": (["--agent", "module_with_value"], {}, "expected module:callable"),
@@ -312,10 +407,12 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "users file not there": (["--users", "nope.json"], {}, "nope.json: No such file"),
     "users file is a folder": (["--users", "empty"], {}, "empty: Is a directory"),
     "users file not JSON": (["--users", "not_json.json"], {}, "not_json.json"),
+    "users file not UTF-8": (["--users", "latin_1.json"], {}, "latin_1.json: .*utf-8"),
     "users file not a list": (["--users", "not_a_list.json"], {}, "not_a_list.json"),
     "user without hash": (["--users", "no_hash.json"], {}, "argon2"),
     "user with a surplus field": (["--users", "surplus.json"], {}, "admin"),
     "user with a wrong hash": (["--users", "wrong_hash.json"], {}, "netra-ws hash-password"),
+    "user with a hash cut off": (["--users", "no_tag.json"], {}, "netra-ws hash-password"),
     "user with a service's id": (["--users", "colon.json"], {}, "no colon"),
     "user twice": (["--users", "twice.json"], {}, "twice"),
     "users file and demo users": (
@@ -331,6 +428,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "local on every address, IPv6": (["--host", "::"], {}, "loopback only"),
     "local on another host": (["--host", "example.org"], {}, "loopback only"),
     "short secret": ([], {"NETRA_WS_SECRET": "x" * 31}, "31 bytes, expected at least 32"),
+    "secret not UTF-8": ([], {"NETRA_WS_SECRET": "\udcff" * 40}, "NETRA_WS_SECRET"),
     "staging without secret": (
         ["--users", "not_json.json"],
         {"TEST_ENVIRONMENT": "staging"},
@@ -362,7 +460,7 @@ def broken_files(tmp_path: Path, hashed: str) -> Path:
     for name, content in BROKEN_FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content.replace("HASH", hashed))
+        path.write_text(content.replace("HASH", hashed), encoding="latin-1")
     return folder
 
 
@@ -386,6 +484,14 @@ def test_a_refusal_is_one_line_and_exit_code_2(
         "serve", *ports, *arguments, cwd=broken_files, env={"TMPDIR": str(scratch), **env}
     )
     assert_refused(done, words)
+    assert left_in(scratch) == []
+
+
+def test_a_git_that_cannot_be_run_is_refused(tmp_path: Path, scratch: Path) -> None:
+    (tmp_path / "git").write_text("#!/bin/sh\n")
+    env = {"PATH": str(tmp_path), "TMPDIR": str(scratch)}
+    done = netra_ws("serve", "--revision", "buggy", cwd=tmp_path, env=env)
+    assert_refused(done, "^netra-ws: git cannot be run: Permission denied$")
     assert left_in(scratch) == []
 
 
@@ -460,6 +566,11 @@ def test_a_package_that_is_not_the_installed_one_says_so(trees: dict[str, Path])
     assert_refused(done, "fix.patch does not apply")
 
 
+async def test_an_inherited_tree_is_not_the_one_that_is_asked_for(serve: Serve) -> None:
+    server = serve("--revision", "buggy", env={"NETRA_WS_TREE": str(PACKAGE.parent)})
+    assert await endpoints(server.backend) == statuses(500)
+
+
 async def test_a_tree_that_is_mended_by_hand_behaves_as_fixed(serve: Serve, tmp_path: Path) -> None:
     tree = tmp_path / "my attempt"
     commit = checkout("buggy", tree)
@@ -492,4 +603,13 @@ async def test_a_tree_without_git_is_served_as_well(serve: Serve, tmp_path: Path
     (tree / ".git").rename(tmp_path / "set aside")
     server = serve("--tree", tree, env=NO_GIT)
     health = (await request(f"{server.backend}/ws/health")).json()
+    assert (health["status"], health["commit"]) == ("healthy", "unknown")
+
+
+async def test_a_tree_without_a_commit_is_served_as_well(serve: Serve, tmp_path: Path) -> None:
+    tree = tmp_path / "begun"
+    checkout("fixed", tree)
+    (tree / ".git").rename(tmp_path / "set aside")
+    git("init", "--quiet", cwd=tree)
+    health = (await request(f"{serve('--tree', tree).backend}/ws/health")).json()
     assert (health["status"], health["commit"]) == ("healthy", "unknown")

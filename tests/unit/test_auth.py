@@ -193,11 +193,22 @@ def test_a_refused_secret_is_not_repeated() -> None:
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize("secret", ["\udcff" * 32, "x" * 32 + "\n"], ids=["bytes", "a newline"])
+def test_a_secret_that_is_not_text_is_refused(secret: str) -> None:
+    with pytest.raises(ConfigurationError, match="not text; set NETRA_WS_SECRET"):
+        Tokens(secret, Settings())
+
+
 def test_a_secret_is_measured_in_bytes() -> None:
     assert Tokens("ü" * 16, Settings()).lifetime_s == Settings().token_lifetime_s
 
 
 # Users
+
+
+def demo_hash() -> str:
+    # Any argon2 hash will do where no password is checked.
+    return "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 
 
 @pytest.fixture(scope="module")
@@ -246,11 +257,6 @@ def test_a_hashed_password_is_salted() -> None:
     assert "secret" not in one
 
 
-def demo_hash() -> str:
-    # Any argon2 hash will do where no password is checked.
-    return "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
-
-
 def test_a_doubled_email_is_refused() -> None:
     users = [User("ann@x", "ann", demo_hash()), User("ann@x", "bob", demo_hash())]
     with pytest.raises(ConfigurationError, match="'ann@x': that email or id is there twice"):
@@ -271,7 +277,15 @@ def test_an_id_no_person_can_have_is_refused(user_id: str) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ["", "secret", "$argon2id$", "$2b$12$bcrypt", "$argon2id$v=19$m=x,t=1,p=1$a$b", "ü"],
+    [
+        "",
+        "secret",
+        "$argon2id$",
+        "$2b$12$bcrypt",
+        "$argon2id$v=19$m=x,t=1,p=1$a$b",
+        demo_hash()[:-8],
+        "ü",
+    ],
 )
 def test_a_broken_hash_is_refused_without_repeating_it(broken: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
@@ -314,6 +328,14 @@ def test_a_broken_users_file_is_one_line_with_its_reason(
     (line,) = str(refused.value).splitlines()
     assert line.startswith(f"users file {path}: ")
     assert reason in line
+
+
+def test_a_users_file_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    path.write_bytes(json.dumps([ANN]).replace("ann@x", "\xe4nn@x").encode("latin-1"))
+    with pytest.raises(ConfigurationError) as refused:
+        read_users(path)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_missing_users_file_is_one_line(tmp_path: Path) -> None:

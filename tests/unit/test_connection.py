@@ -532,6 +532,24 @@ async def test_a_connection_too_many_is_closed_with_4501(tokens: Tokens, open_ta
             assert await answers(tab)
 
 
+@pytest.mark.parametrize("drop", [False, True], ids=["closed", "dropped"])
+async def test_an_ended_connection_makes_room(
+    tokens: Tokens, open_tab: OpenTab, fetch: Fetch, drop: bool
+) -> None:
+    settings = Settings(max_connections_per_user=1)
+    event_log = MemoryEventLog(settings)
+    async with serving(tokens, settings, event_log=event_log) as backend:
+        for _ in range(2):
+            async with open_tab(backend) as tab:
+                await ready(tab)
+                if drop:
+                    tab.transport.abort()
+            async with asyncio.timeout(LIMIT_S):
+                while json.loads((await fetch(backend.url, "/ws/stats")).body)["connections"]:
+                    pass
+            assert not event_log.user("ann").cursors
+
+
 async def test_a_stop_ends_runs_as_cancelled_and_connections_with_1012(
     tokens: Tokens, open_tab: OpenTab
 ) -> None:
@@ -626,6 +644,19 @@ async def test_a_foreign_origin_is_403(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_doubled_token_is_401(backend: Backend, fetch: Fetch, tokens: Tokens) -> None:
+    authorization = f"Authorization: Bearer {tokens.issue('ann')}"
+    answer = await fetch(backend.url, "/ws", *UPGRADE, authorization, authorization)
+    assert answer.status == 401
+
+
+async def test_a_second_origin_is_403(backend: Backend, fetch: Fetch, tokens: Tokens) -> None:
+    authorization = f"Authorization: Bearer {tokens.issue('ann')}"
+    origins = (f"Origin: {backend.url}", "Origin: https://evil.example")
+    answer = await fetch(backend.url, "/ws", *UPGRADE, authorization, *origins)
+    assert answer.status == 403
+
+
 async def test_a_foreign_origin_without_a_token_is_401(backend: Backend, fetch: Fetch) -> None:
     answer = await fetch(backend.url, "/ws", *UPGRADE, "Origin: https://evil.example")
     assert answer.status == 401
@@ -696,6 +727,14 @@ async def test_a_head_has_the_headers_of_a_get_and_no_body(
     assert answer.body == b""
 
 
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/ws", 401)])
+async def test_a_refused_head_has_no_body_either(
+    backend: Backend, fetch: Fetch, path: str, status: int
+) -> None:
+    answer = await fetch(backend.url, path, method="HEAD")
+    assert (answer.status, answer.body) == (status, b"")
+
+
 @EVERY_ENDPOINT
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 async def test_another_method_is_405_with_those_allowed(
@@ -706,7 +745,7 @@ async def test_another_method_is_405_with_those_allowed(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/", "/ws/", "/ws/nothing", "/WS/health", "/ws/../ws/health"])
+@pytest.mark.parametrize("path", ["/", "/ws/", "/ws/nothing", "/WS/health", "//[", "/%2e"])
 async def test_an_unknown_path_is_404(backend: Backend, fetch: Fetch, path: str) -> None:
     answer = await fetch(backend.url, path)
     assert answer.status == 404

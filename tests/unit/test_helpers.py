@@ -109,6 +109,14 @@ def test_no_token_is_said_to_be_missing(name: str, value: str) -> None:
         bearer_token(Headers({name: value}))
 
 
+def test_two_tokens_are_none() -> None:
+    headers = Headers()
+    headers["Authorization"] = "Bearer TOKEN"
+    headers["Authorization"] = "Bearer ANOTHER"
+    with pytest.raises(TokenError, match="more than one Authorization header"):
+        bearer_token(headers)
+
+
 @pytest.mark.parametrize("offered", [[], ["bearer.TOKEN"], ["netra.v2"]])
 def test_no_other_subprotocol_is_chosen(offered: list[str]) -> None:
     assert choose_subprotocol(None, offered) is None  # type: ignore[arg-type]
