@@ -20,6 +20,7 @@ from netra_ws.event_log import Position, UserLog
 logger = structlog.get_logger(__name__)
 
 FAILED = "The agent failed."
+STOPPED = "The run was stopped."
 
 Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
 """An agent: called with its run and the user's message, it returns the final response."""
@@ -48,9 +49,13 @@ class ToolCall:
         """Emit `tool_executing`, and let it reach the socket before the tool begins."""
         self._started = time.perf_counter()
         self._run._executing(self, self._id, self._name, self._parameters)
-        # The connection writes on the next turn of the loop. Without this turn a tool that
-        # blocks the loop would hold back the very event that announces it.
-        await asyncio.sleep(0)
+        try:
+            # The connection writes on the next turn of the loop. Without this turn a tool that
+            # blocks the loop would hold back the very event that announces it.
+            await asyncio.sleep(0)
+        except BaseException:
+            self.fail()
+            raise
         return self
 
     async def __aexit__(
@@ -104,15 +109,21 @@ class AgentRun:
 
     async def __aenter__(self) -> Self:
         """Emit `agent_started`."""
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
         self._started = time.perf_counter()
         self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
-        return self
 
     async def thinking(self, reasoning: str) -> None:
         """Emit `agent_thinking`; raises `GrammarError` during a tool call or after the end."""
         payload = events.AgentThinkingPayload(reasoning, self._step + 1)
         self._emit(events.AgentThinking, payload)
         self._step += 1
+        # A turn of the loop, or an agent that thinks a lot at once would push its own events out
+        # of the retained window before any connection could write them.
+        await asyncio.sleep(0)
 
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
         """Return a context manager for one call of the tool `name` with JSON `parameters`.
@@ -132,21 +143,30 @@ class AgentRun:
         if exc is None and self.final_response is not None:
             status, response = "completed", self.final_response
         elif isinstance(exc, asyncio.CancelledError):
-            status, response = "cancelled", "The run was stopped."
+            status, response = "cancelled", STOPPED
         else:
             status, response = "failed", FAILED
             logger.error("run failed", run_id=self.context.run_id, exc_info=exc)
-        if self._tool is not None:
-            self._tool.fail()
         try:
-            self._end(status, response)
+            self.end(status, response)
         except Exception as unsendable:
             logger.error("run failed", run_id=self.context.run_id, exc_info=unsendable)
-            self._end("failed", FAILED)
+            self.end("failed", FAILED)
         # An agent that calls sys.exit() ends its run, not the process of everybody else.
         return isinstance(exc, Exception | SystemExit)
 
-    def _end(self, status: events.RunStatus, response: str) -> None:
+    def end(self, status: events.RunStatus, response: str) -> None:
+        """Emit `agent_completed`, over the head of the agent if it is still at work.
+
+        What the agent emits afterwards raises `GrammarError`. Does nothing if the run has ended;
+        a run that never began begins and ends.
+        """
+        if self._grammar.ended:
+            return
+        if not self._count:
+            self._begin()
+        if self._tool is not None:
+            self._tool.fail()
         payload = events.AgentCompletedPayload(
             status,
             response,

@@ -29,6 +29,13 @@ from netra_ws.messages import (
 
 logger = structlog.get_logger(__name__)
 
+MAX_REASON = 200
+
+
+def shorten(words: str) -> str:
+    """Return at most `MAX_REASON` characters of a reason."""
+    return words if len(words) <= MAX_REASON else f"{words[: MAX_REASON - 1]}…"
+
 
 class Connection:
     """One connection, in one task that reads the client; the cursor's wake writes.
@@ -62,21 +69,17 @@ class Connection:
         if manager.connections >= self._settings.max_connections_per_user:
             await self._socket.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
             return
-        manager.connections += 1
         self._cursor = cursor = manager.open_cursor(self._position, self._wake)
+        manager.connections += 1
         try:
             position = cursor.position
-            self._send(
-                ConnectionReady(
-                    events.timestamp(),
-                    ConnectionReadyPayload(
-                        self.id, position.epoch, position.seq, cursor.recovered, cursor.lost
-                    ),
-                )
+            ready = ConnectionReadyPayload(
+                self.id, position.epoch, position.seq, cursor.recovered, cursor.lost
             )
+            self._write(events.encode(ConnectionReady(events.timestamp(), ready)))
             self._wake()
             async for message in self._socket:
-                self._receive(message)
+                await self._receive(message)
         except ConnectionClosed:
             pass  # its code is counted by the server, whichever side closed
         finally:
@@ -86,7 +89,7 @@ class Connection:
                 if task is not None:
                     task.cancel()
 
-    def _receive(self, message: str | bytes) -> None:
+    async def _receive(self, message: str | bytes) -> None:
         """Act on one message; whatever is wrong with it is answered with a typed error."""
         try:
             if isinstance(message, bytes):
@@ -99,19 +102,25 @@ class Connection:
                 case StopAgent(run_id):
                     self._manager.stop_run(run_id)
                 case Ping():
-                    self._send(Pong(events.timestamp(), PongPayload()))
+                    await self._reply(Pong(events.timestamp(), PongPayload()))
         except RunRefused as refused:
-            self._send_error(refused.code, str(refused))
+            await self._refuse(refused.code, str(refused))
         except (msgspec.ValidationError, ContextError) as error:
-            self._send_error("invalid_message", str(error))
+            await self._refuse("invalid_message", str(error))
         except (msgspec.DecodeError, RecursionError) as error:
-            self._send_error("invalid_json", str(error))
+            await self._refuse("invalid_json", str(error))
 
-    def _send_error(self, code: str, message: str) -> None:
-        self._send(Error(events.timestamp(), ErrorPayload(code, message)))
+    async def _refuse(self, code: str, why: str) -> None:
+        # The words of a refusal can repeat what was sent, as long as that was.
+        await self._reply(Error(events.timestamp(), ErrorPayload(code, shorten(why))))
 
-    def _send(self, message: object) -> None:
-        self._write(events.encode(message))
+    async def _reply(self, message: Error | Pong) -> None:
+        """Answer, and read on only when the answer is on its way: that bounds the buffer."""
+        try:
+            async with asyncio.timeout(self._settings.write_timeout_s):
+                await self._socket.send(events.encode(message), text=True)
+        except TimeoutError:
+            self._stalled()
 
     def _write(self, message: bytes) -> None:
         # The one public way of websockets to write without waiting; the wait is ours to bound.
@@ -145,8 +154,7 @@ class Connection:
                     async with asyncio.timeout(self._settings.write_timeout_s):
                         await self._socket.send(event, text=True)
         except TimeoutError:
-            limit = self._settings.write_timeout_s
-            self._cut(CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit:g} s")
+            self._stalled()
         except CursorBehind as behind:
             self._cut(CloseCode.FELL_BEHIND, str(behind))
         except ConnectionClosed:
@@ -154,8 +162,14 @@ class Connection:
         finally:
             self._slow_writer = None
 
+    def _stalled(self) -> None:
+        limit = self._settings.write_timeout_s
+        self._cut(CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit:g} s")
+
     def _cut(self, code: CloseCode, reason: str) -> None:
         """End the connection; what it has not read waits in the log."""
+        if self._closing is not None:
+            return
         user_id = self._context.user_id
         logger.warning("connection cut", code=int(code), reason=reason, user_id=user_id)
         self._closing = self._loop.create_task(self._socket.close(code, reason))

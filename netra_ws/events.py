@@ -125,7 +125,10 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 def decode(message: str | bytes) -> Event:
-    """Return the event in a message; raises `msgspec.DecodeError` if it is not one."""
+    """Return the event in a message.
+
+    Raises `msgspec.DecodeError` if it is not one, `UnicodeDecodeError` for bytes not in UTF-8.
+    """
     return _decoder.decode(message)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from netra_ws import events
-from netra_ws.agent import Agent, AgentRun, agent_name, source_reader
+from netra_ws.agent import STOPPED, Agent, AgentRun, agent_name, source_reader
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import ConfigurationError, RunRefused
 from netra_ws.event_log import Cursor, EventLog, Position, UserLog
@@ -40,7 +40,7 @@ class WebSocketManager:
         self.registry = registry
         self.connections = 0
         self._log = log
-        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, tuple[AgentRun, asyncio.Task[None]]] = {}
         self._canary: asyncio.Task[float] | None = None
 
     def __repr__(self) -> str:
@@ -81,32 +81,42 @@ class WebSocketManager:
         if len(self._runs) >= self.settings.max_runs_per_user:
             limit = self.settings.max_runs_per_user
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
-        task = asyncio.create_task(self._run(context, message))
-        self._runs[context.run_id] = task
-        task.add_done_callback(lambda _: self._runs.pop(context.run_id, None))
+        run = AgentRun(context, agent_name(self.registry.agent), message, self._log)
+        task = asyncio.create_task(self._run(run))
+        self._runs[context.run_id] = run, task
+
+        def done(_task: asyncio.Task[None]) -> None:
+            del self._runs[context.run_id]
+            run.end("cancelled", STOPPED)  # a task cancelled before its first step never ran
+
+        task.add_done_callback(done)
 
     def stop_run(self, run_id: str) -> None:
         """Cancel a run; it still ends in `agent_completed`.
 
         Raises `RunRefused` if this user has no such run, whoever else may have it.
         """
-        task = self._runs.get(run_id)
-        if task is None:
+        if run_id not in self._runs:
             raise RunRefused("unknown_run", "no run of yours with that run_id is going on")
+        _, task = self._runs[run_id]
         task.cancel()
 
     async def stop_all_runs(self) -> None:
-        """Cancel every run and wait until each has said so."""
-        tasks = tuple(self._runs.values())
-        for task in tasks:
+        """Cancel every run; after `stop_timeout_s` end those that will not."""
+        runs = tuple(self._runs.values())
+        for _, task in runs:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if runs:
+            await asyncio.wait({task for _, task in runs}, timeout=self.settings.stop_timeout_s)
+        for run, task in runs:
+            if not task.done():
+                logger.error("run would not stop", run_id=run.context.run_id)
+                run.end("cancelled", STOPPED)
 
-    async def _run(self, context: UserExecutionContext, message: str) -> None:
-        agent = self.registry.agent
-        async with AgentRun(context, agent_name(agent), message, self._log) as run:
+    async def _run(self, run: AgentRun) -> None:
+        async with run:
             async with asyncio.timeout(self.settings.run_timeout_s):
-                response = await agent(run, message)
+                response = await self.registry.agent(run, run.message)
             if not isinstance(response, str):
                 msg = f"the agent returned {type(response).__name__}, expected str"
                 raise TypeError(msg)
@@ -188,11 +198,8 @@ class ManagerRegistry:
         )
 
     async def close(self) -> None:
-        """Refuse new runs, cancel those that go on, and wait until each has ended."""
+        """Refuse new runs, cancel those that go on, and return when each has ended."""
         self.stopping = True
-        # A task that is cancelled before its first step never runs: a message that was accepted
-        # would be lost without a word. One turn of the loop lets the newest runs begin.
-        await asyncio.sleep(0)
         await asyncio.gather(*(manager.stop_all_runs() for manager in self._managers.values()))
 
 

@@ -97,12 +97,12 @@ def bearer_token(headers: Headers) -> str:
 
 def requested_position(query: str) -> Position | None:
     """Return the position in a query ``epoch=E&seq=N``; raises `ValueError` for half of one."""
-    fields = parse_qs(query)
+    fields = parse_qs(query, keep_blank_values=True)
     if "epoch" not in fields and "seq" not in fields:
         return None
     try:
         (epoch,), (seq,) = fields["epoch"], fields["seq"]
-        if not (seq.isascii() and seq.isdigit()):
+        if not (epoch and seq.isascii() and seq.isdigit()):
             raise ValueError
         return Position(epoch, int(seq))
     except (KeyError, ValueError):
@@ -164,6 +164,7 @@ class Backend:
                     self._port,
                     create_connection=self._create_socket,  # type: ignore[arg-type]
                     process_request=self._process_request,
+                    process_response=self._count_handshake,
                     select_subprotocol=choose_subprotocol,
                     subprotocols=[SUBPROTOCOL],
                     compression=None,  # 39 KiB a connection, for messages of 300 bytes
@@ -211,25 +212,31 @@ class Backend:
     async def _answer(self, socket: Socket, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
         is_upgrade = "Upgrade" in request.headers
-        if path == "/ws":
-            answer = self._admit(socket, request)
-            status = HTTPStatus(answer.status_code) if answer else HTTPStatus.SWITCHING_PROTOCOLS
-            if is_upgrade:
-                self._metrics.handshakes.labels(int(status)).inc()
-            return answer
-        if path == "/ws/test" and self._echo and is_upgrade:
-            return None
+        is_echo = path == "/ws/test" and self._echo
         endpoint = self._endpoints.get(path)
-        if endpoint is None:
+        if not (path == "/ws" or is_echo or endpoint):
             return refuse(HTTPStatus.NOT_FOUND, "no such path on this service")
         if request.method not in {"GET", "HEAD"}:
             return refuse(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET", {"Allow": "GET, HEAD"})
+        if endpoint is None:
+            answer = None if is_echo else self._admit(socket, request)
+            if answer is None and not is_upgrade:
+                upgrade = {"Upgrade": "websocket"}
+                return refuse(HTTPStatus.UPGRADE_REQUIRED, "expected a WebSocket client", upgrade)
+            return answer
         try:
             return await endpoint()
         except Exception as error:
             self._report(path, error)
             detail = "the request failed; the log says where"
             return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+    def _count_handshake(
+        self, _socket: ServerConnection, request: Request, response: Response
+    ) -> None:
+        """Count every answer to an opening handshake, those of websockets itself included."""
+        if "Upgrade" in request.headers and request.path.partition("?")[0] == "/ws":
+            self._metrics.handshakes.labels(response.status_code).inc()
 
     def _admit(self, socket: Socket, request: Request) -> Response | None:
         """Check token, origin and position; `None` means welcome."""

@@ -18,8 +18,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retained_events: Annotated[int, Positive] = 256
     """Events kept per user for resuming: some fifty runs of five events."""
 
-    retained_bytes: Annotated[int, Positive] = 1024 * 1024
-    """Bytes of events kept per user, whichever of the two bounds is met first."""
+    retained_bytes: Annotated[int, Positive] = 2 * 1024 * 1024
+    """Bytes of events kept per user, whichever of the two bounds is met first: twice what all
+    runs of a user can echo of their messages at once."""
 
     service_retained_events: Annotated[int, Positive] = 8
     """Events kept per service user: a probe needs its own canary and nothing older."""
@@ -32,6 +33,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     run_timeout_s: Annotated[float, Positive] = 300.0
     """Seconds after which a run is ended as failed, so that every run ends."""
+
+    stop_timeout_s: Annotated[float, Positive] = 1.0
+    """Seconds that runs have to end by themselves when the server stops."""
 
     write_high_water_bytes: Annotated[int, Positive] = 64 * 1024
     """Unsent bytes in a connection's buffer above which its cursor waits for the socket."""

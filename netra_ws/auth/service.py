@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from msgspec import Meta, Struct
 
 from netra_ws.auth.tokens import Tokens
@@ -54,6 +55,18 @@ def _problem(status: HTTPStatus, detail: str) -> web.Response:
     )
 
 
+@web.middleware
+async def _refuse_as_problem(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the refusals of aiohttp itself, such as 404 and 405, the form of all others."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refused:
+        answer = _problem(HTTPStatus(refused.status), "expected POST /auth/login")
+        if "Allow" in refused.headers:
+            answer.headers["Allow"] = refused.headers["Allow"]
+        return answer
+
+
 async def _hide_version(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("Server", None)
 
@@ -71,7 +84,7 @@ class AuthService:
         self._host = host
         self._port = port
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
-        app = web.Application(client_max_size=64 * 1024)
+        app = web.Application(client_max_size=64 * 1024, middlewares=[_refuse_as_problem])
         app.on_response_prepare.append(_hide_version)
         app.router.add_post("/auth/login", self._login)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -97,7 +110,7 @@ class AuthService:
             login = msgspec.json.decode(await request.read(), type=LoginRequest)
         except msgspec.ValidationError as error:
             return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             detail = 'expected a JSON object {"email", "password"}'
             return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         async with self._hashing:

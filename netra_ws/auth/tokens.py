@@ -72,5 +72,5 @@ class Tokens:
                 options={"require": list(CLAIMS)},
             )
             return check_login_id(claims["sub"])
-        except (jwt.InvalidTokenError, ContextError) as error:
+        except (jwt.InvalidTokenError, ContextError, UnicodeError) as error:
             raise TokenError(str(error)) from error
