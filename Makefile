@@ -15,7 +15,7 @@ setup: $(READY)  ## Create .venv with everything in it (about a minute, once)
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "expected Python 3.11 or newer, got $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	  { echo "expected Python 3.11 or newer as '$(PYTHON)'; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --editable '.[dev]'
@@ -29,7 +29,7 @@ test: $(READY)  ## Run the whole suite, the notebooks included
 	@$(BIN)/python -m pytest
 
 lab: $(READY)  ## Open JupyterLab at page 00
-	@$(BIN)/jupyter lab notebooks/00-post-mortem.ipynb
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00-post-mortem.ipynb
 
 notebooks: $(READY)  ## Run the notebooks and rewrite those that changed
 	@$(BIN)/netra-ws notebooks

@@ -32,15 +32,19 @@ def cli() -> None:
     """A WebSocket backend that streams agent events, and the incident it went through.
 
     \b
-    netra-ws serve                          both services, on this machine
-    netra-ws serve --revision buggy         the same with the bug of the incident
-    netra-ws checkout buggy --into attempt  the history, to look at, bisect and mend
+    netra-ws serve                         both services, on this machine
+    netra-ws serve --revision buggy        the same with the bug of the incident
+    netra-ws checkout buggy --into FOLDER  the history, to look at, bisect and mend
     """
 
 
-@cli.command("serve")
+@cli.command("serve", short_help="Serve the backend and the login service.")
 @click.option("--revision", type=click.Choice(REVISIONS), help="A revision of the incident.")
-@click.option("--tree", type=FOLDER, help="A folder with your own netra_ws in it.")
+@click.option(
+    "--tree",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder with your own netra_ws in it.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -91,7 +95,7 @@ def serve(
     Examples:
       netra-ws serve --port 0 --auth-port 0
       netra-ws serve --revision buggy
-      netra-ws serve --tree attempt
+      netra-ws serve --tree build/attempt
       TEST_ENVIRONMENT=staging NETRA_WS_SECRET=… netra-ws serve --users users.json
 
     \b
@@ -99,6 +103,11 @@ def serve(
       TEST_ENVIRONMENT  local (default: loopback, demo users) or staging
       NETRA_WS_SECRET   what tokens are signed with, 32 bytes or more
       NETRA_WS_COMMIT   the commit that health answers and log lines name
+
+    \b
+    Exit codes:
+      0  ended by SIGINT or SIGTERM
+      2  cannot start as asked; one line on standard error says why
     """
     if revision and tree:
         raise ConfigurationError("--revision and --tree exclude each other")
@@ -139,7 +148,7 @@ def _become(revision: str | None, tree: Path | None) -> None:
     os.execve(command[0], command, environment)
 
 
-@cli.command("hash-password")
+@cli.command("hash-password", short_help="Print the hash of a password.")
 @click.option(
     "--password",
     prompt=True,
@@ -159,25 +168,26 @@ def hash_password_command(password: str) -> None:
     click.echo(hash_password(password))
 
 
-@cli.command("checkout")
+@cli.command("checkout", short_help="Write the incident as a git repository.")
 @click.argument("revision", type=click.Choice(REVISIONS))
 @click.option("--into", type=FOLDER, required=True, help="A new or an empty folder.")
 def checkout_command(revision: str, into: Path) -> None:
     """Write the incident as a git repository, at REVISION.
 
-    Tags: release-1, then some harmless commits, then before, buggy and fixed.
+    Tags: release-1, then harmless commits, then before, buggy and fixed. One of the harmless
+    ones cannot be imported, as it happens in life: a bisection skips it.
 
     \b
     Example:
-      netra-ws checkout buggy --into attempt
-      git -C attempt diff before buggy
+      netra-ws checkout buggy --into build/attempt
+      git -C build/attempt diff before buggy
     """
     commit = checkout(revision, into)
     click.echo(f"{into} is at {revision} ({commit[:12]})")
     click.echo(f"next: netra-ws serve --tree {into}")
 
 
-@cli.command("walkthrough")
+@cli.command("walkthrough", short_help="Run the notebooks, write the post-mortem.")
 @click.option(
     "--notebooks",
     type=FOLDER,
@@ -206,7 +216,7 @@ def walkthrough_command(notebooks: Path, build: Path) -> None:
     walk_through(notebooks, build, Console())
 
 
-@cli.command("notebooks")
+@cli.command("notebooks", short_help="Run the notebooks, keep what did not change.")
 @click.argument("folder", type=FOLDER, default=Path("notebooks"))
 def notebooks_command(folder: Path) -> None:
     """Run every notebook in FOLDER and rewrite those whose source or output changed.

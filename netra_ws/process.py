@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import os
 import signal
 import sys
@@ -71,8 +72,9 @@ def load_agent(reference: str) -> Agent:
     except (Exception, SystemExit) as error:  # an import runs anything, and may raise anything
         msg = f"agent {reference!r} cannot be imported: {type(error).__name__}: {error}"
         raise ConfigurationError(" ".join(msg.split())) from error
-    if not callable(agent):
-        raise ConfigurationError(f"agent {reference!r}: expected a callable, got {agent!r}")
+    if not any(map(inspect.iscoroutinefunction, (agent, getattr(agent, "__call__", None)))):  # noqa: B004
+        msg = f"agent {reference!r}: expected an async function, got {type(agent).__name__}"
+        raise ConfigurationError(msg)
     return cast("Agent", agent)
 
 

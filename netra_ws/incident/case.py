@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,21 @@ class Action(Struct, frozen=True, forbid_unknown_fields=True):
     verify: str
 
 
+class ActionItems(list[Action]):
+    """Actions as a table; owner, due date and ticket stay blank until the meeting."""
+
+    def __repr__(self) -> str:
+        """Return how many there are of each kind."""
+        kinds = Counter(action.kind for action in self)
+        return ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
+
+    def _repr_markdown_(self) -> str:
+        """Return the table for a notebook."""
+        rows = [f"| {action.kind} | {action.what} | | | | `{action.verify}` |" for action in self]
+        head = "| kind | action | owner | due | ticket | shown done by |\n|---|---|---|---|---|---|"
+        return "\n".join([head, *rows])
+
+
 class History(Struct, frozen=True, forbid_unknown_fields=True):
     """How the commits of a case are written; `start` is the Unix time of the first."""
 
@@ -89,6 +105,11 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     milestones: list[Milestone]
     actions: list[Action]
     history: History
+
+    @property
+    def action_items(self) -> ActionItems:
+        """The actions as a table for the meeting."""
+        return ActionItems(self.actions)
 
     def __repr__(self) -> str:
         """Return the head of the post-mortem in one line."""

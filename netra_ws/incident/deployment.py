@@ -107,12 +107,16 @@ def deploy(
     `ConfigurationError` with the server's own words if it does not start.
     """
     arguments = ["serve", "--port", "0", "--auth-port", "0", *options]
+    environment = {**os.environ, "NETRA_WS_SUPERVISED": "1"}
     if revision is not None:
         arguments += ["--revision", revision]
     if tree is not None:
         arguments += ["--tree", str(tree)]
     if "--users" not in options:
         arguments += ["--demo-users", str(users)]
+        # Demo users are for a rehearsal on this machine, whatever the caller's shell is set up for.
+        environment["TEST_ENVIRONMENT"] = "local"
+        environment.pop("NETRA_WS_SECRET", None)
     handle, name = tempfile.mkstemp(prefix="netra-ws-", suffix=".log")
     # A session of its own: interrupting a notebook must not end the servers it talks to. Its
     # standard input ends when this process does, however that happens, and the server with it.
@@ -123,14 +127,17 @@ def deploy(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, "NETRA_WS_SUPERVISED": "1"},
+            env=environment,
             start_new_session=True,
         )
     assert process.stdout is not None
     watchdog = threading.Timer(START_TIMEOUT_S, process.kill)
+    watchdog.daemon = True
     watchdog.start()
-    line = process.stdout.readline()
-    watchdog.cancel()
+    try:
+        line = process.stdout.readline()
+    finally:
+        watchdog.cancel()
     path = Path(name)
     try:
         return Deployment(process, line, path)

@@ -1,6 +1,8 @@
 """Load: many sessions of many users at once, written down as the client saw them.
 
-The client here is plain `websockets`: what it records owes nothing to the library it judges.
+The socket here is plain `websockets`, so that a session is recorded whatever becomes of it; what
+arrived is judged by the package's own client. The tests judge it once more, with a client that
+shares no code with the package.
 """
 
 from __future__ import annotations

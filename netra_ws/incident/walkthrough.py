@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,19 @@ def _progress(paths: Iterable[Path], console: Console) -> Iterator[Callable[[Pat
         yield begin
 
 
+def _end_at_interrupt(console: Console) -> None:
+    """At Ctrl-C end at once, with exit code 130: kernels end without their parent, and servers
+    without their kernel.
+    """
+
+    def interrupted(*_: object) -> None:
+        console.show_cursor()
+        console.print("\ninterrupted", highlight=False)
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
 def _quiet_kernels() -> None:
     # A kernel warns about frozen modules whenever a debugger might come; none does.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -60,6 +74,7 @@ def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     The notebooks themselves are not touched. Raises `NotebookFailed` at the first that fails.
     """
     _quiet_kernels()
+    _end_at_interrupt(console)
     started = time.perf_counter()
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
@@ -81,6 +96,7 @@ def build_notebooks(notebooks: Path, console: Console) -> list[Path]:
     Raises `NotebookFailed` at the first that fails.
     """
     _quiet_kernels()
+    _end_at_interrupt(console)
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
         written = [path for path in paths if build_notebook(path, begin(path))]

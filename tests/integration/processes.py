@@ -105,9 +105,12 @@ class Server:
             )
         assert self.process.stdout is not None
         watchdog = threading.Timer(START_TIMEOUT_S, self.process.kill)
+        watchdog.daemon = True
         watchdog.start()
-        self.line = self.process.stdout.readline()
-        watchdog.cancel()
+        try:
+            self.line = self.process.stdout.readline()
+        finally:
+            watchdog.cancel()
         try:
             self.announcement: dict[str, Any] = json.loads(self.line)
         except ValueError as error:

@@ -358,6 +358,21 @@ async def test_a_cancelled_tool_is_completed_before_its_run(bench: Bench) -> Non
     assert end(received) == ("cancelled", "The run was stopped.")
 
 
+async def test_a_tool_cancelled_while_it_is_entered_is_completed_and_the_run_goes_on(
+    bench: Bench,
+) -> None:
+    async with bench.run as run:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0), run.tool("wait", {}):
+                pass
+        await run.thinking("Never mind.")
+        run.final_response = "done"
+    received = bench.received()
+    assert types(received)[1:4] == ["tool_executing", "tool_completed", "agent_thinking"]
+    assert payloads(received, "tool_completed")[0]["success"] is False
+    assert end(received) == ("completed", "done")
+
+
 async def test_a_cancellation_inside_a_tool_is_completed_once(bench: Bench) -> None:
     waiting = asyncio.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -28,6 +29,7 @@ from netra_ws.auth.users import (
 from netra_ws.client import login
 from netra_ws.errors import ConfigurationError, ContextError, LoginError, TokenError
 from netra_ws.settings import Settings
+from netra_ws.urls import base_url
 
 SECRET = "x" * 32
 LEEWAY_S = 30.0
@@ -143,6 +145,7 @@ MALFORMED = {
     "a word": "token",
     "two dots": "..",
     "not base64": "ü.ü.ü",
+    "half a surrogate pair": "\ud800",
     "brackets in brackets": f"{base64.urlsafe_b64encode(b'[' * 6000).decode()}.e30.e30",
     "a header that is no object": f"{part([])}.{part({})}.",
 }
@@ -422,6 +425,7 @@ async def test_a_missing_field_is_422_and_named(
 UNREADABLE = {
     "nothing": b"",
     "not JSON": b"email=ann",
+    "not UTF-8": b'{"email": "\xe4", "password": "x"}',
     "a list": b"[]",
     "a number for an email": b'{"email": 7, "password": "x"}',
     "half a surrogate pair": b'{"email": "\\ud800", "password": "x"}',
@@ -443,13 +447,19 @@ async def test_a_body_that_is_no_login_is_422(
 async def test_a_body_above_the_limit_is_413(service: AuthService, http: Http) -> None:
     async with http.post(f"{service.url}/auth/login", data=b" " * 70_000) as answer:
         assert answer.status == 413
+        assert answer.content_type == "application/problem+json"
+        assert json.loads(await answer.read())["status"] == 413
 
 
 async def test_another_method_is_405_and_another_path_404(service: AuthService, http: Http) -> None:
     async with http.get(f"{service.url}/auth/login") as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert answer.content_type == "application/problem+json"
+        assert json.loads(await answer.read())["status"] == 405
     async with http.get(f"{service.url}/auth") as answer:
         assert answer.status == 404
+        assert answer.content_type == "application/problem+json"
+        assert json.loads(await answer.read())["status"] == 404
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/nothing"])
@@ -501,3 +511,17 @@ async def test_the_client_says_that_nobody_listens(service: AuthService) -> None
     with pytest.raises(LoginError, match=r"is the login service running") as refused:
         await login(url, "user1@demo.example", "wrong")
     assert refused.value.status is None
+
+
+async def test_the_client_says_that_an_answer_is_not_utf_8() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        body = b'{"access_token": "\xe4"}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = base_url(*server.sockets[0].getsockname())
+        with pytest.raises(LoginError, match=r"something that is not a login") as refused:
+            await login(url, "user1@demo.example", "right")
+    assert refused.value.status == 200

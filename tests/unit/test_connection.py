@@ -251,6 +251,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         "invalid_message",
     ),
     "brackets in brackets": ("[" * 50_000, "invalid_message"),
+    "a type of 60 kB": (f'{{"type":"{"x" * 60_000}"}}', "invalid_message"),
     "no run to stop": ('{"type":"stop_agent","run_id":"run-0"}', "unknown_run"),
     "binary": (b'{"type":"ping"}', "binary_message"),
 }
@@ -266,7 +267,7 @@ async def test_a_refused_message_is_a_typed_error_and_the_session_lives_on(
         error = json.loads(await receive(tab))
         assert list(error) == ["type", "timestamp", "payload"]
         assert (error["type"], error["payload"]["code"]) == ("error", code)
-        assert error["payload"]["message"]
+        assert 0 < len(error["payload"]["message"]) <= 200
         assert await answers(tab)
 
 
@@ -392,6 +393,20 @@ async def test_an_event_is_on_the_wire_before_its_tool_blocks(
     assert b'"tool_executing"' in arrived[0]
 
 
+async def test_an_agent_that_thinks_a_lot_at_once_loses_nothing(
+    tokens: Tokens, open_tab: OpenTab
+) -> None:
+    async def agent(run: AgentRun, message: str) -> str:
+        for number in range(300):  # more than are retained
+            await run.thinking(f"thought {number}")
+        return message
+
+    async with serving(tokens, agent=agent) as backend, open_tab(backend) as tab:
+        await ready(tab)
+        run = verified(await chat(tab))
+    assert [event.seq for event in run.events] == list(range(1, 303))
+
+
 # Slow readers
 
 
@@ -514,6 +529,42 @@ async def test_a_reader_that_catches_up_is_not_cut(
         verified(await receive_type(tab, "agent_completed"))
         verified(await chat(tab))
     assert log_lines == []
+
+
+async def test_a_client_that_sends_and_never_reads_is_cut_with_4001(
+    tokens: Tokens,
+    open_tab: OpenTab,
+    bystander: Callable[[Backend], Client],
+    logged: Callable[[str], Awaitable[dict[str, Any]]],
+) -> None:
+    high_water = 16 * 1024
+    settings = Settings(
+        write_high_water_bytes=high_water, write_timeout_s=0.1, close_timeout_s=LIMIT_S
+    )
+    async with (
+        serving(tokens, settings) as backend,
+        open_tab(backend, **narrow(backend)) as tab,
+    ):
+        await ready(tab)
+        (served,) = backend._sockets
+        # The system's buffer would take thousands of answers before anything stalls.
+        system = served.transport.get_extra_info("socket")
+        system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, high_water)
+        unsent = served.transport.get_write_buffer_size
+
+        async def shout() -> None:
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await tab.send('{"type":"%s"}' % ("x" * 60_000))
+                    assert unsent() < 4 * high_water
+
+        async with asyncio.TaskGroup() as group, bystander(backend) as bob:
+            group.create_task(shout())
+            cut = await logged("connection cut")
+            assert (cut["code"], cut["user_id"]) == (CloseCode.SLOW_CONSUMER, "ann")
+            assert high_water < unsent() < 4 * high_water
+            await bob.chat("hello")
+            assert (await close_of(tab))[0] == CloseCode.SLOW_CONSUMER
 
 
 # Limits and the end
@@ -678,7 +729,9 @@ async def test_a_token_may_come_as_a_subprotocol_and_is_not_echoed(
         assert "bearer" not in str(tab.response.headers)
 
 
-@pytest.mark.parametrize("query", ["epoch=E", "seq=1", "epoch=E&seq=-1", "epoch=E&seq=x"])
+@pytest.mark.parametrize(
+    "query", ["epoch=E", "seq=1", "epoch=&seq=", "epoch=E&seq=-1", "epoch=E&seq=x"]
+)
 async def test_half_a_position_is_400(
     backend: Backend, fetch: Fetch, tokens: Tokens, query: str
 ) -> None:
@@ -745,6 +798,32 @@ async def test_another_method_is_405_with_those_allowed(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("method", "status", "header", "value"),
+    [("GET", 426, "upgrade", "websocket"), ("POST", 405, "allow", "GET, HEAD")],
+)
+async def test_a_plain_request_to_the_socket_is_told_what_is_expected(
+    backend: Backend,
+    fetch: Fetch,
+    tokens: Tokens,
+    method: str,
+    status: int,
+    header: str,
+    value: str,
+) -> None:
+    authorization = f"Authorization: Bearer {tokens.issue('ann')}"
+    answer = await fetch(backend.url, "/ws", authorization, method=method)
+    assert (answer.status, answer.headers[header]) == (status, value)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert json.loads(answer.body)["status"] == status
+
+
+async def test_a_plain_request_to_the_socket_without_a_token_is_401(
+    backend: Backend, fetch: Fetch
+) -> None:
+    assert (await fetch(backend.url, "/ws")).status == 401
+
+
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/nothing", "/WS/health", "//[", "/%2e"])
 async def test_an_unknown_path_is_404(backend: Backend, fetch: Fetch, path: str) -> None:
     answer = await fetch(backend.url, path)
@@ -804,6 +883,21 @@ async def test_metrics_count_handshakes_and_connections(
     assert 'netra_ws_handshakes_total{status="401"} 1.0' in lines
     assert 'netra_ws_handshakes_total{status="101"} 1.0' in lines
     assert "netra_ws_connections 1.0" in lines
+
+
+async def test_a_handshake_is_counted_once_under_the_status_that_was_sent(
+    backend: Backend, fetch: Fetch, open_tab: OpenTab, tokens: Tokens
+) -> None:
+    authorization = f"Authorization: Bearer {tokens.issue('ann')}"
+    keyless = [line for line in UPGRADE if "-Key" not in line]
+    assert (await fetch(backend.url, "/ws", *keyless, authorization)).status == 400
+    assert (await fetch(backend.url, "/ws", *UPGRADE, "Authorization: Bearer x")).status == 401
+    async with open_tab(backend) as tab:
+        await ready(tab)
+        lines = (await fetch(backend.url, "/metrics")).body.decode().splitlines()
+    assert {line for line in lines if line.startswith("netra_ws_handshakes_total")} == {
+        f'netra_ws_handshakes_total{{status="{status}"}} 1.0' for status in (101, 400, 401)
+    }
 
 
 async def test_the_echo_path_is_there_only_when_asked_for(tokens: Tokens, fetch: Fetch) -> None:

@@ -14,7 +14,7 @@ from netra_ws import events
 from netra_ws.agent import AgentRun
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
-from netra_ws.errors import ConfigurationError, RunRefused
+from netra_ws.errors import ConfigurationError, GrammarError, RunRefused
 from netra_ws.event_log import Cursor, Position
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.manager import (
@@ -257,6 +257,49 @@ async def test_closing_the_registry_cancels_every_run_of_every_user() -> None:
         await listener.until("agent_completed", 2)
         assert listener.statuses() == ["cancelled", "cancelled"]
         assert listener.manager.runs == 0
+
+
+async def test_a_run_stopped_before_its_first_step_still_begins_and_ends() -> None:
+    ann = Listener(ManagerRegistry())
+    ann.manager.stop_run(ann.start())
+    await ann.until("agent_completed")
+    assert [message["type"] for message in ann.messages] == ["agent_started", "agent_completed"]
+    assert ann.statuses() == ["cancelled"]
+    assert ann.manager.runs == 0
+
+
+async def test_an_agent_that_will_not_stop_is_ended_over_its_head(
+    log_lines: list[dict[str, Any]],
+) -> None:
+    let_go, refused = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(run: AgentRun, message: str) -> str:
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                pass
+        with pytest.raises(GrammarError, match="expected no further event"):
+            await run.thinking("One more thing:")
+        refused.set()
+        return message
+
+    registry = ManagerRegistry(Settings(stop_timeout_s=0.05), agent=stubborn)
+    ann = Listener(registry)
+    run_id = ann.start()
+    await ann.until("agent_started")
+    try:
+        async with asyncio.timeout(1):
+            await registry.close()
+    finally:
+        let_go.set()
+    async with asyncio.timeout(LIMIT_S):
+        await refused.wait()
+    await ann.until("agent_completed")
+    assert [message["type"] for message in ann.messages] == ["agent_started", "agent_completed"]
+    assert ann.statuses() == ["cancelled"]
+    assert log_lines == [{"event": "run would not stop", "level": "error", "run_id": run_id}]
+    assert ann.manager.runs == 0
 
 
 # The canary

@@ -138,7 +138,7 @@ def _scale(area: Axes, low: float, high: float) -> None:
     ]
     area.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     area.set_xticks([], minor=True)
-    area.spines["bottom"].set_bounds(ticks[0], ticks[-1])
+    area.spines["bottom"].set_bounds(min(low, ticks[0]), max(high, ticks[-1]))
 
 
 def _heard_early(sessions: Sequence[Session]) -> int:
@@ -182,7 +182,8 @@ def latency_ecdf(sessions: Sequence[Session]) -> Picture:
     title = _title(sessions, times)
     figure, top = canvas(
         title,
-        f"share of sessions that have the event; loopback, n = {n}; circles mark p50 and p99",
+        f"share of sessions that have the event; loopback, n = {n}; circles mark p50 and p99"
+        f"{', the slowest' if n <= 100 else ''}",
     )
     area = axes(figure, 0.65, 0.55, WIDTH - MARGIN, top - 0.15)
     low, high = min(everything, default=1), max(everything, default=10)

@@ -111,14 +111,16 @@ def _title(broken: Sequence[Session], working: Sequence[Session]) -> str:
     return f"{say(broken).capitalize()} with the bug, {say(working)} without it"
 
 
-def _draw_events(area: Axes, y: float, sessions: Sequence[Session]) -> None:
+def _draw_events(area: Axes, y: float, sessions: Sequence[Session], limit: float) -> None:
     times: dict[str, list[float]] = {}
     for session in sessions:
         events = arrivals(session)
-        places = [y + STEPS[event.type] for event in events]
-        area.plot([event.ms for event in events], places, color=WORKS, alpha=0.25, linewidth=0.8)
-        for event, place in zip(events, places, strict=True):
+        for event in events:
             times.setdefault(event.type, []).append(event.ms)
+        shown = [event for event in events if event.ms <= limit]
+        places = [y + STEPS[event.type] for event in shown]
+        area.plot([event.ms for event in shown], places, color=WORKS, alpha=0.25, linewidth=0.8)
+        for event, place in zip(shown, places, strict=True):
             area.plot(
                 event.ms,
                 place,
@@ -192,7 +194,7 @@ def _draw_panel(area: Axes, top: float, panel: Panel, limit: float, *, name_type
             ha="right",
             va="center",
         )
-        _draw_events(area, y, sessions)
+        _draw_events(area, y, sessions, limit)
         _draw_ends(area, y, sessions, limit)
         if name_types and index == 0:
             _name_types(area, y)
@@ -218,7 +220,7 @@ def swimlanes(broken: Sequence[Session], working: Sequence[Session]) -> Picture:
     if len(users) > LANES:
         subtitle += f"; {LANES} of {len(users)} users shown"
     if slow:
-        subtitle += f"; beyond the axis: {slow}"
+        subtitle += f"; {slow} slower than the axis"
     height = AXIS + sum(panel.height for panel in panels)
     figure, _ = canvas(title, subtitle, height + 0.06)
     left = MARGIN + 0.12 + CHARACTER * max((len(short(user)) for user in users[:LANES]), default=0)
