@@ -401,7 +401,11 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "agent that raises": (["--agent", "module_with_error:agent"], {}, "first line second line"),
     "agent that exits": (["--agent", "module_with_exit:agent"], {}, "SystemExit: 3"),
     "agent with a typo": (["--agent", "module_with_typo:agent"], {}, "SyntaxError"),
-    "agent not callable": (["--agent", "module_with_value:agent"], {}, "expected a callable"),
+    "agent not callable": (
+        ["--agent", "module_with_value:agent"],
+        {},
+        "expected an async function, got int",
+    ),
     "agent without colon": (["--agent", "module_with_value"], {}, "expected module:callable"),
     "agent without name": (["--agent", "module_with_value:"], {}, "expected module:callable"),
     "users file not there": (["--users", "nope.json"], {}, "nope.json: No such file"),
@@ -442,7 +446,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "staging without users": ([], STAGING, "expected --users FILE"),
     "staging with demo users": (["--demo-users", "3"], STAGING, "expected --users FILE"),
     "tree without a package": (["--tree", "empty"], {}, "holds no package netra_ws"),
-    "tree not there": (["--tree", "nope"], {}, "holds no package netra_ws"),
+    "tree not there": (["--tree", "nope"], {}, "'--tree': .*'nope' does not exist"),
     "revision and tree": (["--revision", "buggy", "--tree", "empty"], {}, "exclude each other"),
     "another tree than asked for": ([], {"NETRA_WS_TREE": "empty"}, "netra_ws came from .*empty"),
     "revision, then a broken agent": (

@@ -113,7 +113,7 @@ def isolation_matrix(panels: Mapping[str, Matrix]) -> Picture:
     figure, top = canvas(
         title,
         "events by recipient (row) and owner (column, in the same order); "
-        f"{plural(len(users), 'user')}, n = {total}",
+        f"{plural(len(users), 'user')}, n = {total} events",
     )
     readable = len(users) <= READABLE
     names = [short(user) for user in users] if readable else []
