@@ -112,22 +112,36 @@ def serve(
     if revision and tree:
         raise ConfigurationError("--revision and --tree exclude each other")
     asked = revision or (tree and str(tree.resolve()))
-    if asked and os.environ.get(trees.REVISION) != asked:
+    if asked and not trees.has_become(asked, is_tree=tree is not None):
         _become(revision, tree)
     scratch = os.environ.pop(trees.SCRATCH, None)
     if scratch is not None:
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     for signum in STOP_SIGNALS:
-        signal.signal(signum, lambda *_: sys.exit(0))
+        signal.signal(signum, lambda *_: _stop(scratch))
     _mask(signal.SIG_UNBLOCK)
-    trees.check_origin()
-    from netra_ws.process import Options, run
+    try:
+        trees.check_origin()
+        from netra_ws.process import Options, run
 
-    label = os.environ.get(trees.REVISION, "fixed")
-    run(Options(host, port, auth_port, label, agent, demo_users, users))
+        inherited = os.environ.get(trees.REVISION) if trees.TREE in os.environ else None
+        label = asked or inherited or "fixed"
+        run(Options(host, port, auth_port, label, agent, demo_users, users))
+    finally:
+        _mask(signal.SIG_BLOCK)  # a second signal must not cut the cleaning up short
 
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _stop(scratch: str | None) -> None:
+    """End the process before it serves.
+
+    Not with `SystemExit`: an agent's import may catch it, and a weak reference's callback drops it.
+    """
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(0)
 
 
 def _mask(how: int) -> None:
@@ -141,7 +155,8 @@ def _become(revision: str | None, tree: Path | None) -> None:
     # The mask and what it holds back outlive exec: a signal in between must not leave the
     # scratch folder behind, for nobody would know of it.
     _mask(signal.SIG_BLOCK)
-    environment = trees.resolve_tree(revision, tree)
+    # Within another tree's environment this is that tree's package: first get out of there.
+    environment = trees.outside() or trees.resolve_tree(revision, tree)
     command = trees.command(*sys.argv[1:])
     if sys.platform == "win32":  # whose exec starts a new process and orphans it
         sys.exit(subprocess.call(command, env=environment))

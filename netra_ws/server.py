@@ -220,7 +220,7 @@ class Backend:
             return refuse(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET", {"Allow": "GET, HEAD"})
         if endpoint is None:
             answer = None if is_echo else self._admit(socket, request)
-            if answer is None and not is_upgrade:
+            if answer is None and not (is_upgrade and request.method == "GET"):
                 upgrade = {"Upgrade": "websocket"}
                 return refuse(HTTPStatus.UPGRADE_REQUIRED, "expected a WebSocket client", upgrade)
             return answer

@@ -44,6 +44,11 @@ class Tagged(Struct, frozen=True, forbid_unknown_fields=True):
     file: str | None = None
     text: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a change of the package: what it is at each tag, the patches say."""
+        if self.file is not None and self.file.startswith("netra_ws/"):
+            raise ValueError(f"{self.subject!r}: only a broken commit changes netra_ws/")
+
 
 class Milestone(Struct, frozen=True, forbid_unknown_fields=True):
     """A point on the timeline; its time comes from a rehearsal, never from the file."""
@@ -84,6 +89,11 @@ class History(Struct, frozen=True, forbid_unknown_fields=True):
     release: str
     harmless: list[Harmless]
     tagged: Annotated[list[Tagged], Meta(min_length=3, max_length=3)]
+
+    def __post_init__(self) -> None:
+        """Refuse other tags, or another order of them."""
+        if tuple(commit.tag for commit in self.tagged) != REVISIONS:
+            raise ValueError(f"expected the tags {', '.join(REVISIONS)}, in this order")
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,5 +152,5 @@ def load_case(folder: Path | None = None) -> Case:
     path = case_folder(folder) / "incident.toml"
     try:
         return msgspec.toml.decode(path.read_bytes(), type=Case)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise ConfigurationError(f"case {path.parent.name}: {error}") from error

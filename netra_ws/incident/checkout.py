@@ -124,6 +124,8 @@ def _commits(case: Case, trees: Mapping[str, Files]) -> Iterator[tuple[str, str 
     for commit in history.harmless:
         if commit.broken:
             broken = tree("before")
+            if commit.file not in broken:
+                raise ConfigurationError(f"{commit.subject!r}: there is no {commit.file}")
             broken[commit.file] += commit.text.encode()
             yield commit.subject, None, broken
         else:
@@ -182,7 +184,8 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise ConfigurationError(f"{into} is in use: expected a new or an empty folder")
     stream = _stream(load_case(folder), revisions(folder))
-    existed = into.exists()
+    into = into.resolve()
+    new = [path for path in (into, *into.parents) if not path.exists()]
     try:
         into.mkdir(parents=True, exist_ok=True)
         git("init", "--quiet", "--template=", "--initial-branch=main", cwd=into)
@@ -203,13 +206,13 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
         git("update-ref", "-d", "refs/heads/history", cwd=into)
         git("reset", "--quiet", "--hard", revision, cwd=into)
         return git("rev-parse", "HEAD", cwd=into).strip()
-    except OSError as error:
-        raise ConfigurationError(f"{into}: {error.strerror}") from error
-    except ConfigurationError:
+    except BaseException as error:
         # Leave no half of a history behind: the next try would call the folder in use.
-        shutil.rmtree(into, ignore_errors=True)
-        if existed:
+        shutil.rmtree(new[-1] if new else into, ignore_errors=True)
+        if not new:
             into.mkdir(exist_ok=True)
+        if isinstance(error, OSError):
+            raise ConfigurationError(f"{into}: {error.strerror}") from error
         raise
 
 

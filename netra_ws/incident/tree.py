@@ -42,6 +42,27 @@ def tree_environment(
     }
 
 
+def outside(environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:
+    """Return the environment without the tree that it leads to, or `None` if it leads to none."""
+    entries = environ.get("PYTHONPATH", "").split(os.pathsep)
+    tree = environ.get(TREE)
+    if tree not in entries:
+        return None
+    others = os.pathsep.join(entry for entry in entries if entry not in {"", tree})
+    names = {TREE, COMMIT, REVISION, SCRATCH, "PYTHONPATH"}
+    kept = {name: value for name, value in environ.items() if name not in names}
+    return kept | ({"PYTHONPATH": others} if others else {})
+
+
+def has_become(asked: str, *, is_tree: bool, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process was started in the environment of `resolve_tree` for what is asked.
+
+    `SCRATCH` is handed to that process and no further; what else is there may be inherited.
+    """
+    arrived = environ.get(TREE) == asked if is_tree else SCRATCH in environ
+    return arrived and environ.get(REVISION) == asked
+
+
 def commit_of(tree: Path) -> str:
     """Return the commit of a person's tree, ``-dirty`` if it was changed since."""
     if not (tree / ".git").exists():

@@ -359,7 +359,8 @@ def test_a_git_that_fails_leaves_nothing_behind(command: str, tmp_path: Path) ->
     env = fake_git(tmp_path, f'[ "$1" != {command} ] || exit 1')
     empty = tmp_path / "empty"
     empty.mkdir()
-    for into in (empty, tmp_path / "new"):
+    (tmp_path / "link").symlink_to(empty)
+    for into in (empty, tmp_path / "link", tmp_path / "new" / "er"):
         done = netra_ws("checkout", "fixed", "--into", into, cwd=tmp_path, env=env)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert f"git {command} failed" in done.stderr
@@ -492,8 +493,14 @@ def test_another_case_needs_nothing_but_its_folder(tmp_path: Path) -> None:
         (TOY[TOY.index('[[history.tagged]]\ntag = "fixed"') :], "", "length >= 3"),
         ("broken = true\n", "", "'Break it': only a broken commit"),
         ('"netra_ws/urls.py"', '"notes.md"', "'Break it': only a broken commit"),
+        ('"notes.md"\ntext = "p', '"netra_ws/x.py"\ntext = "p', "'Play': only a broken commit"),
+        ('tag = "buggy"', 'tag = "fixed"', "expected the tags before, buggy, fixed"),
+        ("A toy.", "\udcff", "utf-8"),
     ],
-    ids=["two tagged", "harmless change of the package", "broken notes"],
+    ids=[
+        *("two tagged", "harmless change of the package", "broken notes"),
+        *("tagged change of the package", "another tag", "not UTF-8"),
+    ],
 )
 def test_a_case_with_another_history_is_refused(
     old: str, new: str, words: str, tmp_path: Path
@@ -501,7 +508,7 @@ def test_a_case_with_another_history_is_refused(
     assert TOY.count(old) == 1
     (tmp_path / "incident.toml").write_text(TOY)
     assert load_case(tmp_path).id == "7"
-    (tmp_path / "incident.toml").write_text(TOY.replace(old, new))
+    (tmp_path / "incident.toml").write_text(TOY.replace(old, new), errors="surrogateescape")
     with pytest.raises(ConfigurationError, match=f"^case {tmp_path.name}: .*{words}"):
         load_case(tmp_path)
 

@@ -158,6 +158,16 @@ async def test_the_answer_to_head_has_no_body(healthy: Deployment, path: str) ->
     assert body == b""
 
 
+@pytest.mark.parametrize("headers", [(), plain_client.UPGRADE])
+async def test_nothing_but_get_opens_a_socket(
+    healthy: Deployment, login: Login, headers: tuple[str, ...]
+) -> None:
+    token = f"Authorization: Bearer {login.token}"
+    assert await raw_request(healthy.backend, "HEAD /ws HTTP/1.1", token, *headers) == (426, b"")
+    status, body = await raw_request(healthy.backend, "POST /ws HTTP/1.1", token, *headers)
+    assert (status, json.loads(body)["status"]) == (405, 405)
+
+
 async def test_health_says_that_everything_is_healthy(healthy: Deployment) -> None:
     health = (await request(f"{healthy.backend}/ws/health")).json()
     assert health["status"] == "healthy"

@@ -44,6 +44,8 @@ from processes import (
 )
 
 from netra_ws.incident.checkout import PACKAGE, checkout
+from netra_ws.incident.deployment import deploy
+from netra_ws.incident.tree import tree_environment
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = (str(Path(sysconfig.get_path("scripts")) / "netra-ws"),)
@@ -351,6 +353,15 @@ def test_a_signal_in_the_midst_of_the_checkout_leaves_nothing_behind(
     assert left_in(scratch) == []
 
 
+def test_a_signal_while_an_agent_is_imported_is_no_fault_of_the_agent(tmp_path: Path) -> None:
+    (tmp_path / "slow_agent.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)"
+    )
+    arguments = ("--port", "0", "--auth-port", "0", "--agent", "slow_agent:agent")
+    done = netra_ws("serve", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize("revision", [None, "buggy"])
 def test_a_supervised_server_ends_when_its_stdin_closes(
     revision: str | None, serve: Serve, scratch: Path
@@ -570,9 +581,23 @@ def test_a_package_that_is_not_the_installed_one_says_so(trees: dict[str, Path])
     assert_refused(done, "fix.patch does not apply")
 
 
-async def test_an_inherited_tree_is_not_the_one_that_is_asked_for(serve: Serve) -> None:
-    server = serve("--revision", "buggy", env={"NETRA_WS_TREE": str(PACKAGE.parent)})
+@pytest.mark.parametrize(
+    "inherited", [{"NETRA_WS_TREE": str(PACKAGE.parent)}, {"NETRA_WS_REVISION": "buggy"}]
+)
+async def test_what_is_inherited_is_not_what_is_asked_for(
+    inherited: dict[str, str], serve: Serve
+) -> None:
+    server = serve("--revision", "buggy", env=inherited)
     assert await endpoints(server.backend) == statuses(500)
+
+
+async def test_another_revision_is_deployed_from_within_a_tree(
+    trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in tree_environment(trees["buggy"], "unknown", "buggy").items():
+        monkeypatch.setenv(name, value)
+    with deploy("fixed", users=0) as deployment:
+        assert await endpoints(deployment.backend) == statuses(200)
 
 
 async def test_a_tree_that_is_mended_by_hand_behaves_as_fixed(serve: Serve, tmp_path: Path) -> None:
