@@ -61,7 +61,7 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
         raise LoginError(msg, response.status)
     try:
         return msgspec.json.decode(body, type=LoginResponse)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{url} answered something that is not a login: {error}"
         raise LoginError(msg, response.status) from error
 

@@ -79,7 +79,8 @@ class Connection:
             self._write(events.encode(ConnectionReady(events.timestamp(), ready)))
             self._wake()
             async for message in self._socket:
-                await self._receive(message)
+                if self._closing is None:  # else only until the client has closed too
+                    await self._receive(message)
         except ConnectionClosed:
             pass  # its code is counted by the server, whichever side closed
         finally:

@@ -86,7 +86,7 @@ class WebSocketManager:
         self._runs[context.run_id] = run, task
 
         def done(_task: asyncio.Task[None]) -> None:
-            del self._runs[context.run_id]
+            self._runs.pop(context.run_id, None)
             run.end("cancelled", STOPPED)  # a task cancelled before its first step never ran
 
         task.add_done_callback(done)

@@ -126,7 +126,8 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> None:
+async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
+    """Serve until a signal; returns whether every run has ended."""
     environment = _environment(environ, options.host)
     settings = Settings()
     tokens = Tokens(_secret(environ, environment), settings)
@@ -161,6 +162,7 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         await stop.wait()
         logger.info("stopping", commit=commit)
     logger.info("stopped", commit=commit)
+    return registry.statistics().runs == 0
 
 
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> None:
@@ -169,4 +171,11 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> None:
     # The announcement is the one line on standard output, whatever an agent prints.
     with os.fdopen(os.dup(1), "w") as stdout:
         os.dup2(2, 1)
-        asyncio.run(_serve(options, environ, stdout))
+        runner = asyncio.Runner()
+        ended = True
+        try:
+            ended = runner.run(_serve(options, environ, stdout))
+        finally:
+            # Closing waits for every task, and for good for an agent that will not stop.
+            if ended:
+                runner.close()

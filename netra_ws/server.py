@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from email.utils import formatdate
@@ -44,6 +45,18 @@ class Socket(ServerConnection):
 
     user_context: UserExecutionContext | None = None
     position: Position | None = None
+
+    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Close; whoever does not even take the close frame is dropped after `close_timeout_s`.
+
+        websockets itself waits for room in the buffer first, and a stalled reader makes none.
+        """
+        try:
+            async with asyncio.timeout(self.close_timeout):
+                await super().close(code, reason)
+        except TimeoutError:
+            self.transport.abort()
+            await self.wait_closed()
 
 
 def response(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -285,6 +286,36 @@ import asyncio
 async def never(run, message):
     async with run.tool("wait", {}):
         await asyncio.Event().wait()
+"""
+
+
+async def test_a_signal_ends_it_though_an_agent_will_not_stop(
+    serve: Serve, tmp_path: Path, scratch: Path
+) -> None:
+    (tmp_path / "stubborn_agent.py").write_text(STUBBORN_AGENT)
+    server = serve("--revision", "fixed", "--agent", "stubborn_agent:stay", "--demo-users", "1")
+    login = await log_in(server.auth, server.users[0])
+    async with dial(server.backend, login.token) as one:
+        await read_until(one, "connection_ready")
+        await say(one, {"type": "user_message", "content": "go"})
+        await read_until(one, "agent_thinking")
+        code, seconds = await asyncio.to_thread(server.stop)
+    assert code == 0
+    assert seconds < 5
+    assert await asyncio.to_thread(os.listdir, scratch) == []
+
+
+STUBBORN_AGENT = """
+import asyncio
+
+
+async def stay(run, message):
+    await run.thinking("I stay.")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
 """
 
 

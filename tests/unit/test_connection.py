@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -529,6 +529,28 @@ async def test_a_reader_that_catches_up_is_not_cut(
         verified(await receive_type(tab, "agent_completed"))
         verified(await chat(tab))
     assert log_lines == []
+
+
+async def test_a_stop_does_not_wait_for_a_stalled_reader(tokens: Tokens, open_tab: OpenTab) -> None:
+    """Guards `close_timeout_s`: websockets alone would wait for room in the buffer."""
+    settings = Settings(
+        retained_events=2 * FLOOD,
+        retained_bytes=4 * FLOOD * EVENT_BYTES,
+        write_high_water_bytes=16 * 1024,
+        write_timeout_s=60.0,
+        close_timeout_s=0.1,
+    )
+    flood = Flood()
+    async with AsyncExitStack() as stopping:
+        backend = await stopping.enter_async_context(serving(tokens, settings, agent=flood))
+        tab = await open_tab(backend, **narrow(backend))
+        await ready(tab)
+        await say(tab, "flood")
+        async with asyncio.timeout(LIMIT_S):
+            await flood.over.wait()
+            await stopping.aclose()
+        tab.transport.abort()
+        await tab.wait_closed()
 
 
 async def test_a_client_that_sends_and_never_reads_is_cut_with_4001(
