@@ -29,7 +29,8 @@ test: $(READY)  ## Run the whole suite, the notebooks included
 	@$(BIN)/python -m pytest
 
 lab: $(READY)  ## Open JupyterLab at page 00
-	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00-post-mortem.ipynb
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+	  --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00-post-mortem.ipynb
 
 notebooks: $(READY)  ## Run the notebooks and rewrite those that changed
 	@$(BIN)/netra-ws notebooks

@@ -1,27 +1,30 @@
-"""What several unit tests share: log lines, tokens, runs of an agent, plain HTTP requests."""
+"""What several unit tests share: log lines, tokens, users, runs, HTTP requests, backends, tabs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from email.parser import BytesHeaderParser
 from typing import Any, NamedTuple
 
 import pytest
 import structlog
+from accounts import LEEWAY_S, LIFETIME_S, SECRET, Demo
+from tabs import LIMIT_S, OpenTab, serving
+from websockets.asyncio.client import connect
 
 from netra_ws import events
 from netra_ws.agent import Agent
 from netra_ws.auth.tokens import Tokens
+from netra_ws.auth.users import make_demo_users
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.event_log import Cursor
 from netra_ws.manager import ManagerRegistry
+from netra_ws.server import Backend
 from netra_ws.settings import Settings
 from netra_ws.urls import base_url
-
-LIMIT_S = 10.0
 
 LogLine = dict[str, Any]
 
@@ -92,6 +95,18 @@ def tokens() -> Tokens:
     return Tokens("a secret of the tests, long enough for HS256", Settings())
 
 
+@pytest.fixture(scope="module")
+def own_tokens() -> Tokens:
+    """Tokens with a known secret, lifetime and leeway."""
+    return Tokens(SECRET, Settings(token_lifetime_s=LIFETIME_S, token_leeway_s=LEEWAY_S))
+
+
+@pytest.fixture(scope="module")
+def demo() -> Demo:
+    """Three demo users; their hashes are quick to check."""
+    return make_demo_users(3)
+
+
 async def _receive_run(cursor: Cursor, arrived: asyncio.Event) -> ReceivedRun:
     run = ReceivedRun()
     async with asyncio.timeout(LIMIT_S):
@@ -158,3 +173,22 @@ async def _fetch(
 def fetch() -> Callable[..., Awaitable[Answer]]:
     """A function that makes one HTTP request and returns every byte of its answer."""
     return _fetch
+
+
+@pytest.fixture
+async def backend(tokens: Tokens) -> AsyncIterator[Backend]:
+    """A backend with the default settings and the built-in agent."""
+    async with serving(tokens) as listening:
+        yield listening
+
+
+@pytest.fixture
+def open_tab(tokens: Tokens) -> OpenTab:
+    """A function that connects a user to a backend."""
+
+    def open_it(backend: Backend, user: str = "ann", query: str = "", **options: Any) -> connect:
+        options.setdefault("additional_headers", {"Authorization": f"Bearer {tokens.issue(user)}"})
+        url = backend.url.replace("http", "ws", 1) + "/ws" + query
+        return connect(url, proxy=None, open_timeout=LIMIT_S, **options)
+
+    return open_it

@@ -1,0 +1,142 @@
+"""Users and their passwords, and the file that lists them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from accounts import Demo
+
+from netra_ws.auth.users import User, UserStore, hash_password, read_users
+from netra_ws.errors import ConfigurationError
+
+
+def demo_hash() -> str:
+    # Any argon2 hash will do where no password is checked.
+    return "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+
+
+def test_the_right_password_gives_the_user(demo: Demo) -> None:
+    store, logins = demo
+    users = [store.authenticate(login.email, login.password) for login in logins]
+    assert [user.id for user in users if user] == ["user1", "user2", "user3"]
+
+
+def test_a_wrong_password_gives_nobody(demo: Demo) -> None:
+    store, logins = demo
+    assert store.authenticate(logins[0].email, logins[0].password + "x") is None
+
+
+def test_anothers_password_gives_nobody(demo: Demo) -> None:
+    store, logins = demo
+    assert store.authenticate(logins[0].email, logins[1].password) is None
+
+
+def test_an_unknown_email_gives_nobody_even_with_somebodys_password(demo: Demo) -> None:
+    store, logins = demo
+    assert store.authenticate("nobody@demo.example", logins[0].password) is None
+
+
+def test_a_store_without_users_knows_nobody() -> None:
+    assert UserStore([]).authenticate("ann@demo.example", "") is None
+
+
+def test_demo_users_have_different_passwords(demo: Demo) -> None:
+    _, logins = demo
+    assert len({login.password for login in logins}) == 3
+
+
+def test_a_hashed_password_is_salted() -> None:
+    one, other = hash_password("secret"), hash_password("secret")
+    assert one != other
+    assert one.startswith("$argon2id$")
+    assert "secret" not in one
+
+
+def test_a_doubled_email_is_refused() -> None:
+    users = [User("ann@x", "ann", demo_hash()), User("ann@x", "bob", demo_hash())]
+    with pytest.raises(ConfigurationError, match="'ann@x': that email or id is there twice"):
+        UserStore(users)
+
+
+def test_a_doubled_id_is_refused() -> None:
+    users = [User("ann@x", "ann", demo_hash()), User("bob@x", "ann", demo_hash())]
+    with pytest.raises(ConfigurationError, match="'bob@x': that email or id is there twice"):
+        UserStore(users)
+
+
+@pytest.mark.parametrize("user_id", ["service:health", "", "two words"])
+def test_an_id_no_person_can_have_is_refused(user_id: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^user 'ann@x': user_id: expected"):
+        UserStore([User("ann@x", user_id, demo_hash())])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "secret",
+        "$argon2id$",
+        "$2b$12$bcrypt",
+        "$argon2id$v=19$m=x,t=1,p=1$a$b",
+        demo_hash()[:-8],
+        "ü",
+    ],
+)
+def test_a_broken_hash_is_refused_without_repeating_it(broken: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        UserStore([User("ann@x", "ann", broken)])
+    assert str(refused.value) == (
+        "user 'ann@x': expected an argon2 hash; netra-ws hash-password makes one"
+    )
+
+
+def test_a_users_file_gives_its_users(tmp_path: Path) -> None:
+    hashed = hash_password("a good password")
+    path = tmp_path / "users.json"
+    path.write_text(json.dumps([{"email": "ann@x", "id": "ann", "argon2": hashed}]))
+    user = read_users(path).authenticate("ann@x", "a good password")
+    assert user is not None
+    assert user.id == "ann"
+
+
+ANN = {"email": "ann@x", "id": "ann", "argon2": demo_hash()}
+BROKEN_FILES = {
+    "empty": ("", "truncated"),
+    "not JSON": ("email: ann\n", "malformed"),
+    "an object": (json.dumps(ANN), "Expected `array`"),
+    "an extra field": (json.dumps([ANN | {"role": "admin"}]), "unknown field `role`"),
+    "a missing field": (json.dumps([{"email": "ann@x"}]), "missing required field"),
+    "a number for an id": (json.dumps([ANN | {"id": 7}]), "Expected `str`"),
+    "a doubled user": (json.dumps([ANN, ANN]), "twice"),
+    "a password for a hash": (json.dumps([ANN | {"argon2": "secret"}]), "hash-password"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), BROKEN_FILES.values(), ids=list(BROKEN_FILES))
+def test_a_broken_users_file_is_one_line_with_its_reason(
+    tmp_path: Path, content: str, reason: str
+) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError) as refused:
+        read_users(path)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"users file {path}: ")
+    assert reason in line
+
+
+def test_a_users_file_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    path.write_bytes(json.dumps([ANN]).replace("ann@x", "\xe4nn@x").encode("latin-1"))
+    with pytest.raises(ConfigurationError) as refused:
+        read_users(path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_missing_users_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    with pytest.raises(ConfigurationError) as refused:
+        read_users(path)
+    assert str(refused.value) == f"users file {path}: No such file or directory"
