@@ -81,6 +81,7 @@ def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
         # Below that level a kernel warns of its own transport, which is this machine's loopback.
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
+        coalesce_streams=True,  # where one cell's prints are cut apart is a matter of timing
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=started,
     )

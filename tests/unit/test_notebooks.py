@@ -141,6 +141,13 @@ def test_two_runs_of_a_notebook_are_byte_identical(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_prints_that_arrive_in_pieces_are_one_output(tmp_path: Path) -> None:
+    pieces = "import sys\nfor n in range(50):\n    print(n)\n    sys.stdout.flush()"
+    path = write(tmp_path / "00-page.ipynb", pieces)
+    build_notebook(path)
+    assert len(code_cells(read_notebook(path))[0].outputs) == 1
+
+
 def test_a_failing_cell_is_named_with_the_way_to_open_it(tmp_path: Path) -> None:
     path = write(tmp_path / "00-page.ipynb", "1 + 1", "raise LookupError('no such luck')")
     before = path.read_bytes()
