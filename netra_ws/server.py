@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import parse_qs
 from weakref import WeakSet
 
 import msgspec
@@ -18,12 +16,11 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
-from websockets.typing import Subprotocol
 
 from netra_ws.auth.tokens import Tokens
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import CloseCode, ConfigurationError, TokenError
-from netra_ws.event_log import Position
+from netra_ws.handshake import Socket, bearer_token, choose_subprotocol, requested_position
 from netra_ws.manager import ManagerRegistry, install_registry, remove_registry
 from netra_ws.messages import SUBPROTOCOL
 from netra_ws.problem import PROBLEM_TYPE, problem
@@ -36,27 +33,6 @@ from netra_ws.routes.websocket_ssot import (
 from netra_ws.urls import base_url
 
 logger = structlog.get_logger(__name__)
-
-BEARER_SUBPROTOCOL = "bearer."
-
-
-class Socket(ServerConnection):
-    """A connection, with what the opening handshake found out for the handler."""
-
-    user_context: UserExecutionContext | None = None
-    position: Position | None = None
-
-    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Close; whoever does not even take the close frame is dropped after `close_timeout_s`.
-
-        websockets itself waits for room in the buffer first, and a stalled reader makes none.
-        """
-        try:
-            async with asyncio.timeout(self.close_timeout):
-                await super().close(code, reason)
-        except TimeoutError:
-            self.transport.abort()
-            await self.wait_closed()
 
 
 def response(
@@ -83,51 +59,6 @@ def response(
 def refuse(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return a problem response (RFC 9457)."""
     return response(status, problem(status, detail), PROBLEM_TYPE, headers)
-
-
-def bearer_token(headers: Headers) -> str:
-    """Return the token of ``Authorization: Bearer`` or of the subprotocol ``bearer.TOKEN``.
-
-    Raises `TokenError` if there is none, or more than one header. Never looks at the query:
-    addresses end up in logs.
-    """
-    match headers.get_all("Authorization"):
-        case []:
-            pass
-        case [line]:
-            scheme, _, token = line.partition(" ")
-            if scheme.lower() == "bearer" and token:
-                return token.strip()
-        case _:
-            raise TokenError("more than one Authorization header")
-    for line in headers.get_all("Sec-WebSocket-Protocol"):
-        for offered in line.split(","):
-            if offered.strip().startswith(BEARER_SUBPROTOCOL):
-                return offered.strip().removeprefix(BEARER_SUBPROTOCOL)
-    msg = "no bearer token, expected an Authorization header or the subprotocol bearer.TOKEN"
-    raise TokenError(msg)
-
-
-def requested_position(query: str) -> Position | None:
-    """Return the position in a query ``epoch=E&seq=N``; raises `ValueError` for half of one."""
-    fields = parse_qs(query, keep_blank_values=True)
-    if "epoch" not in fields and "seq" not in fields:
-        return None
-    try:
-        (epoch,), (seq,) = fields["epoch"], fields["seq"]
-        if not (epoch and seq.isascii() and seq.isdigit()):
-            raise ValueError
-        return Position(epoch, int(seq))
-    except (KeyError, ValueError):
-        msg = "expected both epoch and a seq of 0 or more, once each, or neither"
-        raise ValueError(msg) from None
-
-
-def choose_subprotocol(
-    _socket: ServerConnection, offered: Sequence[Subprotocol]
-) -> Subprotocol | None:
-    """Return `SUBPROTOCOL` if it was offered, and never the one with the token in it."""
-    return SUBPROTOCOL if SUBPROTOCOL in offered else None
 
 
 class Backend:
