@@ -107,7 +107,6 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     summary: str
     impact: str
     impact_source: str
-    sites: list[str]
     fingerprint: str
     fail_to_pass: list[str]
     pass_to_pass: list[str]

@@ -402,7 +402,6 @@ detection = "A test."
 summary = "A toy."
 impact = "None."
 impact_source = "nobody"
-sites = ["is_loopback"]
 fingerprint = "none"
 fail_to_pass = []
 pass_to_pass = []
