@@ -1,7 +1,4 @@
-"""The command line: the one module that stands above all wings.
-
-Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked.
-"""
+"""``netra-ws serve`` and what a users file needs."""
 
 from __future__ import annotations
 
@@ -11,34 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from netra_ws.errors import ConfigurationError, NetraError
+from netra_ws.errors import ConfigurationError
 from netra_ws.incident import tree as trees
 from netra_ws.incident.case import REVISIONS
-from netra_ws.incident.checkout import checkout
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
-@click.version_option(package_name="netra_ws")
-def cli() -> None:
-    """A WebSocket backend that streams agent events, and the incident it went through.
-
-    \b
-    netra-ws serve                         both services, on this machine
-    netra-ws serve --revision buggy        the same with the bug of the incident
-    netra-ws checkout buggy --into FOLDER  the history, to look at, bisect and mend
-    """
-
-
-@cli.command("serve", short_help="Serve the backend and the login service.")
+@click.command("serve", short_help="Serve the backend and the login service.")
 @click.option("--revision", type=click.Choice(REVISIONS), help="A revision of the incident.")
 @click.option(
     "--tree",
@@ -163,7 +142,7 @@ def _become(revision: str | None, tree: Path | None) -> None:
     os.execve(command[0], command, environment)
 
 
-@cli.command("hash-password", short_help="Print the hash of a password.")
+@click.command("hash-password", short_help="Print the hash of a password.")
 @click.option(
     "--password",
     prompt=True,
@@ -181,101 +160,3 @@ def hash_password_command(password: str) -> None:
     from netra_ws.auth.users import hash_password
 
     click.echo(hash_password(password))
-
-
-@cli.command("checkout", short_help="Write the incident as a git repository.")
-@click.argument("revision", type=click.Choice(REVISIONS))
-@click.option("--into", type=FOLDER, required=True, help="A new or an empty folder.")
-def checkout_command(revision: str, into: Path) -> None:
-    """Write the incident as a git repository, at REVISION.
-
-    Tags: release-1, then harmless commits, then before, buggy and fixed. One of the harmless
-    ones cannot be imported, as it happens in life: a bisection skips it.
-
-    \b
-    Example:
-      netra-ws checkout buggy --into build/attempt
-      git -C build/attempt diff before buggy
-    """
-    commit = checkout(revision, into)
-    click.echo(f"{into} is at {revision} ({commit[:12]})")
-    click.echo(f"next: netra-ws serve --tree {into}")
-
-
-@cli.command("walkthrough", short_help="Run the notebooks, write the post-mortem.")
-@click.option(
-    "--notebooks",
-    type=FOLDER,
-    default=Path("notebooks"),
-    show_default=True,
-    help="Folder of the notebooks.",
-)
-@click.option(
-    "--build",
-    type=FOLDER,
-    default=Path("build"),
-    show_default=True,
-    help="Folder for the report.",
-)
-def walkthrough_command(notebooks: Path, build: Path) -> None:
-    """Run every notebook on real servers and write the post-mortem as HTML.
-
-    Exit code 1 if a notebook fails; its cell is named.
-
-    \b
-    Example:
-      netra-ws walkthrough
-    """
-    with _extra("notebooks"):
-        from netra_ws.incident.walkthrough import walk_through
-    walk_through(notebooks, build, Console())
-
-
-@cli.command("notebooks", short_help="Run the notebooks, keep what did not change.")
-@click.argument("folder", type=FOLDER, default=Path("notebooks"))
-def notebooks_command(folder: Path) -> None:
-    """Run every notebook in FOLDER and rewrite those whose source or output changed.
-
-    Exit code 1 if a notebook fails; its cell is named.
-
-    \b
-    Example:
-      netra-ws notebooks
-    """
-    with _extra("notebooks"):
-        from netra_ws.incident.walkthrough import build_notebooks
-    build_notebooks(folder, Console())
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Turn a missing package into the command that installs it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        msg = f"{error.name} is not installed: pip install 'netra_ws[{name}]'"
-        raise ConfigurationError(msg) from error
-
-
-def main() -> None:
-    """Run the command line; what it cannot do is one line on standard error and an exit code."""
-    try:
-        code = cli.main(prog_name="netra-ws", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("netra-ws: aborted", err=True)
-        code = 1
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        code = error.exit_code
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "netra-ws"
-        message = " ".join(error.format_message().split())
-        click.echo(f"netra-ws: {message} See {where} --help.", err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        click.echo(f"netra-ws: {error.format_message()}", err=True)
-        code = 2
-    except NetraError as error:
-        click.echo(f"netra-ws: {error}", err=True)
-        code = error.exit_code
-    sys.exit(code)

@@ -1,0 +1,23 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from netra_ws.errors import ConfigurationError
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turn a missing package into the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        msg = f"{error.name} is not installed: pip install 'netra_ws[{name}]'"
+        raise ConfigurationError(msg) from error

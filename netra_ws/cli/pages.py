@@ -1,0 +1,55 @@
+"""``netra-ws walkthrough`` and ``netra-ws notebooks``: the story, played on real servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from netra_ws.cli.options import FOLDER, extra
+
+
+@click.command("walkthrough", short_help="Run the notebooks, write the post-mortem.")
+@click.option(
+    "--notebooks",
+    type=FOLDER,
+    default=Path("notebooks"),
+    show_default=True,
+    help="Folder of the notebooks.",
+)
+@click.option(
+    "--build",
+    type=FOLDER,
+    default=Path("build"),
+    show_default=True,
+    help="Folder for the report.",
+)
+def walkthrough_command(notebooks: Path, build: Path) -> None:
+    """Run every notebook on real servers and write the post-mortem as HTML.
+
+    Exit code 1 if a notebook fails; its cell is named.
+
+    \b
+    Example:
+      netra-ws walkthrough
+    """
+    with extra("notebooks"):
+        from netra_ws.incident.walkthrough import walk_through
+    walk_through(notebooks, build, Console())
+
+
+@click.command("notebooks", short_help="Run the notebooks, keep what did not change.")
+@click.argument("folder", type=FOLDER, default=Path("notebooks"))
+def notebooks_command(folder: Path) -> None:
+    """Run every notebook in FOLDER and rewrite those whose source or output changed.
+
+    Exit code 1 if a notebook fails; its cell is named.
+
+    \b
+    Example:
+      netra-ws notebooks
+    """
+    with extra("notebooks"):
+        from netra_ws.incident.walkthrough import build_notebooks
+    build_notebooks(folder, Console())
