@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
@@ -33,13 +34,17 @@ from netra_ws.urls import is_loopback
 logger = structlog.get_logger(__name__)
 
 ENVIRONMENTS = ("local", "staging")
+SERVICES = ("backend", "auth")
 
 
 class Announcement(Struct, frozen=True):
-    """The one line on standard output, printed as soon as both services listen."""
+    """The one line on standard output, printed as soon as everything listens.
 
-    backend: str
-    auth: str
+    `backend` or `auth` is `None` where that service was not asked for.
+    """
+
+    backend: str | None
+    auth: str | None
     revision: str
     pid: int
     demo_users: list[DemoUser]
@@ -47,7 +52,10 @@ class Announcement(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Options:
-    """What ``netra-ws serve`` was asked for; `revision` is a label and changes nothing."""
+    """What ``netra-ws serve`` was asked for; `revision` is a label and changes nothing.
+
+    `service` is one of `SERVICES`, or `None` for both.
+    """
 
     host: str
     port: int
@@ -56,6 +64,7 @@ class Options:
     agent: str | None
     demo_users: int | None
     users: Path | None
+    service: str | None = None
 
 
 def load_agent(reference: str) -> Agent:
@@ -100,10 +109,13 @@ def _environment(environ: Mapping[str, str], host: str) -> str:
     return environment
 
 
-def _secret(environ: Mapping[str, str], environment: str) -> str:
+def _secret(environ: Mapping[str, str], environment: str, service: str | None) -> str:
     secret = environ.get("NETRA_WS_SECRET")
     if secret:
         return secret
+    if service is not None:
+        msg = f"--service {service}: the two services share a secret: set NETRA_WS_SECRET for both"
+        raise ConfigurationError(msg)
     if environment != "local":
         msg = f"TEST_ENVIRONMENT={environment} has no default secret: set NETRA_WS_SECRET"
         raise ConfigurationError(msg)
@@ -128,21 +140,24 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
 
 async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
     """Serve until a signal; returns whether every run has ended."""
+    if options.service == "backend" and (options.users is not None or options.demo_users):
+        raise ConfigurationError("users belong to the login service, not to --service backend")
     environment = _environment(environ, options.host)
     settings = Settings()
-    tokens = Tokens(_secret(environ, environment), settings)
-    users, demo_users = _users(options, environment)
+    tokens = Tokens(_secret(environ, environment, options.service), settings)
     agent = load_agent(options.agent) if options.agent else source_reader
     registry = ManagerRegistry(settings, agent=agent)
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
-    backend = Backend(
-        registry,
-        tokens,
-        host=options.host,
-        port=options.port,
-        commit=commit,
-        echo=environment == "local",
-    )
+    services: dict[str, AuthService | Backend] = {}
+    demo_users: list[DemoUser] = []
+    if options.service != "backend":
+        users, demo_users = _users(options, environment)
+        services["auth"] = AuthService(users, tokens, options.host, options.auth_port)
+    if options.service != "auth":
+        echo = environment == "local"
+        services["backend"] = Backend(
+            registry, tokens, host=options.host, port=options.port, commit=commit, echo=echo
+        )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -152,11 +167,15 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
             signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop.set))
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
-    async with AuthService(users, tokens, options.host, options.auth_port) as auth, backend:
+    urls: dict[str, str | None] = dict.fromkeys(SERVICES)
+    async with AsyncExitStack() as stack:
+        for name, service in services.items():
+            await stack.enter_async_context(service)
+            urls[name] = service.url
         announcement = Announcement(
-            backend.url, auth.url, options.revision, os.getpid(), demo_users
+            urls["backend"], urls["auth"], options.revision, os.getpid(), demo_users
         )
-        logger.info("listening", backend=backend.url, auth=auth.url, commit=commit)
+        logger.info("listening", **urls, commit=commit)
         stdout.write(msgspec.json.encode(announcement).decode() + "\n")
         stdout.flush()
         await stop.wait()

@@ -11,6 +11,8 @@ import click
 
 from netra_ws.cli.history import checkout_command
 from netra_ws.cli.pages import notebooks_command, walkthrough_command
+from netra_ws.cli.probing import probe_command
+from netra_ws.cli.proving import verify_command
 from netra_ws.cli.serving import hash_password_command, serve
 from netra_ws.errors import NetraError
 
@@ -24,6 +26,7 @@ def cli() -> None:
     netra-ws serve                         both services, on this machine
     netra-ws serve --revision buggy        the same with the bug of the incident
     netra-ws checkout buggy --into FOLDER  the history, to look at, bisect and mend
+    netra-ws probe --base-url URL …        the golden path of any deployment, step by step
     """
 
 
@@ -31,6 +34,8 @@ for command in (
     serve,
     hash_password_command,
     checkout_command,
+    verify_command,
+    probe_command,
     walkthrough_command,
     notebooks_command,
 ):

@@ -53,6 +53,11 @@ from netra_ws.incident.case import REVISIONS
     metavar="FILE",
     help='The users, as JSON: [{"email", "id", "argon2"}, …]; see netra-ws hash-password.',
 )
+@click.option(
+    "--service",
+    type=click.Choice(["backend", "auth"]),
+    help="Only this one of the two; they share NETRA_WS_SECRET.",
+)
 def serve(
     revision: str | None,
     tree: Path | None,
@@ -62,10 +67,11 @@ def serve(
     agent: str | None,
     demo_users: int | None,
     users: Path | None,
+    service: str | None,
 ) -> None:
     """Serve the backend and the login service until SIGINT or SIGTERM.
 
-    As soon as both listen, one JSON line on standard output names their addresses and the demo
+    As soon as they listen, one JSON line on standard output names their addresses and the demo
     users. Log lines go to standard error, as JSON.
 
     Without --revision and --tree the installed package serves, which is the revision `fixed`.
@@ -76,6 +82,7 @@ def serve(
       netra-ws serve --revision buggy
       netra-ws serve --tree build/attempt
       TEST_ENVIRONMENT=staging NETRA_WS_SECRET=… netra-ws serve --users users.json
+      NETRA_WS_SECRET=… netra-ws serve --service backend
 
     \b
     Environment:
@@ -105,7 +112,7 @@ def serve(
 
         inherited = os.environ.get(trees.REVISION) if trees.TREE in os.environ else None
         label = asked or inherited or "fixed"
-        run(Options(host, port, auth_port, label, agent, demo_users, users))
+        run(Options(host, port, auth_port, label, agent, demo_users, users, service))
     finally:
         _mask(signal.SIG_BLOCK)  # a second signal must not cut the cleaning up short
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from netra_ws.errors import ConfigurationError
 
@@ -15,6 +15,9 @@ CASES = Path(__file__).parent / "cases"
 
 REVISIONS = ("before", "buggy", "fixed")
 """The three tagged revisions of every case, in the order of their commits."""
+
+Columns = tuple[int, int, tuple[int, ...], str]
+"""What a failure shows: close code, events, HTTP statuses of the endpoints, words in the log."""
 
 
 class Harmless(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +60,20 @@ class Milestone(Struct, frozen=True, forbid_unknown_fields=True):
     what: str
 
 
+class Category(Struct, frozen=True, forbid_unknown_fields=True):
+    """A category of the case's tests: its file, and what was expected of it before and after.
+
+    `before` and `after` are the words of whoever asked for the tests; `note` says where what is
+    measured differs from them.
+    """
+
+    name: str
+    file: str
+    before: str
+    after: str
+    note: str
+
+
 class Action(Struct, frozen=True, forbid_unknown_fields=True):
     """Something to do so that it does not happen again, and the command that shows it done."""
 
@@ -78,6 +95,53 @@ class ActionItems(list[Action]):
         rows = [f"| {action.kind} | {action.what} | | | | `{action.verify}` |" for action in self]
         head = "| kind | action | owner | due | ticket | shown done by |\n|---|---|---|---|---|---|"
         return "\n".join([head, *rows])
+
+
+class TriageRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to fail: what it shows, and what to do next.
+
+    `patch` makes it of `fixed`, as a path from the folder of the case; without one it is `buggy`.
+    `endpoints` are the HTTP statuses of health, configuration and statistics. `log` are the words
+    to look for, separated by commas: one line has them all.
+    """
+
+    name: str
+    close_code: int
+    events: int
+    endpoints: tuple[int, int, int]
+    log: str
+    next: str
+    patch: str | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """What tells this failure from the others."""
+        return self.close_code, self.events, self.endpoints, self.log
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row as a reader sees it; its head is `TriageTable.HEAD`."""
+        statuses = Counter(self.endpoints).items()
+        endpoints = ", ".join(f"{status} × {count}" for status, count in statuses)
+        return self.name, str(self.close_code), str(self.events), endpoints, self.log, self.next
+
+
+class TriageTable(list[TriageRow]):
+    """Ways to fail, side by side: for whoever is on call."""
+
+    HEAD = ("failure", "close code", "events", "endpoints", "words in one line of the log", "next")
+
+    def __repr__(self) -> str:
+        """Return the table as plain text."""
+        rows = [self.HEAD, *(row.cells for row in self)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)) for row in rows)
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_markdown_(self) -> str:
+        """Return the table for a notebook, and for the runbook."""
+        rows = [self.HEAD, ("---",) * len(self.HEAD), *(row.cells for row in self)]
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 class History(Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,17 +172,22 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     impact: str
     impact_source: str
     fingerprint: str
-    fail_to_pass: list[str]
-    pass_to_pass: list[str]
+    categories: Annotated[list[Category], Meta(min_length=1)]
     hints: list[str]
     milestones: list[Milestone]
     actions: list[Action]
     history: History
+    triage: list[TriageRow] = field(name="fingerprints", default_factory=list)
 
     @property
     def action_items(self) -> ActionItems:
         """The actions as a table for the meeting."""
         return ActionItems(self.actions)
+
+    @property
+    def fingerprints(self) -> TriageTable:
+        """What each way to fail shows, as a table."""
+        return TriageTable(self.triage)
 
     def __repr__(self) -> str:
         """Return the head of the post-mortem in one line."""

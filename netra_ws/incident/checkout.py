@@ -18,7 +18,10 @@ from pathlib import Path
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident.case import REVISIONS, Case, case_folder, load_case
 
-PACKAGE = Path(__file__).parents[1]
+ORIGIN = "NETRA_WS_ORIGIN"
+"""Within a tree's environment: the package that made it, of which every revision is made."""
+
+PACKAGE = Path(os.environ.get(ORIGIN) or Path(__file__).parents[1])
 DAY_S = 86_400
 
 Files = Mapping[str, bytes]

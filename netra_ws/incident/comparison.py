@@ -65,17 +65,21 @@ async def measure(
     return Measurement(sessions, await probe_endpoints(deployment))
 
 
-def render(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> str:
-    """Return a table as plain text, without colours."""
+def render(rows: Sequence[Sequence[str]], titles: Sequence[str], width: int = 100) -> str:
+    """Return a table as plain text, without colours, `width` characters wide at most.
+
+    The last column gives way if it is too wide.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="")
-    for title in titles:
+    for title in titles[:-1]:
         table.add_column(title, no_wrap=True)
+    table.add_column(titles[-1])
     for row in rows:
         table.add_row(*row)
     out = io.StringIO()
     # In a notebook rich would otherwise display the table by itself and leave `out` empty.
     plain = Console(
-        file=out, width=100, force_terminal=False, force_jupyter=False, color_system=None
+        file=out, width=width, force_terminal=False, force_jupyter=False, color_system=None
     )
     plain.print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
@@ -115,7 +119,7 @@ def html_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> str:
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "".join("<td>" + escape(cell).replace("\n", "<br>") + "</td>" for cell in row[1:])
         + "</tr>"
         for row in rows
     )

@@ -1,4 +1,4 @@
-"""A deployment: `netra-ws serve` in a child process, with the code that was asked for."""
+"""A deployment: `netra-ws serve` in child processes, with the code that was asked for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
-from netra_ws.auth.users import DemoUser
+from netra_ws.auth.users import DemoUser, User, hash_password
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident.tree import command
 from netra_ws.process import Announcement
@@ -21,61 +24,56 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 
 
-class Deployment:
-    """A running pair of services; stop it, or use it as a context manager.
+class Server:
+    """One ``netra-ws serve`` in a child process; it listens as soon as the object exists.
 
-    Its representation names no port, process or path, so that a notebook may show it.
+    Raises `ConfigurationError` with the server's own words if it does not start.
     """
 
-    def __init__(self, process: subprocess.Popen[str], line: str, log: Path) -> None:
-        self._process = process
-        self._log = log
-        self._announcement = msgspec.json.decode(line, type=Announcement)
-
-    def __repr__(self) -> str:
-        """Say what serves and for whom."""
-        state = "listening" if self._process.poll() is None else "stopped"
-        return f"{Path(self.revision).name}: {state}, {len(self.users)} users"
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        handle, name = tempfile.mkstemp(prefix="netra-ws-", suffix=".log")
+        self._log = Path(name)
+        # A session of its own: interrupting a notebook must not end the servers it talks to. Its
+        # standard input ends when this process does, however that happens, and the server with it.
+        with os.fdopen(handle, "w") as log:
+            self._process = subprocess.Popen(
+                command("serve", *arguments),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**environment, "NETRA_WS_SUPERVISED": "1"},
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        watchdog = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            watchdog.cancel()
+        try:
+            self.announcement = msgspec.json.decode(line, type=Announcement)
+        except msgspec.DecodeError as error:
+            self._process.kill()
+            self._process.communicate()
+            said = self.stderr().strip().splitlines()[-1:] or ["no word at all"]
+            self._log.unlink()
+            raise ConfigurationError(f"the server did not start: {line}{said[0]}") from error
 
     @property
-    def backend(self) -> str:
-        """The URL of the backend."""
-        return self._announcement.backend
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
 
-    @property
-    def auth(self) -> str:
-        """The URL of the login service."""
-        return self._announcement.auth
-
-    @property
-    def revision(self) -> str:
-        """The revision or the folder that was asked for."""
-        return self._announcement.revision
-
-    @property
-    def pid(self) -> int:
-        """The process id of the server."""
-        return self._announcement.pid
-
-    @property
-    def users(self) -> list[DemoUser]:
-        """The logins of the demo users."""
-        return self._announcement.demo_users
-
-    def log(self) -> list[dict[str, Any]]:
-        """Return the log lines so far."""
-        lines = self._log.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
-
-    def failures(self) -> dict[str, dict[str, str]]:
-        """Return what failed, by route: type, message, where, function and line of the error."""
-        return {
-            line["route"]: line["error"] for line in self.log() if line["event"] == "route failed"
-        }
+    def stderr(self) -> str:
+        """Return what the process wrote to its standard error so far; nothing after `stop`."""
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
     def stop(self) -> int:
-        """End the server with SIGTERM and return its exit code; harmless when repeated."""
-        if self._process.poll() is None:
+        """End the process with SIGTERM and return its exit code; harmless when repeated."""
+        if self.alive:
             self._process.terminate()
             try:
                 self._process.wait(STOP_TIMEOUT_S)
@@ -87,6 +85,66 @@ class Deployment:
                 stream.close()
         self._log.unlink(missing_ok=True)
         return self._process.returncode
+
+
+class Deployment:
+    """A running pair of services; stop it, or use it as a context manager.
+
+    Its representation names no port, process or path, so that a notebook may show it.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __repr__(self) -> str:
+        """Say what serves and for whom."""
+        state = "listening" if self._server.alive else "stopped"
+        return f"{Path(self.revision).name}: {state}, {len(self.users)} users"
+
+    @property
+    def backend(self) -> str:
+        """The URL of the backend."""
+        assert self._server.announcement.backend is not None
+        return self._server.announcement.backend
+
+    @property
+    def auth(self) -> str:
+        """The URL of the login service."""
+        assert self._server.announcement.auth is not None
+        return self._server.announcement.auth
+
+    @property
+    def revision(self) -> str:
+        """The revision or the folder that the backend was started from."""
+        return self._server.announcement.revision
+
+    @property
+    def pid(self) -> int:
+        """The process id of the backend."""
+        return self._server.announcement.pid
+
+    @property
+    def users(self) -> list[DemoUser]:
+        """The logins of the users."""
+        return self._server.announcement.demo_users
+
+    def stderr(self) -> str:
+        """Return what the backend wrote to its standard error so far."""
+        return self._server.stderr()
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the log lines of the backend so far."""
+        return [json.loads(line) for line in self.stderr().splitlines() if line.startswith("{")]
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """Return what failed, by route: type, message, where, function and line of the error."""
+        return {
+            line["route"]: line["error"] for line in self.log() if line["event"] == "route failed"
+        }
+
+    def stop(self) -> int:
+        """End the services with SIGTERM; returns the backend's exit code, harmless if repeated."""
+        return self._server.stop()
 
     def __enter__(self) -> Self:
         """Return the deployment."""
@@ -100,50 +158,104 @@ class Deployment:
 def deploy(
     revision: str | None = None, *options: str, tree: Path | None = None, users: int = 20
 ) -> Deployment:
-    """Start both services on free ports and return once they listen.
+    """Start both services in one process on free ports and return once they listen.
 
     `revision` is one of the three of the incident, `tree` a folder with a package of its own, and
-    neither is the installed package. `options` go to `netra-ws serve` as they are. Raises
+    neither is the package that runs this. `options` go to `netra-ws serve` as they are. Raises
     `ConfigurationError` with the server's own words if it does not start.
     """
-    arguments = ["serve", "--port", "0", "--auth-port", "0", *options]
-    environment = {**os.environ, "NETRA_WS_SUPERVISED": "1"}
-    if revision is not None:
-        arguments += ["--revision", revision]
-    if tree is not None:
-        arguments += ["--tree", str(tree)]
+    arguments = ["--port", "0", "--auth-port", "0", *options, *_code(revision, tree)]
+    environment = dict(os.environ)
     if "--users" not in options:
         arguments += ["--demo-users", str(users)]
         # Demo users are for a rehearsal on this machine, whatever the caller's shell is set up for.
         environment["TEST_ENVIRONMENT"] = "local"
         environment.pop("NETRA_WS_SECRET", None)
-    handle, name = tempfile.mkstemp(prefix="netra-ws-", suffix=".log")
-    # A session of its own: interrupting a notebook must not end the servers it talks to. Its
-    # standard input ends when this process does, however that happens, and the server with it.
-    with os.fdopen(handle, "w") as log:
-        process = subprocess.Popen(
-            command(*arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
-    assert process.stdout is not None
-    watchdog = threading.Timer(START_TIMEOUT_S, process.kill)
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        line = process.stdout.readline()
-    finally:
-        watchdog.cancel()
-    path = Path(name)
-    try:
-        return Deployment(process, line, path)
-    except msgspec.DecodeError as error:
-        process.kill()
-        process.communicate()
-        said = path.read_text(encoding="utf-8").strip().splitlines()[-1:] or ["no word at all"]
-        path.unlink()
-        raise ConfigurationError(f"the server did not start: {line}{said[0]}") from error
+    return Deployment(Server(arguments, environment))
+
+
+class StagingDeployment(Deployment):
+    """The two services as processes of their own, as they are in staging.
+
+    There are no demo users: the users have a file with their hashes, and tokens are signed with
+    a secret of this deployment alone. The backend can be replaced while the login service goes on.
+    """
+
+    def __init__(self, revision: str | None, tree: Path | None, users: int) -> None:
+        self._logins = [
+            DemoUser(f"user{n}@staging.example", token_urlsafe(16)) for n in range(1, users + 1)
+        ]
+        self._environment = {
+            **os.environ,
+            "TEST_ENVIRONMENT": "staging",
+            "NETRA_WS_SECRET": token_urlsafe(48),
+        }
+        handle, name = tempfile.mkstemp(prefix="netra-ws-", suffix=".json")
+        with os.fdopen(handle, "wb") as file:
+            file.write(
+                msgspec.json.encode(
+                    [
+                        User(login.email, f"user{n}", hash_password(login.password))
+                        for n, login in enumerate(self._logins, 1)
+                    ]
+                )
+            )
+        code = _code(revision, tree)
+        try:
+            auth = ["--service", "auth", "--auth-port", "0", "--users", name, *code]
+            self._auth_server = Server(auth, self._environment)
+        finally:
+            Path(name).unlink()  # read at the start
+        try:
+            super().__init__(self._start_backend(0, code))
+        except BaseException:
+            self._auth_server.stop()
+            raise
+
+    def _start_backend(self, port: int, code: Sequence[str]) -> Server:
+        arguments = ["--service", "backend", "--port", str(port), *code]
+        return Server(arguments, self._environment)
+
+    @property
+    def auth(self) -> str:
+        """The URL of the login service."""
+        assert self._auth_server.announcement.auth is not None
+        return self._auth_server.announcement.auth
+
+    @property
+    def users(self) -> list[DemoUser]:
+        """The logins of the users."""
+        return self._logins
+
+    def redeploy(self, revision: str | None = None, *, tree: Path | None = None) -> None:
+        """Replace the backend, at the same address, by that of a revision or of a tree.
+
+        Tokens stay valid; logs of events do not outlive the process. Raises `ConfigurationError`
+        if the new one does not start; then there is none.
+        """
+        self._server.stop()
+        port = urlsplit(self.backend).port
+        assert port is not None
+        self._server = self._start_backend(port, _code(revision, tree))
+
+    def stop(self) -> int:
+        """End both services with SIGTERM; returns the backend's exit code, harmless if repeated."""
+        self._auth_server.stop()
+        return super().stop()
+
+
+def deploy_staging(
+    revision: str | None = None, *, tree: Path | None = None, users: int = 3
+) -> StagingDeployment:
+    """Start the two services as in staging, on loopback, and return once they listen.
+
+    `revision` and `tree` as in `deploy`; raises what `deploy` raises.
+    """
+    return StagingDeployment(revision, tree, users)
+
+
+def _code(revision: str | None, tree: Path | None) -> list[str]:
+    """Return the options of `netra-ws serve` that choose its code."""
+    if revision is not None:
+        return ["--revision", revision]
+    return [] if tree is None else ["--tree", str(tree)]

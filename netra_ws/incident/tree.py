@@ -11,7 +11,7 @@ from pathlib import Path
 
 import netra_ws
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.checkout import GitFailed, checkout, git
+from netra_ws.incident.checkout import ORIGIN, PACKAGE, GitFailed, checkout, git
 
 TREE = "NETRA_WS_TREE"
 """The folder whose `netra_ws` must be the one that runs."""
@@ -37,6 +37,7 @@ def tree_environment(
         "PYTHONPATH": os.pathsep.join([str(tree), *others]),
         "PYTHONSAFEPATH": "1",
         TREE: str(tree),
+        ORIGIN: str(PACKAGE),
         COMMIT: commit,
         REVISION: label,
     }
@@ -49,7 +50,7 @@ def outside(environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:
     if tree not in entries:
         return None
     others = os.pathsep.join(entry for entry in entries if entry not in {"", tree})
-    names = {TREE, COMMIT, REVISION, SCRATCH, "PYTHONPATH"}
+    names = {TREE, ORIGIN, COMMIT, REVISION, SCRATCH, "PYTHONPATH"}
     kept = {name: value for name, value in environ.items() if name not in names}
     return kept | ({"PYTHONPATH": others} if others else {})
 

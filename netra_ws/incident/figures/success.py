@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
@@ -24,9 +23,8 @@ from netra_ws.incident.figures.style import (
     plural,
 )
 from netra_ws.incident.load import Session
-
-TARGET = 0.95
-"""The success rate that the test plan asks for."""
+from netra_ws.incident.statistics import TARGET
+from netra_ws.incident.statistics import wilson as wilson  # of the public names of the figures
 
 LEFT = 1.1
 RIGHT = 4.7
@@ -39,27 +37,6 @@ class Revision(NamedTuple):
     sessions: Sequence[Session]
     color: str
     marker: str
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the score interval of a proportion; by default at 95 %.
-
-    Unlike the interval of the textbook, it has a width where all trials agree: twenty of twenty
-    do not prove 95 %. Without trials it is all of 0 to 1.
-
-    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
-    Journal of the American Statistical Association 22 (1927), pages 209-212.
-    """
-    if not 0 <= successes <= trials:
-        msg = f"expected 0 <= successes <= trials, got {successes} of {trials}"
-        raise ValueError(msg)
-    if not trials:
-        return 0.0, 1.0
-    share = successes / trials
-    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    middle = share + z * z / (2 * trials)
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def _accepted(session: Session) -> bool:

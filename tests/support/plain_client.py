@@ -366,11 +366,15 @@ ENDPOINTS = {
 }
 
 
-async def endpoint_outcome(backend: str, path: str) -> str:
-    """Return `COMPLETE`, or in one line what the endpoint answered instead."""
-    answer = await request(backend + path)
+def endpoint_fault(path: str, answer: Answer) -> str | None:
+    """Return in one line what the endpoint answered instead of what it should, or `None`."""
     if answer.status != HTTPStatus.OK or answer.content_type != "application/json":
         return f"{path}: {answer.status} {answer.content_type}"
     if set(answer.json()) != ENDPOINTS[path]:
         return f"{path}: keys {sorted(answer.json())}"
-    return COMPLETE
+    return None
+
+
+async def endpoint_outcome(backend: str, path: str) -> str:
+    """Return `COMPLETE`, or in one line what the endpoint answered instead."""
+    return endpoint_fault(path, await request(backend + path)) or COMPLETE
