@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from network import BOTH, check_staging, guard, staging_urls
 from observer import Observer, Record
 from plain_client import Services
 
@@ -25,13 +22,10 @@ from netra_ws.incident.case import REVISIONS
 from netra_ws.incident.checkout import scratch_checkout
 from netra_ws.incident.deployment import Deployment, deploy, deploy_staging
 from netra_ws.incident.logins import read_logins
-from netra_ws.urls import is_loopback
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(netra_ws.__file__).resolve().parent
 USERS = 20
-REACH_TIMEOUT_S = 8.0
-STAGING_URLS = ("STAGING_BASE_URL", "STAGING_AUTH_URL")
 SKIPPED = "needs a staging deployment: add --staging"
 
 
@@ -134,81 +128,28 @@ def fixed() -> Iterator[Deployment]:
 # Staging
 
 
-def _staging_urls() -> list[str]:
-    """Return the two addresses, or nothing if neither is set."""
-    urls = [os.environ.get(name, "").rstrip("/") for name in STAGING_URLS]
-    if any(urls) and not all(urls):
-        missing = STAGING_URLS[urls.index("")]
-        raise pytest.UsageError(f"{missing} is not set: set both {' and '.join(STAGING_URLS)}")
-    for name, url in zip(STAGING_URLS, urls, strict=True):
-        if url and not re.fullmatch(r"https?://[^/?#\s]+", url):
-            raise pytest.UsageError(f"{name}={url}: expected http(s)://host[:port]")
-    return [url for url in urls if url]
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Let no test leave this machine, and find a staging target before the first test does."""
-    if not session.config.getoption("--staging"):
-        _guard_network(set())
-        return
-    urls = _staging_urls()
-    _guard_network({urlsplit(url).hostname for url in urls})
+    urls = staging_urls() if session.config.getoption("--staging") else []
+    guard(urls)
     if urls:
-        try:
-            read_logins()
-        except ConfigurationError as error:
-            raise pytest.UsageError(f"staging at {urls[0]}: {error}") from error
-        for url in urls:
-            _reach(url)
-
-
-def _reach(url: str) -> None:
-    parts = urlsplit(url)
-    address = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    result: list[str] = []
-
-    def connect() -> None:
-        try:
-            socket.create_connection(address, timeout=REACH_TIMEOUT_S / 2).close()
-            result.append("")
-        except OSError as error:
-            result.append(str(error))
-
-    # A name server that says nothing cannot be interrupted, only left behind.
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(REACH_TIMEOUT_S / 2)
-    why = result[0] if result else "no answer"
-    if why:
-        msg = f"{url} cannot be reached ({why}): start it, or unset {' and '.join(STAGING_URLS)}"
-        raise pytest.UsageError(f"{msg} to test a local staging deployment")
-
-
-def _guard_network(hosts: set[str | None]) -> None:
-    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.getaddrinfo":
-            host = arguments[0]
-            name = host.decode() if isinstance(host, bytes) else host
-            if name and name not in hosts and not is_loopback(name):
-                raise RuntimeError(f"a test tried to resolve {name}")
-
-    sys.addaudithook(refuse)
+        check_staging(urls)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     if not config.getoption("--staging"):
         return None
-    urls = _staging_urls()
+    urls = staging_urls()
     if urls:
         return f"staging: {', '.join(urls)}"
     label = os.environ.get(trees.REVISION, "fixed")
-    return f"staging: {' and '.join(STAGING_URLS)} are not set; a local deployment of {label}"
+    return f"staging: {BOTH} are not set; a local deployment of {label}"
 
 
 @pytest.fixture(scope="session")
 def staging() -> Iterator[Services]:
     """The staging deployment: where the environment says, or one of the code under test."""
-    urls = _staging_urls()
+    urls = staging_urls()
     if urls:
         yield SimpleNamespace(backend=urls[0], auth=urls[1], users=read_logins())
         return
@@ -261,6 +202,7 @@ def pytest_runtest_makereport(
         last = call.excinfo.traceback[-1]
         if last.path.is_relative_to(PACKAGE):
             place = f"{last.path.relative_to(PACKAGE.parent).as_posix()}:{last.lineno + 1}"
-            error = f"{call.excinfo.typename} at {place} in {last.name}: {str(last.statement).strip()}"
+            line = str(last.statement).strip()
+            error = f"{call.excinfo.typename} at {place} in {last.name}: {line}"
             item.user_properties.append(("error", error))
     return report

@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from netra_ws.cli.drilling import drill_command
 from netra_ws.cli.history import checkout_command
 from netra_ws.cli.pages import notebooks_command, walkthrough_command
 from netra_ws.cli.probing import probe_command
@@ -27,6 +28,7 @@ def cli() -> None:
     netra-ws serve --revision buggy        the same with the bug of the incident
     netra-ws checkout buggy --into FOLDER  the history, to look at, bisect and mend
     netra-ws probe --base-url URL …        the golden path of any deployment, step by step
+    netra-ws drill                         the emergency rollback, rehearsed and timed
     """
 
 
@@ -36,6 +38,7 @@ for command in (
     checkout_command,
     verify_command,
     probe_command,
+    drill_command,
     walkthrough_command,
     notebooks_command,
 ):

@@ -68,6 +68,7 @@ def verify_command(
         raise ConfigurationError("pytest is not installed: pip install 'netra_ws[test]'")
     from netra_ws.incident import verification as of
 
+    _write(junitxml, {})  # a path that cannot be written is better said now than in a minute
     with _progress() as progress:
         if tree is not None:
             judgement = of.judge(tree, progress=progress)
@@ -109,8 +110,7 @@ def _show(verified: verification.Verification) -> None:
     for table in (verified.before, verified.after):
         click.echo(f"{table}\n")
     click.echo("Where the plan's words differ from what is measured:")
-    for note in verified.notes:
-        click.echo(f"- {note}")
+    click.echo(repr(verified.notes))
     problems = verified.problems()
     click.echo()
     for problem in problems:

@@ -223,6 +223,11 @@ class StagingDeployment(Deployment):
         return self._auth_server.announcement.auth
 
     @property
+    def auth_pid(self) -> int:
+        """The process id of the login service."""
+        return self._auth_server.announcement.pid
+
+    @property
     def users(self) -> list[DemoUser]:
         """The logins of the users."""
         return self._logins

@@ -221,9 +221,10 @@ def plain(text: str, secrets: Sequence[str]) -> str:
 
     Secrets are hidden, control characters are replaced, and it has `MAX_DETAIL` characters.
     """
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        for form in (secret, repr(secret)[1:-1]):  # close reasons are shown with quotes
-            text = text.replace(form, "[hidden]")
+    # Close reasons are shown in quotes; the longest first, for one may be part of another.
+    forms = {form for secret in secrets for form in (secret, repr(secret)[1:-1]) if form}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "[hidden]")
     text = " ".join(JWT.sub("[hidden]", text).split())
     text = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text

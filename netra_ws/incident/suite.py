@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.tree import commit_of, tree_environment
+from netra_ws.incident.tree import check_tree, commit_of, tree_environment
 
 TIMEOUT_S = 120.0
 """For one run of all the files; the longest measured took a tenth of it."""
@@ -106,18 +106,21 @@ def run_suite(
 ) -> Run:
     """Run test files of `project` on the package in `tree`, end-to-end tests on a local staging.
 
-    `options` go to pytest. Raises `ConfigurationError` if a file is missing.
+    `options` go to pytest. Raises `ConfigurationError` if a file or the package is missing.
     """
     for file in files:
         if not (project / file).is_file():
             msg = f"there is no {file} in {project.resolve()}"
             raise ConfigurationError(f"{msg}: run this in a checkout of the project")
-    tree = tree.resolve()
+    tree = check_tree(tree)
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         report = Path(folder) / "report.xml"
         process = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "pytest", "-v", "-p", "no:cacheprovider"),
+                # Notebooks and properties are others' business: their plugins start slowly.
+                *("-p", "no:nbval", "-p", "no:hypothesispytest"),
+                "--override-ini=addopts=--strict-markers",
                 *("--staging", f"--tree={tree}"),
                 *(f"--junitxml={report}", "--override-ini=junit_family=xunit1"),
                 *options,

@@ -88,6 +88,14 @@ def check_origin(environ: Mapping[str, str] = os.environ) -> None:
         raise ConfigurationError(msg)
 
 
+def check_tree(tree: Path) -> Path:
+    """Return the absolute path of `tree`; raises `ConfigurationError` if it has no package."""
+    tree = tree.resolve()
+    if not (tree / "netra_ws" / "__init__.py").is_file():
+        raise ConfigurationError(f"{tree} holds no package netra_ws")
+    return tree
+
+
 def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
     """Return the environment in which a tree, or else a revision, runs.
 
@@ -95,9 +103,7 @@ def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
     Raises `ConfigurationError` if there is no such revision, or no package in `tree`.
     """
     if tree is not None:
-        tree = tree.resolve()
-        if not (tree / "netra_ws" / "__init__.py").is_file():
-            raise ConfigurationError(f"{tree} holds no package netra_ws")
+        tree = check_tree(tree)
         return tree_environment(tree, commit_of(tree), str(tree))
     assert revision is not None
     scratch = Path(tempfile.mkdtemp(prefix="netra-ws-")).resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -129,6 +130,18 @@ class Table:
         return f"<p><strong>{self.title}</strong></p>{html_table(self.rows, HEAD)}"
 
 
+class Notes(list[str]):
+    """Remarks, one a line."""
+
+    def __repr__(self) -> str:
+        """Return them as plain text."""
+        return "\n".join(f"- {textwrap.fill(note, 100, subsequent_indent='  ')}" for note in self)
+
+    def _repr_markdown_(self) -> str:
+        """Return them for a notebook."""
+        return repr(self)
+
+
 @dataclass(frozen=True)
 class Verification:
     """The tests of the case on the broken and on the mended revision."""
@@ -153,9 +166,9 @@ class Verification:
         return Table(f"AFTER the fix, on {MENDED}", rows)
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> Notes:
         """Where the plan's words differ from what was measured."""
-        return [f"{category.name}: {category.note}" for category in load_case().categories]
+        return Notes(f"{category.name}: {category.note}" for category in load_case().categories)
 
     def ids(self, mark: str) -> list[str]:
         """Return the ids of the tests with this mark."""

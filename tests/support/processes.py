@@ -40,6 +40,7 @@ def netra_ws(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     command: Sequence[str] = COMMAND,
+    timeout_s: float = START_TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run a netra-ws command to its end."""
     return subprocess.run(
@@ -49,7 +50,7 @@ def netra_ws(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=START_TIMEOUT_S,
+        timeout=timeout_s,
     )
 
 

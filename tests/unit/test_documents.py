@@ -1,9 +1,6 @@
 """What is written about the project is true of it."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,6 @@ from netra_ws.incident.case import CASES, load_case
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RUNBOOK = (ROOT / "runbook.md").read_text(encoding="utf-8")
 DOCUMENTS = ("README.md", "CHANGELOG.md", "runbook.md")
 
 
@@ -49,25 +45,6 @@ def test_every_command_that_is_named_exists(document: str) -> None:
 def test_the_readme_lists_every_notebook() -> None:
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"(notebooks/{path.name})" in README
-
-
-def test_the_blocks_of_the_runbook_run_as_they_are_written(tmp_path: Path) -> None:
-    """In their order and in one folder, as somebody on call would; `fix/` serves for real."""
-    blocks = re.findall(r"```bash\n(.*?)```", RUNBOOK, re.DOTALL)
-    assert len(blocks) == 5
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", "\n".join(f"(\n{block})" for block in blocks)],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "/ws/health 200\n/ws/config 200\n/ws/stats 200\n" in done.stdout
 
 
 def test_only_the_case_names_its_incident() -> None:

@@ -1,0 +1,70 @@
+"""The cause, found by git with the reproduction as its judge; and what hid it from tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netra_ws.errors import ConfigurationError
+from netra_ws.incident.bisection import BAD, GOOD, SKIP, Bisection, bisect, judge
+from netra_ws.incident.checkout import checkout, git, scratch_checkout
+from netra_ws.incident.doubles import compare_doubles
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("history")
+    checkout("buggy", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(broken: Path) -> Bisection:
+    return bisect(broken, "release-1", "buggy", ROOT)
+
+
+def test_the_flip_of_the_colour_is_named(found: Bisection, broken: Path) -> None:
+    (commit,) = found.commits
+    assert commit == git("rev-parse", "buggy", cwd=broken).strip()
+    assert found.found == ("Make get_websocket_manager synchronous",)
+
+
+def test_it_takes_at_least_three_judgements(found: Bisection) -> None:
+    verdicts = [verdict for verdict, _ in found.judgements]
+    assert len(verdicts) - verdicts.count("skip") >= 3
+
+
+def test_a_commit_that_cannot_be_imported_is_skipped(found: Bisection) -> None:
+    assert ("skip", "Start counting by region") in found.judgements
+
+
+def test_the_repository_is_left_as_it_was(found: Bisection, broken: Path) -> None:
+    assert git("rev-parse", "HEAD", cwd=broken) == git("rev-parse", "buggy", cwd=broken)
+    assert git("status", "--porcelain", cwd=broken) == ""
+    assert not (broken / ".git" / "BISECT_LOG").exists()
+
+
+def test_the_judge_knows_good_bad_and_neither(trees: dict[str, Path]) -> None:
+    with scratch_checkout("fixed") as tree:
+        (tree / "netra_ws" / "metrics.py").write_text("def broken(:\n")
+        assert judge(tree, ROOT) == SKIP
+    assert [judge(trees[name], ROOT) for name in ("fixed", "buggy")] == [GOOD, BAD]
+
+
+def test_without_the_reproduction_there_is_no_bisection(broken: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="run this in a checkout of the project"):
+        bisect(broken, "release-1", "buggy", tmp_path)
+    assert not (broken / ".git" / "BISECT_LOG").exists()
+
+
+def test_only_one_double_hides_the_bug() -> None:
+    outcomes = compare_doubles(["before", "buggy", "fixed"]).outcomes
+    assert {name for name, outcome in outcomes["buggy"].items() if outcome == "passed"} == {
+        "AsyncMock()"
+    }
+    assert outcomes["buggy"]["no double"] == "TypeError"
+    for healthy in ("before", "fixed"):
+        assert outcomes[healthy]["no double"] == outcomes[healthy]["patch(…)"] == "passed"

@@ -1,0 +1,271 @@
+"""The options of this test suite: which code is under test, and where staging is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from plain_client import log_in, refusal, request
+from processes import Serve, clean_environment, netra_ws, python_path
+
+from netra_ws.incident.deployment import StagingDeployment, deploy_staging
+
+ROOT = Path(__file__).parents[2]
+SITES = "tests/unit/websocket_core/test_issue_1231_async_await_bug_reproduction.py"
+E2E = "tests/e2e/staging/test_issue_1231_golden_path_websocket_failures.py"
+# Notebooks and properties are not what is tested here, and their plugins start slowly.
+QUICK = ("-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:hypothesispytest")
+LIMIT_S = 50.0
+
+
+class Ran(NamedTuple):
+    """What a run of pytest said."""
+
+    code: int
+    said: str
+    took_s: float
+
+
+def run_pytest(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
+    environment = {
+        name: value
+        for name, value in clean_environment().items()
+        if not name.startswith(("STAGING_", "PYTEST_"))
+    }
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *QUICK, "--override-ini=addopts=", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment | dict(env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    return Ran(done.returncode, done.stdout + done.stderr, time.perf_counter() - began)
+
+
+# The code under test
+
+FOUR_SITES = (SITES, "-k", "test_a_site_of_the_route_file_returns")
+
+
+def test_the_plans_own_python_path_does_not_bring_another_package() -> None:
+    """Its export leaves an empty entry in front, which means the working directory."""
+    plan = {"PYTHONPATH": f":{ROOT}", "TEST_ENVIRONMENT": "local"}
+    assert run_pytest(*FOUR_SITES, env=plan).code == 0
+    broken = run_pytest(*FOUR_SITES, "--revision", "buggy", env=plan)
+    assert (broken.code, "4 failed" in broken.said) == (1, True)
+
+
+def test_a_tree_is_imported_and_served_from_its_folder(trees: dict[str, Path]) -> None:
+    ran = run_pytest(SITES, "-k", "site_of_the_route or health", "--tree", trees["buggy"])
+    assert (ran.code, "5 failed" in ran.said) == (1, True)
+    assert str(trees["buggy"].resolve() / "netra_ws" / "routes") in ran.said
+    assert "500 application/problem+json" in ran.said
+
+
+def test_a_package_that_is_not_the_one_under_test_is_refused(trees: dict[str, Path]) -> None:
+    ran = run_pytest(*FOUR_SITES, env=python_path(trees["buggy"]) | {"PYTHONSAFEPATH": "1"})
+    assert ran.code == 4
+    assert "netra_ws came from" in ran.said
+    assert "--tree" in ran.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--revision", "buggy", "--tree", "."), "exclude each other"),
+        (("--tree", "docs"), "docs holds no package netra_ws"),
+        (("--revision", "newest"), "invalid choice: 'newest'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(arguments: tuple[str, ...], words: str) -> None:
+    ran = run_pytest(SITES, *arguments)
+    assert ran.code == 4
+    assert words in ran.said
+    assert "Traceback" not in ran.said
+
+
+# Staging
+
+
+def test_without_staging_one_line_says_how_to_run_it() -> None:
+    ran = run_pytest(E2E)
+    assert ran.code == 0
+    (line,) = [line for line in ran.said.splitlines() if "--staging" in line]
+    assert re.fullmatch(r"\d+ end-to-end tests skipped; to run them, add --staging", line)
+
+
+@pytest.mark.parametrize("environment", ["local", "staging"])
+def test_a_local_staging_deployment_is_started_and_said(environment: str) -> None:
+    ran = run_pytest(E2E, "-k", "health", "--staging", "-v", env={"TEST_ENVIRONMENT": environment})
+    assert ran.code == 0, ran.said
+    assert "a local deployment of fixed" in ran.said
+
+
+@pytest.fixture(scope="module")
+def local_staging() -> Iterator[StagingDeployment]:
+    """What the tests get if no address is given."""
+    with deploy_staging() as deployment:
+        yield deployment
+
+
+def credentials(deployment: StagingDeployment) -> dict[str, str]:
+    first, second = deployment.users[:2]
+    return {
+        "STAGING_BASE_URL": deployment.backend,
+        "STAGING_AUTH_URL": deployment.auth,
+        "STAGING_EMAIL": first.email,
+        "STAGING_PASSWORD": first.password,
+        "STAGING_EMAIL_2": second.email,
+        "STAGING_PASSWORD_2": second.password,
+    }
+
+
+async def test_given_addresses_are_used_and_nothing_is_started(
+    local_staging: StagingDeployment,
+) -> None:
+    """The revision decides nothing then: what serves at the addresses is what is tested."""
+    options = ("--staging", "--revision", "buggy", "-v")
+    ran = await asyncio.to_thread(run_pytest, E2E, *options, env=credentials(local_staging))
+    assert ran.code == 0, ran.said
+    assert f"staging: {local_staging.backend}, {local_staging.auth}" in ran.said
+    assert "a local deployment" not in ran.said
+    assert (await request(f"{local_staging.backend}/ws/stats")).json()["events"] > 0
+
+
+def test_without_credentials_nothing_is_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = "http://{}:{}".format(*listener.getsockname())
+        ran = run_pytest(E2E, "--staging", env={"STAGING_BASE_URL": url, "STAGING_AUTH_URL": url})
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert ran.code == 4
+    for name in ("STAGING_EMAIL", "STAGING_PASSWORD", "STAGING_EMAIL_2", "STAGING_PASSWORD_2"):
+        assert name in ran.said
+
+
+def test_a_name_is_not_even_resolved_without_credentials() -> None:
+    env = {
+        "STAGING_BASE_URL": "https://backend.elsewhere.example",
+        "STAGING_AUTH_URL": "https://auth.elsewhere.example",
+    }
+    ran = run_pytest(E2E, "--staging", env=env)
+    assert ran.code == 4
+    assert "staging at https://backend.elsewhere.example" in ran.said
+    assert "cannot be reached" not in ran.said
+
+
+def test_an_address_where_nobody_listens_fails_in_time(local_staging: StagingDeployment) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        url = "http://{}:{}".format(*nobody.getsockname())
+        ran = run_pytest(
+            E2E, "--staging", env=credentials(local_staging) | {"STAGING_BASE_URL": url}
+        )
+    assert ran.code == 4
+    assert f"{url} cannot be reached" in ran.said
+    assert "unset STAGING_BASE_URL and STAGING_AUTH_URL" in ran.said
+    assert ran.took_s < 10
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"STAGING_BASE_URL": "http://127.0.0.1:9"}, "STAGING_AUTH_URL is not set"),
+        ({"STAGING_AUTH_URL": "http://127.0.0.1:9"}, "STAGING_BASE_URL is not set"),
+        (
+            {"STAGING_BASE_URL": "127.0.0.1:9", "STAGING_AUTH_URL": "http://127.0.0.1:9"},
+            "STAGING_BASE_URL=127.0.0.1:9: expected http(s)://host[:port]",
+        ),
+    ],
+)
+def test_addresses_that_are_none_are_refused(env: dict[str, str], words: str) -> None:
+    ran = run_pytest(E2E, "--staging", env=env)
+    assert ran.code == 4
+    assert words in ran.said
+
+
+def test_no_test_leaves_this_machine() -> None:
+    with pytest.raises(RuntimeError, match="tried to resolve elsewhere"):
+        socket.getaddrinfo("elsewhere.example", 443)
+
+
+# What staging is
+
+
+def test_the_two_services_are_processes_of_their_own(local_staging: StagingDeployment) -> None:
+    assert len({local_staging.pid, local_staging.auth_pid, os.getpid()}) == 3
+
+
+async def test_staging_has_no_echo_and_no_demo_users(local_staging: StagingDeployment) -> None:
+    assert (await request(f"{local_staging.backend}/ws/health")).status == 200
+    assert (await refusal(local_staging.backend, None, path="/ws/test")).status == 404
+    assert not any(user.email.endswith("@demo.example") for user in local_staging.users)
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "words"),
+    [
+        ((), {}, "TEST_ENVIRONMENT=staging has no default secret"),
+        (("--demo-users", "1"), {"NETRA_WS_SECRET": "s" * 32}, "has no demo users"),
+    ],
+)
+def test_staging_has_no_defaults(
+    options: tuple[str, ...], env: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    done = netra_ws("serve", *options, cwd=tmp_path, env={"TEST_ENVIRONMENT": "staging", **env})
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+# One service in a process
+
+
+async def test_a_token_of_one_process_opens_the_other(local_staging: StagingDeployment) -> None:
+    earlier = local_staging.pid
+    token = (await log_in(local_staging.auth, local_staging.users[0])).token
+    local_staging.redeploy("before")
+    assert local_staging.pid != earlier
+    answer = await refusal(local_staging.backend, token, path="/ws/elsewhere")
+    assert answer.status == 404, "past the token"
+
+
+@pytest.mark.parametrize("service", ["backend", "auth"])
+def test_one_service_announces_itself_alone(service: str, serve: Serve) -> None:
+    server = serve("--service", service, env={"NETRA_WS_SECRET": "s" * 32})
+    other = {"backend": "auth", "auth": "backend"}[service]
+    assert server.announcement[service].startswith("http://127.0.0.1:")
+    assert server.announcement[other] is None
+    assert server.stop()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "words"),
+    [
+        (("--service", "auth"), {}, "set NETRA_WS_SECRET for both"),
+        (("--service", "backend"), {}, "set NETRA_WS_SECRET for both"),
+        (
+            ("--service", "backend", "--demo-users", "1"),
+            {"NETRA_WS_SECRET": "s" * 32},
+            "users belong to the login service",
+        ),
+    ],
+)
+def test_one_service_needs_what_it_shares(
+    options: tuple[str, ...], env: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    done = netra_ws("serve", *options, cwd=tmp_path, env=env)
+    assert done.returncode == 2
+    assert words in done.stderr

@@ -1,0 +1,228 @@
+"""The runbook, carried out as it is written: every command runs and shows what is shown there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from netra_ws.incident.case import TriageRow, load_case
+from netra_ws.incident.control import failing_tree
+from netra_ws.incident.deployment import deploy
+from netra_ws.incident.fingerprint import NOTHING
+from netra_ws.incident.load import probe_endpoints
+from netra_ws.incident.probe import probe
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "runbook.md").read_text(encoding="utf-8")
+TABLE = load_case().fingerprints
+IN_THE_PROJECT = "in the checkout of the project"
+TIMEOUT_S = 50
+MARK = "\x1e"
+"""Printed before each block, so that its output can be told from that of the one before."""
+
+PIECES = re.compile(
+    r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$|^(?P<fold></?details>)|^(?P<advice>- If |If )",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass
+class Step:
+    """A block of commands; those of a folded one stand in for what an incident brings along."""
+
+    commands: str
+    folded: bool
+    expected: list[str] = field(default_factory=list)
+    advice: bool = False
+
+
+@dataclass
+class Section:
+    title: str
+    text: str
+    steps: list[Step]
+
+
+def _steps(text: str) -> Iterator[Step]:
+    step, folded = None, False
+    for piece in PIECES.finditer(text):
+        if piece["fold"]:
+            folded = piece["fold"] == "<details>"
+        elif piece["kind"] == "bash":
+            if step:
+                yield step
+            step = Step(piece["text"], folded)
+        elif step and piece["kind"] == "text":
+            step.expected += piece["text"].splitlines()
+        elif piece["kind"]:
+            raise AssertionError(f"expected bash, or text after it; got {piece[0]}")
+        elif step:
+            step.advice = True
+    if step:
+        yield step
+
+
+def _sections() -> dict[str, Section]:
+    parts = [part.partition("\n") for part in re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)[1:]]
+    return {title: Section(title, text, list(_steps(text))) for title, _, text in parts}
+
+
+SECTIONS = _sections()
+WITH_COMMANDS = [section for section in SECTIONS.values() if section.steps]
+
+
+def unmet(expected: Sequence[str], output: str) -> list[str]:
+    """Return the expected lines from the first on that does not come after those before it.
+
+    … stands for anything within a line, and one space for any number of them.
+    """
+    lines = (" ".join(line.split()) for line in output.splitlines())
+    for number, wanted in enumerate(expected):
+        words = map(re.escape, " ".join(wanted.split()).split("…"))
+        pattern = re.compile(".*".join(words))
+        if not any(pattern.fullmatch(line) for line in lines):
+            return list(expected[number:])
+    return []
+
+
+def run(section: Section, folder: Path, cwd: Path) -> list[str]:
+    """Run the blocks of a section in one bash, as somebody with no configuration at all.
+
+    Returns the output of each. What is still running after the end fails the test, and is ended.
+    """
+    script = "\n".join(f"printf '\\x1e'\n{step.commands}" for step in section.steps)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    bash = shutil.which("bash")
+    assert bash is not None
+    process = subprocess.Popen(
+        [bash, "-euo", "pipefail", "-c", script],
+        cwd=cwd,
+        env={"PATH": path, "TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=TIMEOUT_S)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == 0, output
+    return output.split(MARK)[1:]
+
+
+@pytest.mark.parametrize("section", WITH_COMMANDS, ids=lambda section: section.title)
+def test_the_commands_show_what_is_shown(section: Section, tmp_path: Path) -> None:
+    scratch, elsewhere = tmp_path / "scratch", tmp_path / "elsewhere"
+    scratch.mkdir()
+    elsewhere.mkdir()
+    cwd = ROOT if IN_THE_PROJECT in section.text else elsewhere
+    before = set(cwd.iterdir())
+    outputs = run(section, scratch, cwd)
+    for step, output in zip(section.steps, outputs, strict=True):
+        assert not unmet(step.expected, output), output
+    assert set(cwd.iterdir()) == before
+
+
+def test_the_sections_are_in_the_order_of_an_incident() -> None:
+    assert list(SECTIONS) == [
+        "Before you start",
+        "Symptoms",
+        "Triage",
+        "Confirm",
+        "Fix",
+        "Verify",
+        "Roll back",
+        "Reapply",
+        "Rehearse",
+        "Monitor",
+        "Escalate",
+    ]
+    assert [title for title, section in SECTIONS.items() if not section.steps] == [
+        "Symptoms",
+        "Triage",
+    ]
+
+
+@pytest.mark.parametrize("section", WITH_COMMANDS, ids=lambda section: section.title)
+def test_each_step_says_what_to_expect_and_what_to_do_if_it_differs(section: Section) -> None:
+    steps = [step for step in section.steps if not step.folded]
+    assert steps
+    for step in steps:
+        assert step.expected, step.commands
+        assert step.advice, step.commands
+
+
+def test_the_triage_table_is_that_of_the_case() -> None:
+    tables = re.findall(r"(?:^\|.*\n)+", SECTIONS["Triage"].text, re.MULTILINE)
+    assert [table.strip() for table in tables] == [TABLE._repr_markdown_()]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+async def test_the_runbook_finds_each_failure(row: TriageRow, tmp_path: Path) -> None:
+    """Its command finds the words of the row in the log; its table says what else shows it."""
+    find = SECTIONS["Confirm"].steps[-1]
+    with failing_tree(row) as tree, deploy(tree=tree, users=2) as deployment:
+        result = await probe(deployment.backend, deployment.auth, deployment.users)
+        health = (await probe_endpoints(deployment))["/ws/health"]
+        async with aiohttp.ClientSession() as http, http.get(f"{deployment.backend}/metrics") as got:
+            metrics = await got.text()
+        (tmp_path / "server.log").write_text(deployment.stderr(), encoding="utf-8")
+    found = subprocess.run(
+        ["bash", "-c", find.commands],
+        env={"PATH": os.environ["PATH"], "work": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    ).stdout.splitlines()
+    if row.log == NOTHING:
+        assert found == []
+    else:
+        assert any(all(word in line for word in row.log.split(", ")) for line in found), found
+    [code] = re.findall(r'^netra_ws_disconnects_total\{code="(\d+)"\}', metrics, re.MULTILINE)
+    failures = re.search(r"^netra_ws_handler_failures_total\{", metrics, re.MULTILINE)
+    cells = (
+        row.name,
+        "holds" if result.ok else "fails",
+        str(health),
+        "rises" if failures else "silent",
+        code,
+    )
+    assert f"| {' | '.join(cells)} |\n" in SECTIONS["Monitor"].text
+
+
+def test_an_expectation_that_is_not_met_is_named() -> None:
+    output = "one  1.5 s\ntwo\nthree\n"
+    assert unmet(["one … s", "three"], output) == []
+    assert unmet(["one … s", "two", "two"], output) == ["two"]
+    assert unmet(["two", "one … s", "three"], output) == ["one … s", "three"]
+    assert unmet(["thre"], output) == ["thre"]
+
+
+def test_a_command_that_fails_fails_its_section(tmp_path: Path) -> None:
+    for commands in ("false\n", "false | true\n", "echo $unset\n"):
+        section = Section("", "", [Step("echo before\n", folded=False), Step(commands, folded=False)])
+        with pytest.raises(AssertionError, match="before"):
+            run(section, tmp_path, tmp_path)
+
+
+def test_a_server_that_outlives_its_section_fails_it(tmp_path: Path) -> None:
+    section = Section("", "", [Step("sleep 60 > /dev/null 2>&1 &\n", folded=False)])
+    with pytest.raises(pytest.fail.Exception, match="ProcessLookupError"):
+        run(section, tmp_path, tmp_path)
