@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup walkthrough test lab notebooks check clean
+.PHONY: help setup walkthrough test acceptance lab notebooks check clean
 
 help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ $(READY): pyproject.toml
 walkthrough: $(READY)  ## Run the incident from bug to fix and write the post-mortem (main job)
 	@$(BIN)/netra-ws walkthrough
 
-test: $(READY)  ## Run the whole suite, the notebooks included
-	@$(BIN)/python -m pytest
+test: $(READY)  ## Run the whole suite, the notebooks and the end-to-end tests included
+	@$(BIN)/python -m pytest --staging
+
+acceptance: $(READY)  ## Run the commands of docs/plan.md as they are written (minutes)
+	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
 
 lab: $(READY)  ## Open JupyterLab at page 00
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \

@@ -98,6 +98,7 @@ def _progress(console: Console) -> Iterator[Callable[[Step], None]]:
                 return
             progress.stop()  # both may be the same terminal
             console.print(_line(step))
+            progress.update(task, description="end: the servers stop")  # until a step begins
             progress.start()
 
         yield show

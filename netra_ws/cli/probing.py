@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -128,8 +127,6 @@ def probe_command(
     if repeat is None and context.get_parameter_source("min_success") != ParameterSource.DEFAULT:
         raise click.UsageError("--min-success needs --repeat: one path proves no rate.")
     users = read_logins(file=logins)
-    # What websockets logs of a peer that breaks the protocol is in the failed step already.
-    logging.getLogger("websockets").addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):  # a server's words may not fit its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(soft_wrap=True, highlight=False, quiet=as_json)

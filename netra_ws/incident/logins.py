@@ -21,7 +21,7 @@ VARIABLES = (
 
 HINT = (
     f". Two different users are needed, for isolation: set {', '.join(sum(VARIABLES, ()))}; "
-    'or give --logins FILE, a JSON list of {"email", "password"} or the line of netra-ws serve'
+    'or give netra-ws probe --logins FILE, a JSON list of {"email", "password"} or the line of netra-ws serve'
 )
 
 

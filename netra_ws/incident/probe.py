@@ -169,7 +169,9 @@ class _Walk:
             missing = failed[0] if failed else "whole path"
             self._note(name, None, None, limit_s, f"not tried: {missing} failed")
             return
-        within_s = left_s if limit_s is None else min(limit_s, left_s)
+        within_s, limit = left_s, f"the {self._limits.whole_path_s:g} s of the whole path"
+        if limit_s is not None and limit_s < left_s:
+            within_s, limit = limit_s, f"{limit_s:g} s"
         began = time.perf_counter()
         try:
             async with asyncio.timeout(within_s) as timer:
@@ -177,7 +179,7 @@ class _Walk:
         # Whoever answers may be anybody, and break any library in a way of its own: the answer
         # of a probe is then still no.
         except Exception as error:
-            late = f"expected {self._path.awaited} within {within_s:.3g} s, it did not come"
+            late = f"expected {self._path.awaited} within {limit}, it did not come"
             ok, detail = False, late if timer.expired() else self._explain(error)
         self._note(name, ok, time.perf_counter() - began, limit_s, detail)
 

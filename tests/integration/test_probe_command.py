@@ -279,6 +279,15 @@ def test_a_bar_is_on_standard_error_where_that_is_a_terminal(
     assert "2/2" not in done.stdout
 
 
+def test_words_that_do_not_fit_the_encoding_are_spelled_out(
+    fixed: Deployment, tmp_path: Path
+) -> None:
+    env = {"PYTHONIOENCODING": "ascii"}
+    done = in_a_process(fixed, tmp_path, "--base-url", "http://ü..b", env=env)
+    assert (done.code, done.stderr) == (1, "")
+    assert done.stdout.startswith("golden path of http://\\xfc..b, ")
+
+
 USAGE = {
     "no address": ((), "--base-url"),
     "one address": (("--base-url", "http://127.0.0.1:9"), "--auth-url"),

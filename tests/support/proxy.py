@@ -38,8 +38,13 @@ async def proxied(
     change: Change = lambda message: (message,),
     path: Callable[[str], str] = lambda path: path,
     answer: Callable[[str], tuple[int, bytes]] = lambda _: (200, b"{}"),
+    closed: Callable[[int | None], object] = lambda _: None,
 ) -> AsyncIterator[str]:
-    """Give the address of a backend that passes on what `change` makes of each message."""
+    """Give the address of a backend that passes on what `change` makes of each message.
+
+    `path` changes the request of a handshake, `answer` is the status and body of a plain request.
+    `closed` is called with the close code of each connection, before this context ends.
+    """
 
     async def relay(socket: ServerConnection) -> None:
         assert socket.request is not None
@@ -61,12 +66,15 @@ async def proxied(
                         await socket.send(message if whole else compact(message))
             await socket.close()
             await asking
+        closed(socket.close_code)
 
     def endpoint(socket: ServerConnection, request: Request) -> Response | None:
         if "Upgrade" in request.headers:
             return None
         status, body = answer(request.path)
         headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
+        if 300 <= status < 400:
+            headers["Location"] = "/somewhere/else"
         return Response(status, HTTPStatus(status).phrase, headers, body)
 
     async with serve(relay, "127.0.0.1", 0, process_request=endpoint) as server:

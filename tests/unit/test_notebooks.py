@@ -20,7 +20,16 @@ from netra_ws.incident.notebooks import (
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT / "notebooks")
-EXPECTED = ["00-post-mortem", "01-what-await-does", "02-reproduce", "04-fix", "06-event-delivery"]
+EXPECTED = [
+    "00-post-mortem",
+    "01-what-await-does",
+    "02-reproduce",
+    "03-find-the-cause",
+    "04-fix",
+    "05-verify",
+    "06-event-delivery",
+    "07-roll-back",
+]
 
 committed = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

@@ -55,7 +55,7 @@ class Step:
     end_s: float | None = None
     ok: bool | None = None
     detail: str = ""
-    output: Any = None
+    output: dict[str, Any] | None = None
     measures: tuple[Measure, ...] = ()
 
     @property
@@ -74,7 +74,7 @@ class Step:
         return 0.0 if self.end_s is None else self.end_s - self.start_s
 
 
-OUTCOMES = {True: "ok", False: "FAILED", None: "not tried"}
+OUTCOMES = {True: "ok", False: "failed", None: "not tried"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,14 +95,10 @@ class Drill:
     interrupted: bool = False
 
     @property
-    def deviations(self) -> list[str]:
-        """The names of the steps that did not come out as expected, or were not tried."""
-        return [step.name for step in self.steps if step.ok is not True]
-
-    @property
     def deviated(self) -> bool:
         """Whether anything came otherwise than planned."""
-        return self.interrupted or bool(self.deviations) or len(self.steps) < len(PLAN)
+        as_planned = [step for step in self.steps if step.ok]
+        return self.interrupted or len(as_planned) < len(PLAN)
 
     @property
     def investigated(self) -> bool:
@@ -149,7 +145,12 @@ class Drill:
         if self.interrupted:
             return "the drill was interrupted"
         if self.deviated:
-            return f"the drill deviated at: {', '.join(self.deviations)}"
+            names = {
+                OUTCOMES[ok]: [step.name for step in self.steps if step.ok is ok]
+                for ok in (False, None)
+            }
+            words = [f"{outcome}: {', '.join(which)}" for outcome, which in names.items() if which]
+            return f"the drill deviated ({'; '.join(words)})"
         return "the drill went as planned"
 
     def __repr__(self) -> str:
@@ -203,9 +204,13 @@ class Drill:
 
     def _run(self, step: Step) -> dict[str, Any]:
         assert step.end_s is not None
+        times = {
+            "detect": {"time_to_detect_s": self.time_to_detect_s},
+            "verify": {"time_to_recover_s": self.time_to_recover_s},
+        }
         run = {
             "activity": step.activity.as_json(),
-            "output": step.output,
+            "output": {**(step.output or {}), **times.get(step.name, {})} or None,
             "status": "succeeded" if step.ok else "failed",
             **self._times(step.start_s, step.end_s),
         }

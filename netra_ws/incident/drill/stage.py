@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
     ok: bool
     detail: str
-    output: Any = None
+    output: dict[str, Any] | None = None
     measures: tuple[Measure, ...] = ()
 
 
@@ -133,7 +133,8 @@ class Stage:
             last = [session.outcome for session in self.traffic.sessions[-1:]] or ["none"]
             detail = f"expected {STEADY_SESSIONS} and {len(ENDPOINTS)}, got {detail}"
             detail += f"; the last session: {last[0]}"
-        return Outcome(ok, detail, ok, measures)
+        output = {"sessions": row, "endpoints": answers}
+        return Outcome(ok, detail, output, measures)
 
     async def _endpoints(self) -> dict[str, int]:
         try:
@@ -148,9 +149,13 @@ class Stage:
             git("revert", "--no-edit", MENDED, cwd=self._tree)
             return git("show", "--format=", "--numstat", "HEAD", cwd=self._tree)
 
-        rows = [line.split("\t") for line in (await in_thread(revert)).splitlines()]
+        try:
+            stat = await in_thread(revert)
+        except GitFailed as error:
+            return Outcome(False, f"expected the fix to be taken back, {_words(error)}")
+        rows = [line.split("\t") for line in stat.splitlines()]
         detail = ", ".join(f"{added} lines of {file}" for added, _, file in rows)
-        return Outcome(True, detail, [file for _, _, file in rows])
+        return Outcome(True, detail, {"files": [file for _, _, file in rows]})
 
     async def deploy_broken(self) -> Outcome:
         """Replace the backend by one with the tree as it is now."""
@@ -178,8 +183,8 @@ class Stage:
         except TimeoutError:
             msg = f"expected a session that does not complete within {DETECT_LIMIT_S:g} s"
             return Outcome(False, f"{msg}, all of them do")
-        output = {"session": found.outcome, "time_to_detect_s": found.end_s - self.broken_s}
-        return Outcome(True, f"a session did not complete: {found.outcome}", output)
+        detail = f"a session did not complete: {found.outcome}"
+        return Outcome(True, detail, {"session": found.outcome})
 
     async def validate(self) -> Outcome:
         """Run the reproduction on the reverted tree."""
@@ -188,12 +193,13 @@ class Stage:
             return Outcome(False, f"expected the tests to run, pytest said: {run.said}")
         must_fail = [test for test in run.tests if test.mark == "fail_to_pass"]
         wrong = [test for test in run.tests if not _as_marked(test)]
-        counts = f"{len(must_fail)} tests failed, each for its reason"
         output = {"failed": [test.id for test in run.not_passed()]}
         if wrong or not must_fail:
             said = "; ".join(f"{test.name} {test.outcome}" for test in wrong) or "no such test"
             return Outcome(False, f"expected all fail-to-pass tests to fail, got: {said}", output)
-        return Outcome(True, f"{counts}; {len(run.tests) - len(must_fail)} passed", output)
+        n, others = len(must_fail), len(run.tests) - len(must_fail)
+        detail = f"{n} of {n} fail-to-pass tests failed for their reason, {others} others passed"
+        return Outcome(True, detail, output)
 
     async def investigate(self) -> Outcome:
         """Look for failures that the reproduction on `buggy` does not show."""
@@ -211,8 +217,8 @@ class Stage:
         if new:
             named = "; ".join(self.new_failures)
             return Outcome(False, f"expected the failures of {BROKEN} alone, new: {named}", output)
-        counts = f"{len(tests)} tests and {len(logged)} lines of the backend fail"
-        return Outcome(True, f"{counts}; none that does not fail on {BROKEN}", output)
+        counts = f"failed tests: {len(tests)}, failed lines of the backend: {len(logged)}"
+        return Outcome(True, f"{counts}; all of them fail on {BROKEN} too", output)
 
     async def reapply(self) -> Outcome:
         """Put the fix back with another commit or, if that fails, by a hard reset."""
@@ -224,7 +230,7 @@ class Stage:
                     git("revert", "--no-edit", "HEAD", cwd=self._tree)
                     git("diff", "--quiet", self._commit, cwd=self._tree)
                 except GitFailed as error:
-                    how = str(error)
+                    how = _words(error)
                 else:
                     return "git revert of the revert"
             git("reset", "--quiet", "--hard", self._commit, cwd=self._tree)
@@ -237,3 +243,8 @@ class Stage:
 def _as_marked(test: Test) -> bool:
     """Whether a test comes out as its mark says for a tree with the bug."""
     return test.fails_for_its_reason if test.mark == "fail_to_pass" else test.outcome == "passed"
+
+
+def _words(error: GitFailed) -> str:
+    """Return what git said, without its hints to whoever would go on by hand."""
+    return str(error).partition(" hint: ")[0]

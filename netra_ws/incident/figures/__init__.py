@@ -1,5 +1,6 @@
 """The figures of the incident: one module each, drawn from what was recorded."""
 
+from netra_ws.incident.figures.drill_timeline import drill_timeline
 from netra_ws.incident.figures.isolation_matrix import isolation_matrix, leaks
 from netra_ws.incident.figures.latency_ecdf import latency_ecdf
 from netra_ws.incident.figures.one_word import one_word
@@ -9,6 +10,7 @@ from netra_ws.incident.figures.swimlanes import swimlanes
 
 __all__ = [
     "Picture",
+    "drill_timeline",
     "isolation_matrix",
     "latency_ecdf",
     "leaks",
