@@ -57,6 +57,8 @@ def git(*arguments: str, cwd: Path, stdin: bytes | None = None) -> str:
         "GIT_CONFIG_VALUE_1": "*",
         # Nor may it find a repository above the folder, where paths would mean something else.
         "GIT_CEILING_DIRECTORIES": str(cwd.resolve().parent),
+        # Looking must not lock: somebody may be at work in the same repository.
+        "GIT_OPTIONAL_LOCKS": "0",
         "LC_ALL": "C",
     }
     try:

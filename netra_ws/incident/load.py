@@ -17,7 +17,7 @@ from typing import NamedTuple
 import aiohttp
 import msgspec
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from netra_ws import events
 from netra_ws.client import ReceivedRun, login
@@ -134,7 +134,7 @@ async def _session(
         session.close_reason = socket.close_reason or ""
     except InvalidStatus as refused:
         session.handshake = refused.response.status_code
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, InvalidHandshake):
         pass  # no handshake, or no end: the record says so by itself
     session.ended = session.ended or time.perf_counter() - start
     return session

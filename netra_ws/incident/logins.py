@@ -21,7 +21,8 @@ VARIABLES = (
 
 HINT = (
     f". Two different users are needed, for isolation: set {', '.join(sum(VARIABLES, ()))}; "
-    'or give netra-ws probe --logins FILE, a JSON list of {"email", "password"} or the line of netra-ws serve'
+    'or give netra-ws probe --logins FILE, a JSON list of {"email", "password"} or the line that '
+    "netra-ws serve prints"
 )
 
 

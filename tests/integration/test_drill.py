@@ -282,7 +282,10 @@ def test_a_reproduction_that_passes_deviates_and_what_it_missed_is_new(
         *RESTORED,
     ]
     assert drill.verdict == "the drill deviated (failed: validate, investigate)"
-    assert drill.steps[4].detail == "expected all fail-to-pass tests to fail, got: test_it passed"
+    assert drill.steps[4].detail == (
+        "expected every fail-to-pass test to fail for its reason, the others to pass, "
+        "got: test_it passed"
+    )
     assert len(drill.new_failures) == 4
     assert drill.new_failures[0] == (
         "TypeError in create_websocket_manager_ssot: "

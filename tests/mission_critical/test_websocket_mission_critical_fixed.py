@@ -6,8 +6,12 @@ Options of pytest may follow the name of the script, such as `--revision buggy`.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # as pytest does; a script has to
+
 from observer import Observer
 from plain_client import COMPLETE, PAYLOADS, dial, outcome, read_until, run_fault, say, tally
 from reasons import CLOSED, dies, raised_in

@@ -9,7 +9,6 @@ from itertools import combinations, pairwise
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from netra_ws.incident.drill import Drill, Step, TrafficSession
@@ -182,6 +181,3 @@ def test_each_kind_of_session_has_a_shape_and_a_place_of_its_own() -> None:
         for y in line.get_ydata()
     }
     assert drawn == {("o", 1), ("X", 0), ("^", 0)}
-    assert not [
-        patch for patch in rate.patches if isinstance(patch, Rectangle) and patch.get_hatch()
-    ]

@@ -39,4 +39,5 @@ def _read(error: str) -> str:
 
 def _say(kind: str, function: str, line: str) -> str:
     # Without the number of the line: another commit on top may move it.
-    return f"{kind} in {function}: {line.strip()}"
+    place = f" in {function}: {line.strip()}" if function else ", outside the package"
+    return f"{kind}{place}"

@@ -195,8 +195,9 @@ class Stage:
         wrong = [test for test in run.tests if not _as_marked(test)]
         output = {"failed": [test.id for test in run.not_passed()]}
         if wrong or not must_fail:
-            said = "; ".join(f"{test.name} {test.outcome}" for test in wrong) or "no such test"
-            return Outcome(False, f"expected all fail-to-pass tests to fail, got: {said}", output)
+            got = "; ".join(map(_came, wrong)) or "no fail-to-pass test"
+            msg = "expected every fail-to-pass test to fail for its reason, the others to pass"
+            return Outcome(False, f"{msg}, got: {got}", output)
         n, others = len(must_fail), len(run.tests) - len(must_fail)
         detail = f"{n} of {n} fail-to-pass tests failed for their reason, {others} others passed"
         return Outcome(True, detail, output)
@@ -243,6 +244,11 @@ class Stage:
 def _as_marked(test: Test) -> bool:
     """Whether a test comes out as its mark says for a tree with the bug."""
     return test.fails_for_its_reason if test.mark == "fail_to_pass" else test.outcome == "passed"
+
+
+def _came(test: Test) -> str:
+    words = f": {test.words.splitlines()[0]}" if test.words else ""
+    return f"{test.name} {test.outcome}{words}"
 
 
 def _words(error: GitFailed) -> str:

@@ -11,6 +11,7 @@ from netra_ws.incident.figures.style import (
     BROKEN,
     CHARACTER,
     INK,
+    MARGIN,
     QUIET,
     WIDTH,
     WORKS,
@@ -128,20 +129,17 @@ def _draw_step(area: Axes, y: float, step: Step, limit_s: float) -> None:
         )
     if not step.ok:
         words = "not tried" if step.ok is None else "failed"
-        _beside(area, y, (step.start_s, step.start_s + step.seconds), limit_s, words, color)
+        _beside(area, step.start_s + step.seconds, y, words, color)
 
 
-def _beside(area: Axes, y: float, span: Span, limit_s: float, words: str, color: str) -> None:
-    """Write to the right of a span, or to its left where there is no room."""
-    room = (limit_s - span[1]) / limit_s * (RIGHT - LEFT)
-    fits = room > len(words) * CHARACTER + 0.15
+def _beside(area: Axes, x: float, y: float, words: str, color: str) -> None:
+    """Write to the right of a moment; there is room at the end of the axis, too."""
     area.annotate(
         words,
-        (span[1] if fits else span[0], y),
-        xytext=(7 if fits else -7, 0),
+        (x, y),
+        xytext=(7, 0),
         textcoords="offset points",
         color=color,
-        ha="left" if fits else "right",
         va="center",
         weight="normal" if color == QUIET else "bold",
     )
@@ -156,20 +154,22 @@ def _draw_bracket(
         xytext=(span[1], y),
         arrowprops={"arrowstyle": "|-|,widthA=0.3,widthB=0.3", "shrinkA": 0, "shrinkB": 0},
     )
-    inches = (span[1] - span[0]) / limit_s * (RIGHT - LEFT)
-    for words in (f"time to {name} {seconds:.2f} s", f"{name} {seconds:.2f} s"):
-        if inches > len(words) * CHARACTER + 0.2:
-            area.text(
-                sum(span) / 2,
-                y,
-                words,
-                ha="center",
-                va="center",
-                weight="bold",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-            )
-            return
-    _beside(area, y, span, limit_s, f"time to {name} {seconds:.2f} s", INK)
+    inch = (RIGHT - LEFT) / limit_s
+    words = f"time to {name} {seconds:.2f} s"
+    needed = len(words) * CHARACTER + 0.2
+    if (span[1] - span[0]) * inch > needed:
+        area.text(
+            sum(span) / 2,
+            y,
+            words,
+            ha="center",
+            va="center",
+            weight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
+    else:
+        fits = (limit_s - span[1]) * inch + WIDTH - RIGHT - MARGIN > needed
+        _beside(area, span[1], y, words if fits else words.removeprefix("time to "), INK)
 
 
 def _name_phases(area: Axes, phases: dict[str, Span], limit_s: float) -> None:
