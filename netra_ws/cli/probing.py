@@ -21,7 +21,7 @@ from netra_ws.incident.statistics import TARGET
 if TYPE_CHECKING:
     from netra_ws.auth.users import DemoUser
     from netra_ws.incident.probe import ProbeResult, Step
-    from netra_ws.incident.repetition import Repetition
+    from netra_ws.incident.probe.repetition import Repetition
 
 MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 
@@ -122,7 +122,7 @@ def probe_command(
     """
     from netra_ws.incident.logins import read_logins
     from netra_ws.incident.probe import probe
-    from netra_ws.incident.repetition import Repetition
+    from netra_ws.incident.probe.repetition import Repetition
 
     if repeat is None and context.get_parameter_source("min_success") != ParameterSource.DEFAULT:
         raise click.UsageError("--min-success needs --repeat: one path proves no rate.")

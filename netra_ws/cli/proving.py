@@ -25,8 +25,9 @@ from netra_ws.cli.options import FOLDER
 from netra_ws.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from netra_ws.incident import verification
-    from netra_ws.incident.suite import Run
+    from netra_ws.incident.proof.judgement import Judgement
+    from netra_ws.incident.proof.suite import Run, RunProgress
+    from netra_ws.incident.proof.verification import Verification
 
 
 @click.command("verify", short_help="Run the incident's tests before and after the fix.")
@@ -66,18 +67,21 @@ def verify_command(
         raise ConfigurationError("--tree and --partial-fixes exclude each other")
     if find_spec("pytest") is None:
         raise ConfigurationError("pytest is not installed: pip install 'netra_ws[test]'")
-    from netra_ws.incident import verification as of
+    from netra_ws.incident.proof.judgement import attempts, judge, judge_attempts
+    from netra_ws.incident.proof.verification import BROKEN, MENDED, verify
 
     _write(junitxml, {})  # a path that cannot be written is better said now than in a minute
     with _progress() as progress:
         if tree is not None:
-            judgement = of.judge(tree, progress=progress)
-            _write(junitxml, {judgement.name: judgement.run})
-            _show_judgement(judgement, as_json)
-            sys.exit(0 if judgement.is_fix else 1)
-        verified = of.verify(progress=progress)
-        judged = of.judge_attempts(of.attempts(), progress=progress) if partial_fixes else []
-    runs = {of.BROKEN: verified.broken, of.MENDED: verified.mended}
+            judgement = judge(tree, progress=progress)
+        else:
+            verified = verify(progress=progress)
+            judged = judge_attempts(attempts(), progress=progress) if partial_fixes else []
+    if tree is not None:
+        _write(junitxml, {judgement.name: judgement.run})
+        _show_judgement(judgement, as_json)
+        sys.exit(0 if judgement.is_fix else 1)
+    runs = {BROKEN: verified.broken, MENDED: verified.mended}
     _write(junitxml, {**runs, **{item.name: item.run for item in judged}})
     uncaught = [item for item in judged if not item.caught_by]
     if as_json:
@@ -95,7 +99,7 @@ def verify_command(
 
 
 def _write(path: Path | None, runs: dict[str, Run]) -> None:
-    from netra_ws.incident.verification import junit_xml
+    from netra_ws.incident.proof.suite import junit_xml
 
     if path is None:
         return
@@ -106,7 +110,7 @@ def _write(path: Path | None, runs: dict[str, Run]) -> None:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
 
 
-def _show(verified: verification.Verification) -> None:
+def _show(verified: Verification) -> None:
     for table in (verified.before, verified.after):
         click.echo(f"{table}\n")
     click.echo("Where the plan's words differ from what is measured:")
@@ -123,7 +127,7 @@ def _show(verified: verification.Verification) -> None:
         )
 
 
-def _show_judgement(judgement: verification.Judgement, as_json: bool) -> None:
+def _show_judgement(judgement: Judgement, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(judgement.as_json(), indent=2, ensure_ascii=False))
     elif judgement.is_fix:
@@ -141,7 +145,7 @@ def _show_judgement(judgement: verification.Judgement, as_json: bool) -> None:
                 click.echo(f"  fails: {test}")
 
 
-def _show_attempt(item: verification.Judgement) -> None:
+def _show_attempt(item: Judgement) -> None:
     state = f"caught by {len(item.caught_by)} tests" if item.caught_by else "NOT CAUGHT"
     click.echo(f"{item.name}: {state}{': ' + item.run.said if item.run.said else ''}")
     for test in item.caught_by:
@@ -149,7 +153,7 @@ def _show_attempt(item: verification.Judgement) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[verification.Progress]:
+def _progress() -> Iterator[RunProgress]:
     """Show a bar a run on standard error."""
     columns = (
         TextColumn("{task.description}"),

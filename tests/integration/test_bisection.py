@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.bisection import BAD, GOOD, SKIP, Bisection, bisect, judge
 from netra_ws.incident.checkout import checkout, git, scratch_checkout
-from netra_ws.incident.doubles import compare_doubles
+from netra_ws.incident.proof.bisection import BAD, GOOD, SKIP, Bisection, bisect, judge
+from netra_ws.incident.proof.doubles import compare_doubles
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from processes import netra_ws
 
-from netra_ws.incident import suite
-from netra_ws.incident.attempts import partial_fixes
 from netra_ws.incident.case import load_case
 from netra_ws.incident.checkout import checkout, scratch_checkout
-from netra_ws.incident.suite import run_suite
+from netra_ws.incident.proof import suite
+from netra_ws.incident.proof.attempts import partial_fixes
+from netra_ws.incident.proof.suite import run_suite
 
 ROOT = Path(__file__).parents[2]
 FILES = [

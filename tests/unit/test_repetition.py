@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netra_ws.incident.probe import ProbeResult, Step
-from netra_ws.incident.repetition import Repetition
+from netra_ws.incident.probe.repetition import Repetition
 from netra_ws.incident.statistics import trials_needed, wilson
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from netra_ws.incident import suite
-from netra_ws.incident.attempts import injuries, partial_fixes
 from netra_ws.incident.case import load_case
 from netra_ws.incident.checkout import changed_lines, git
-from netra_ws.incident.suite import Run
-from netra_ws.incident.verification import Judgement, Verification
+from netra_ws.incident.proof import suite
+from netra_ws.incident.proof.attempts import injuries, partial_fixes
+from netra_ws.incident.proof.judgement import Judgement
+from netra_ws.incident.proof.suite import Run
+from netra_ws.incident.proof.verification import Verification
 
 ERROR = "TypeError at netra_ws/routes/websocket_ssot.py:25 in create: return await get()"
 FILES = [category.file for category in load_case().categories]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from netra_ws.incident.suite import Run
+from netra_ws.incident.proof.suite import Run
 
 
 def failed_tests(run: Run) -> list[str]:

@@ -12,7 +12,7 @@ from netra_ws.errors import ConfigurationError
 from netra_ws.incident.case import load_case
 from netra_ws.incident.checkout import git, scratch_checkout
 from netra_ws.incident.drill.threads import begin_in_thread, to_the_end
-from netra_ws.incident.suite import Run, run_suite
+from netra_ws.incident.proof.suite import Run, run_suite
 
 BROKEN = "buggy"
 

@@ -24,7 +24,7 @@ from netra_ws.incident.drill.reproduction import BROKEN, Reproduction
 from netra_ws.incident.drill.threads import in_thread
 from netra_ws.incident.drill.traffic import Traffic
 from netra_ws.incident.load import ENDPOINTS, probe_endpoints
-from netra_ws.incident.suite import Run, Test
+from netra_ws.incident.proof.suite import Run, Test
 
 MENDED = "fixed"
 USERS = 3

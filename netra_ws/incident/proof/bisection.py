@@ -10,7 +10,7 @@ from pathlib import Path
 
 from netra_ws.incident.case import load_case
 from netra_ws.incident.checkout import git
-from netra_ws.incident.suite import run_suite
+from netra_ws.incident.proof.suite import run_suite
 
 GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128
 """What `git bisect run` reads out of an exit code (git-bisect(1))."""

@@ -1,6 +1,6 @@
 """Test doubles for the factory: which of them hide an await that should not be there.
 
-`python -m netra_ws.incident.doubles` tries them on the package that it belongs to.
+`python -m netra_ws.incident.proof.doubles` tries them on the package that it belongs to.
 """
 
 from __future__ import annotations

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from netra_ws.errors import ConfigurationError
+from netra_ws.incident.case import load_case
 from netra_ws.incident.tree import check_tree, commit_of, tree_environment
 
 TIMEOUT_S = 120.0
@@ -22,8 +24,14 @@ TIMEOUT_S = 120.0
 RUN = (0, 1)
 """pytest's exit codes of a run that took place: all passed, some failed."""
 
+WORKERS = 2
+"""Runs at a time. Each is a test process and its servers; more would only wait for processors."""
+
 Progress = Callable[[int], object]
 """Called with the percentage of the tests that are done."""
+
+RunProgress = Callable[[str, int], object]
+"""The same of several runs, called with the name of the run first."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,28 @@ def run_suite(
         xml = report.read_text(encoding="utf-8")
     cases = ET.fromstring(xml).iter("testcase")  # noqa: S314 - pytest wrote it just now
     return Run(tuple(map(_test, cases)), xml)
+
+
+def run_case(
+    name: str, tree: AbstractContextManager[Path], project: Path, progress: RunProgress
+) -> Run:
+    """Run the files of all categories of the case on a tree; see `run_suite`."""
+    files = [category.file for category in load_case().categories]
+    with tree as folder:
+        run = run_suite(files, folder, project, progress=lambda done: progress(name, done))
+    progress(name, 100)
+    return run
+
+
+def junit_xml(runs: Mapping[str, Run]) -> str:
+    """Return several runs as one JUnit XML document, a suite each."""
+    suites = ET.Element("testsuites")
+    for name, run in runs.items():
+        if run.xml:
+            for suite in ET.fromstring(run.xml).iter("testsuite"):  # noqa: S314 - pytest wrote it
+                suite.set("name", name)
+                suites.append(suite)
+    return ET.tostring(suites, encoding="unicode", xml_declaration=True)
 
 
 def _why(said: Sequence[str]) -> str:

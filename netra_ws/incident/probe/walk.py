@@ -20,7 +20,7 @@ from netra_ws.errors import (
     LoginError,
     NetraError,
 )
-from netra_ws.incident.golden_path import GoldenPath
+from netra_ws.incident.probe.golden_path import GoldenPath
 
 MAX_DETAIL = 300
 """Characters of a step's detail: a server may say anything, at any length."""

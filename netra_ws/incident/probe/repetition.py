@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netra_ws.incident.probe import ProbeResult, Step
+from netra_ws.incident.probe.walk import ProbeResult, Step
 from netra_ws.incident.statistics import trials_needed, wilson
 
 
