@@ -18,10 +18,17 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from netra_ws.auth.users import DemoUser
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident import golden_path
 from netra_ws.incident.control import leaky_tree
 from netra_ws.incident.deployment import Deployment, deploy
-from netra_ws.incident.probe import Limits, ProbeResult, Step, plain, probe, service_url
+from netra_ws.incident.probe import (
+    Limits,
+    ProbeResult,
+    Step,
+    golden_path,
+    plain,
+    probe,
+    service_url,
+)
 
 STEPS = (
     "log in",

@@ -579,10 +579,8 @@ async def test_a_revision_runs_its_own_code_and_cleans_up(
     assert commit == checkout(revision, tmp_path / "history")
 
 
-async def test_health_shows_the_commit_and_never_the_label(
-    before: Any, fixed: Any, deployment: Any
-) -> None:
-    for services in (before, fixed, deployment):
+async def test_health_shows_the_commit_and_never_the_label(before: Any, fixed: Any) -> None:
+    for services in (before, fixed):
         health = await request(f"{services.backend}/ws/health")
         assert COMMIT.fullmatch(health.json()["commit"])
         assert services.revision not in health.body.decode()

@@ -48,7 +48,17 @@ def test_no_notebook_went_missing() -> None:
 
 def test_nbval_collects_every_code_cell() -> None:
     """Guards the test command itself: a notebook that is not collected cannot fail."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+    ]
     listed = subprocess.run(
         [*command, "notebooks"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
@@ -194,7 +204,17 @@ def test_nbval_fails_when_a_fact_of_a_figure_changes(tmp_path: Path) -> None:
     build_notebook(path)
 
     def nbval() -> int:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+            str(path),
+        ]
         options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
         return subprocess.run(
             [*command, *options], cwd=tmp_path, capture_output=True, timeout=60
