@@ -12,17 +12,11 @@ import pytest
 from processes import netra_ws
 
 from netra_ws.incident.case import load_case
-from netra_ws.incident.checkout import checkout, scratch_checkout
+from netra_ws.incident.checkout import checkout
 from netra_ws.incident.proof import suite
-from netra_ws.incident.proof.attempts import partial_fixes
 from netra_ws.incident.proof.suite import run_suite
 
 ROOT = Path(__file__).parents[2]
-FILES = [
-    *(category.file for category in load_case().categories),
-    "tests/mission_critical/test_websocket_mission_critical_fixed.py",
-    "tests/e2e/staging/test_websocket_events_business_critical_staging.py",
-]
 SITES = {
     "create_websocket_manager_ssot",
     "websocket_health_check",
@@ -93,30 +87,7 @@ def test_the_junit_document_has_a_suite_for_each_revision(
     assert suites["fixed"].get("failures") == suites["fixed"].get("errors") == "0"
 
 
-@pytest.mark.timeout(LIMIT_S)
-def test_on_before_exactly_the_tests_of_the_factorys_colour_fail() -> None:
-    with scratch_checkout("before") as tree:
-        run = run_suite(FILES, tree, ROOT)
-    colour = {test.id for test in run.tests if test.fails_on == "before"}
-    assert colour
-    assert {test.id for test in run.not_passed()} == colour
-    assert {test.outcome for test in run.not_passed()} == {"failed"}
-
-
 # A person's own attempt
-
-
-@pytest.mark.timeout(LIMIT_S)
-def test_an_attempt_that_forgets_a_site_is_told_which(tmp_path: Path) -> None:
-    attempt = next(item for item in partial_fixes() if item.name.count(",") == 2)
-    with attempt.tree() as tree:
-        code, out, _ = verify("--tree", tree)
-    (site,) = SITES - set(re.findall(r"\w+", attempt.name))
-    assert code == 1
-    assert "is not a fix" in out
-    remains = [line for line in out.splitlines() if "remains:" in line]
-    assert remains
-    assert all(f" in {site}: " in line for line in remains)
 
 
 def test_a_tree_that_cannot_be_imported_is_no_fix(tmp_path: Path) -> None:
