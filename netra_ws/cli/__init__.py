@@ -27,6 +27,7 @@ def cli() -> None:
     netra-ws serve                         both services, on this machine
     netra-ws serve --revision buggy        the same with the bug of the incident
     netra-ws checkout buggy --into FOLDER  the history, to look at, bisect and mend
+    netra-ws verify                        the tests of the incident, before and after the fix
     netra-ws probe --base-url URL …        the golden path of any deployment, step by step
     netra-ws drill                         the emergency rollback, rehearsed and timed
     """

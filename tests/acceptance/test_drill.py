@@ -45,7 +45,7 @@ revert        ok: 4 lines of netra_ws/routes/websocket_ssot.py
 redeploy      ok: another backend, at the same address
 detect        ok: a session did not complete: close 1011, no reason
 validate      ok: 9 of 9 fail-to-pass tests failed for their reason, 4 others passed
-investigate   ok: failed tests: 9, failed lines of the backend: 4; all of them fail on buggy too
+investigate   ok: failed tests: 9, failed lines of the backend: 4; all known from buggy
 reapply       ok: git revert of the revert; the tree has the fix again
 redeploy      ok: another backend, at the same address
 verify        ok: 30 sessions complete in a row, 3 of 3 endpoints 200

@@ -219,7 +219,7 @@ class Stage:
             named = "; ".join(self.new_failures)
             return Outcome(False, f"expected the failures of {BROKEN} alone, new: {named}", output)
         counts = f"failed tests: {len(tests)}, failed lines of the backend: {len(logged)}"
-        return Outcome(True, f"{counts}; all of them fail on {BROKEN} too", output)
+        return Outcome(True, f"{counts}; all known from {BROKEN}", output)
 
     async def reapply(self) -> Outcome:
         """Put the fix back with another commit or, if that fails, by a hard reset."""
