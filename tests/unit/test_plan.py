@@ -232,4 +232,4 @@ def test_ci_runs_the_tests_of_the_plan() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.findall(r"^make (\w+)$", ci, re.MULTILINE) == ["clean", "test", "check", "acceptance"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert "-m pytest --staging\n" in makefile
+    assert "-m pytest --staging" in makefile
