@@ -9,7 +9,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -30,7 +30,7 @@ from netra_ws.errors import (
 from netra_ws.event_log import Position
 from netra_ws.events import AgentCompleted, Event, ToolCompleted, ToolExecuting
 from netra_ws.messages import SUBPROTOCOL, ConnectionReady, Error, Pong, UserMessage
-from netra_ws.urls import is_loopback
+from netra_ws.urls import is_here
 
 ServerMessage = Event | ConnectionReady | Error | Pong
 
@@ -49,7 +49,7 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
     url = f"{auth_url}/auth/login"
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
+            aiohttp.ClientSession(timeout=timeout, trust_env=not is_here(url)) as http,
             http.post(url, json={"email": email, "password": password}) as response,
         ):
             body = await response.read()
@@ -144,8 +144,7 @@ class Client:
                 subprotocols=[SUBPROTOCOL],
                 compression=None,
                 open_timeout=REQUEST_TIMEOUT_S,
-                # A proxy of the environment is for other machines, never for this one.
-                proxy=None if is_loopback(urlsplit(self._url).hostname or "") else True,
+                proxy=None if is_here(self._url) else True,
             )
         except InvalidStatus as refused:
             status = refused.response.status_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 
 def base_url(host: str, port: int) -> str:
@@ -16,3 +17,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_here(url: str) -> bool:
+    """Whether `url` leads to this machine: a proxy of the environment is for others."""
+    return is_loopback(urlsplit(url).hostname or "")

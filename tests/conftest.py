@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -88,6 +89,8 @@ def _run_elsewhere(config: pytest.Config, environment: dict[str, str]) -> int:
             cwd=config.invocation_params.dir,
             env=environment,
         )
+        # Whoever cancels a job sends SIGTERM: the child has servers and folders to clean up.
+        signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
         while True:
             try:
                 return child.wait()

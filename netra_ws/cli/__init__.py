@@ -1,10 +1,11 @@
 """The command line: the one package that stands above all wings.
 
-Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked.
+Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -16,6 +17,9 @@ from netra_ws.cli.probing import probe_command
 from netra_ws.cli.proving import verify_command
 from netra_ws.cli.serving import hash_password_command, serve
 from netra_ws.errors import NetraError
+
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
@@ -48,11 +52,13 @@ for command in (
 
 def main() -> None:
     """Run the command line; what it cannot do is one line on standard error and an exit code."""
+    # Whoever cancels a job sends SIGTERM; what is running has to be ended and undone as well.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = cli.main(prog_name="netra-ws", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("netra-ws: aborted", err=True)
-        code = 1
+        click.echo("netra-ws: interrupted", err=True)
+        code = INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         code = error.exit_code

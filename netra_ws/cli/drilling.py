@@ -15,12 +15,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from netra_ws.cli.options import FOLDER
+from netra_ws.cli.options import FOLDER, MARKS
 
 if TYPE_CHECKING:
     from netra_ws.incident.drill import Drill, Step
-
-MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 
 
 @click.command("drill", short_help="Rehearse the emergency rollback, timed.")

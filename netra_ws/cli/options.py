@@ -10,6 +10,9 @@ import click
 
 from netra_ws.errors import ConfigurationError
 
+MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
+"""How the outcome of a step is shown: its word and its style."""
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
+from netra_ws.cli.options import MARKS
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident.statistics import TARGET
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from netra_ws.auth.users import DemoUser
     from netra_ws.incident.probe import ProbeResult, Step
     from netra_ws.incident.probe.repetition import Repetition
-
-MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 
 
 def _service_url(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

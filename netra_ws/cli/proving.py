@@ -23,6 +23,7 @@ from rich.progress import (
 
 from netra_ws.cli.options import FOLDER
 from netra_ws.errors import ConfigurationError
+from netra_ws.incident.case import BROKEN, MENDED
 
 if TYPE_CHECKING:
     from netra_ws.incident.proof.judgement import Judgement
@@ -68,9 +69,10 @@ def verify_command(
     if find_spec("pytest") is None:
         raise ConfigurationError("pytest is not installed: pip install 'netra_ws[test]'")
     from netra_ws.incident.proof.judgement import attempts, judge, judge_attempts
-    from netra_ws.incident.proof.verification import BROKEN, MENDED, verify
+    from netra_ws.incident.proof.verification import verify
 
-    _write(junitxml, {})  # a path that cannot be written is better said now than in a minute
+    if junitxml is not None:
+        _check_writable(junitxml)  # better said now than in a minute
     with _progress() as progress:
         if tree is not None:
             judgement = judge(tree, progress=progress)
@@ -98,13 +100,21 @@ def verify_command(
     sys.exit(1 if verified.problems() or uncaught else 0)
 
 
+def _check_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+
+
 def _write(path: Path | None, runs: dict[str, Run]) -> None:
     from netra_ws.incident.proof.suite import junit_xml
 
     if path is None:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(junit_xml(runs), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
@@ -128,21 +138,22 @@ def _show(verified: Verification) -> None:
 
 
 def _show_judgement(judgement: Judgement, as_json: bool) -> None:
+    run = judgement.run
     if as_json:
         click.echo(json.dumps(judgement.as_json(), indent=2, ensure_ascii=False))
     elif judgement.is_fix:
-        click.echo(f"{judgement.name} is a fix: {len(judgement.run.tests)} tests pass on it")
+        click.echo(f"{judgement.name} is a fix: {len(run.tests)} tests pass on it")
+    elif run.said:
+        click.echo(f"{judgement.name} is not a fix: no test could run: {run.said}")
     else:
-        n = len(judgement.run.tests)
-        if judgement.run.said:
-            click.echo(f"{judgement.name} is not a fix: no test could run: {judgement.run.said}")
-            return
-        click.echo(f"{judgement.name} is not a fix: {len(judgement.caught_by)} of {n} tests fail")
+        failing = run.not_passed()
+        n = len(run.tests)
+        click.echo(f"{judgement.name} is not a fix: {len(failing)} of {n} tests do not pass")
         for site in judgement.sites:
             click.echo(f"  remains: {site}")
-        if not judgement.sites:
-            for test in judgement.caught_by:
-                click.echo(f"  fails: {test}")
+        for test in () if judgement.sites else failing:
+            words = " ".join(test.words.split())[:200]
+            click.echo(f"  {test.outcome}: {test.id}: {words}")
 
 
 def _show_attempt(item: Judgement) -> None:

@@ -16,6 +16,9 @@ CASES = Path(__file__).parent / "cases"
 REVISIONS = ("before", "buggy", "fixed")
 """The three tagged revisions of every case, in the order of their commits."""
 
+BROKEN, MENDED = "buggy", "fixed"
+"""The two sides of the fix."""
+
 Columns = tuple[int, int, tuple[int, ...], str]
 """What a failure shows: close code, events, HTTP statuses of the endpoints, words in the log."""
 

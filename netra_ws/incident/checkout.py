@@ -45,6 +45,9 @@ def git(*arguments: str, cwd: Path, stdin: bytes | None = None) -> str:
         # A hook exports GIT_DIR and its like; with them git would work on the wrong repository.
         if not name.startswith("GIT_")
     }
+    # What git runs, such as the judge of a bisection, must not find a package in the repository.
+    paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
     environment |= {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -31,36 +31,39 @@ class Server:
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        handle, name = tempfile.mkstemp(prefix="netra-ws-", suffix=".log")
-        self._log = Path(name)
+        # Without a name: however this process ends, nothing is left behind.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # A session of its own: interrupting a notebook must not end the servers it talks to. Its
         # standard input ends when this process does, however that happens, and the server with it.
-        with os.fdopen(handle, "w") as log:
-            self._process = subprocess.Popen(
-                command("serve", *arguments),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**environment, "NETRA_WS_SUPERVISED": "1"},
-                start_new_session=True,
-            )
+        self._process = subprocess.Popen(
+            command("serve", *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env={**environment, "NETRA_WS_SUPERVISED": "1"},
+            start_new_session=True,
+        )
+        try:
+            line = self._first_line()
+            self.announcement = msgspec.json.decode(line, type=Announcement)
+        except msgspec.DecodeError as error:
+            said = self.stderr().strip().splitlines()[-1:] or ["no word at all"]
+            self.stop()
+            raise ConfigurationError(f"the server did not start: {line}{said[0]}") from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def _first_line(self) -> str:
         assert self._process.stdout is not None
         watchdog = threading.Timer(START_TIMEOUT_S, self._process.kill)
         watchdog.daemon = True
         watchdog.start()
         try:
-            line = self._process.stdout.readline()
+            return self._process.stdout.readline()
         finally:
             watchdog.cancel()
-        try:
-            self.announcement = msgspec.json.decode(line, type=Announcement)
-        except msgspec.DecodeError as error:
-            self._process.kill()
-            self._process.communicate()
-            said = self.stderr().strip().splitlines()[-1:] or ["no word at all"]
-            self._log.unlink()
-            raise ConfigurationError(f"the server did not start: {line}{said[0]}") from error
 
     @property
     def alive(self) -> bool:
@@ -69,7 +72,16 @@ class Server:
 
     def stderr(self) -> str:
         """Return what the process wrote to its standard error so far; nothing after `stop`."""
-        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+        if self._log.closed:
+            return ""
+        # The child writes at the position that it shares with this process: it must not move.
+        size = os.fstat(self._log.fileno()).st_size
+        if hasattr(os, "pread"):
+            return os.pread(self._log.fileno(), size, 0).decode()
+        self._log.seek(0)
+        said = self._log.read(size).decode()
+        self._log.seek(0, os.SEEK_END)
+        return said
 
     def stop(self) -> int:
         """End the process with SIGTERM and return its exit code; harmless when repeated."""
@@ -80,10 +92,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
                 stream.close()
-        self._log.unlink(missing_ok=True)
         return self._process.returncode
 
 
@@ -190,22 +201,16 @@ class StagingDeployment(Deployment):
             "TEST_ENVIRONMENT": "staging",
             "NETRA_WS_SECRET": token_urlsafe(48),
         }
-        handle, name = tempfile.mkstemp(prefix="netra-ws-", suffix=".json")
-        with os.fdopen(handle, "wb") as file:
-            file.write(
-                msgspec.json.encode(
-                    [
-                        User(login.email, f"user{n}", hash_password(login.password))
-                        for n, login in enumerate(self._logins, 1)
-                    ]
-                )
-            )
+        users_file = [
+            User(login.email, f"user{n}", hash_password(login.password))
+            for n, login in enumerate(self._logins, 1)
+        ]
         code = _code(revision, tree)
-        try:
-            auth = ["--service", "auth", "--auth-port", "0", "--users", name, *code]
+        with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
+            path = Path(folder) / "users.json"  # read at the start, and not needed after it
+            path.write_bytes(msgspec.json.encode(users_file))
+            auth = ["--service", "auth", "--auth-port", "0", "--users", str(path), *code]
             self._auth_server = Server(auth, self._environment)
-        finally:
-            Path(name).unlink()  # read at the start
         try:
             super().__init__(self._start_backend(0, code))
         except BaseException:

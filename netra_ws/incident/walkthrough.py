@@ -6,8 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -23,6 +25,7 @@ from netra_ws.incident.notebooks import (
 from netra_ws.incident.report import Page, headline, write_report
 
 Advance = Callable[[], object]
+T = TypeVar("T")
 
 
 @contextmanager
@@ -63,6 +66,16 @@ def _end_at_interrupt(console: Console) -> None:
     signal.signal(signal.SIGINT, interrupted)
 
 
+def _beside(function: Callable[[Path], T], paths: Iterable[Path]) -> Iterator[T]:
+    """Call `function` for one path after the other, in a thread.
+
+    In the main thread nbclient would take the handler of Ctrl-C for itself, and then drop it.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        for path in paths:
+            yield pool.submit(function, path).result()
+
+
 def _quiet_kernels() -> None:
     # A kernel warns about frozen modules whenever a debugger might come; none does.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -78,7 +91,8 @@ def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     started = time.perf_counter()
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
-        pages = [Page(path.stem, run_notebook(path, begin(path))) for path in paths]
+        run = _beside(lambda path: run_notebook(path, begin(path)), paths)
+        pages = [Page(path.stem, notebook) for path, notebook in zip(paths, run, strict=True)]
     index = write_report(load_case(), pages, build / "post-mortem")
     console.print()
     console.print(str(headline(pages)), highlight=False)
@@ -99,7 +113,8 @@ def build_notebooks(notebooks: Path, console: Console) -> list[Path]:
     _end_at_interrupt(console)
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
-        written = [path for path in paths if build_notebook(path, begin(path))]
+        run = _beside(lambda path: build_notebook(path, begin(path)), paths)
+        written = [path for path, changed in zip(paths, run, strict=True) if changed]
     for path in paths:
         state = "rewritten" if path in written else "unchanged"
         console.print(f"{state}  {path}", highlight=False)

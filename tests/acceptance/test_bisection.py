@@ -21,7 +21,10 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(broken: Path) -> Bisection:
-    return bisect(broken, "release-1", "buggy", ROOT)
+    """With the plan's export, whose empty entry means the repository that is bisected."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHONPATH", f":{ROOT}")
+        return bisect(broken, "release-1", "buggy", ROOT)
 
 
 def test_the_flip_of_the_colour_is_named(found: Bisection, broken: Path) -> None:

@@ -377,3 +377,13 @@ def test_ctrl_c_leaves_out_the_method_and_puts_the_fix_back(tmp_path: Path) -> N
     assert re.fullmatch(r"time to recover \d+\.\d\d s", recover)
     assert verdict == "the drill was interrupted"
     assert process.returncode == 1
+
+
+async def test_a_tree_with_uncommitted_changes_is_refused_and_left_alone(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    checkout("fixed", tree)
+    glossary = tree / "docs" / "glossary.md"
+    glossary.write_text("not committed")
+    with pytest.raises(ConfigurationError, match="uncommitted changes"):
+        await run_drill(ROOT, tree=tree)
+    assert glossary.read_text() == "not committed"

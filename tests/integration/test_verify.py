@@ -146,6 +146,20 @@ def test_a_run_that_hangs_is_ended_and_said(
     assert (run.tests, run.said) == ((), "ended after 3 s")
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("os.kill(os.getpid(), 9)", "ended by signal 9"), ("os._exit(0)", "test_it.py::test_it")],
+)
+def test_a_run_that_ends_early_is_said(
+    end: str, said: str, tmp_path: Path, trees: dict[str, Path]
+) -> None:
+    (tmp_path / "conftest.py").write_text(OPTIONS)
+    (tmp_path / "test_it.py").write_text(f"import os\ndef test_it():\n    {end}\n")
+    run = run_suite(["test_it.py"], trees["fixed"], tmp_path)
+    assert run.tests == ()
+    assert said in run.said
+
+
 def test_nothing_of_the_callers_environment_reaches_the_tests(
     tmp_path: Path, trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
 """The pages of the post-mortem, and how the main job fails."""
 
+import os
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -92,3 +94,28 @@ def test_a_folder_without_notebooks_is_one_line_and_exit_code_2(tmp_path: Path) 
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "no notebooks in notebooks" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_ctrl_c_ends_it_at_once_with_130(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "begun")
+    source = "import threading\nopen('begun', 'w').close()\nthreading.Event().wait(60)"
+    notebook = new_notebook(cells=[new_code_cell(source, id="cell")])
+    nbformat.write(notebook, tmp_path / "00-page.ipynb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "netra_ws", "walkthrough", "--notebooks", str(tmp_path)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        (tmp_path / "begun").open().close()  # waits until the cell runs
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said

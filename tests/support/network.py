@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import sys
 import threading
@@ -14,6 +13,7 @@ import pytest
 
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident.logins import read_logins
+from netra_ws.incident.probe import service_url
 from netra_ws.urls import is_loopback
 
 REACH_TIMEOUT_S = 4.0
@@ -28,10 +28,10 @@ def staging_urls() -> list[str]:
     urls = [os.environ.get(name, "").rstrip("/") for name in STAGING_URLS]
     if any(urls) and not all(urls):
         raise pytest.UsageError(f"{STAGING_URLS[urls.index('')]} is not set: set both {BOTH}")
-    for name, url in zip(STAGING_URLS, urls, strict=True):
-        if url and not re.fullmatch(r"https?://[^/?#\s]+", url):
-            raise pytest.UsageError(f"{name}={url}: expected http(s)://host[:port]")
-    return [url for url in urls if url]
+    try:
+        return [service_url(url) for url in urls if url]
+    except ConfigurationError as error:
+        raise pytest.UsageError(f"{BOTH}: {error}") from error
 
 
 def check_staging(urls: list[str]) -> None:
@@ -67,14 +67,19 @@ def _reach(url: str) -> None:
 
 
 def guard(urls: list[str]) -> None:
-    """Let this process resolve no host but its own and those of `urls`, until it ends."""
+    """Let this process resolve and reach no host but its own and those of `urls`."""
     hosts = {urlsplit(url).hostname for url in urls}
+    here = all(host and is_loopback(host) for host in hosts)
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "socket.getaddrinfo":
             host = arguments[0]
             name = host.decode() if isinstance(host, bytes) else host
-            if name and name not in hosts and not is_loopback(name):
+            if name and name.lower() not in hosts and not is_loopback(name):
                 raise RuntimeError(f"a test tried to resolve {name}")
+        elif event == "socket.connect" and here:
+            address = arguments[1]  # a path where it is a socket of this machine
+            if isinstance(address, tuple) and not is_loopback(address[0]):
+                raise RuntimeError(f"a test tried to connect to {address[0]}")
 
     sys.addaudithook(refuse)

@@ -68,9 +68,16 @@ class Observer:
     def errors(self) -> list[str]:
         """Return what the server's log says of the routes that failed since the test began."""
         errors = [line["error"] for line in self._log()[self._earlier :] if "error" in line]
-        return sorted({"{type} at {where} in {function}: {line}".format(**e) for e in errors})
+        return sorted({_described(error) for error in errors})
 
     def close(self) -> None:
         """Record the errors of the log as well."""
         for error in self.errors():
             self.see("error", error)
+
+
+def _described(error: dict[str, Any]) -> str:
+    """Return an error of the log in one line; one from outside the package has no place in it."""
+    if "where" not in error:
+        return f"{error['type']}: {error['message']}"
+    return "{type} at {where} in {function}: {line}".format(**error)

@@ -44,6 +44,7 @@ def test_failing_for_the_reason_and_passing_after_is_success() -> None:
         ({"words": "ModuleNotFoundError: no module"}, "got: ModuleNotFoundError"),
         ({"seen": {}}, "got: closed 1011"),
         ({"mark": ""}, "expected a mark"),
+        ({"reason": ""}, "expected a failure for //"),
     ],
 )
 def test_on_buggy_only_a_failure_for_the_reason_counts(

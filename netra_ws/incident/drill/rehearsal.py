@@ -56,6 +56,7 @@ class Rehearsal:
         self._steps: list[Step] = []
         self._stage: Stage | None = None
         self._interrupted = False
+        self._untold: Exception | None = None
 
     @property
     def drill(self) -> Drill:
@@ -89,6 +90,8 @@ class Rehearsal:
         except (asyncio.CancelledError, KeyboardInterrupt):
             self._interrupted = True
             raise
+        if self._untold is not None:
+            raise self._untold
         return self.drill
 
     async def _restore(self, stage: Stage) -> None:
@@ -108,7 +111,7 @@ class Rehearsal:
 
     async def _take(self, stage: Stage, activity: Activity, limit_s: float) -> None:
         began = Step(activity, stage.clock())
-        self._progress(began)
+        self._tell(began)
         try:
             async with asyncio.timeout(limit_s) as timer:
                 outcome = await _action(stage, activity)()
@@ -125,7 +128,14 @@ class Rehearsal:
 
     def _note(self, step: Step) -> None:
         self._steps.append(step)
-        self._progress(step)
+        self._tell(step)
+
+    def _tell(self, step: Step) -> None:
+        """Call the progress; what it raises waits until the rollbacks are done."""
+        try:
+            self._progress(step)
+        except Exception as error:
+            self._untold = self._untold or error
 
 
 def _action(stage: Stage, activity: Activity) -> Callable[[], Awaitable[Outcome]]:

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.case import load_case
+from netra_ws.incident.case import BROKEN, load_case
 from netra_ws.incident.checkout import git, scratch_checkout
 from netra_ws.incident.drill.threads import begin_in_thread, to_the_end
 from netra_ws.incident.proof.suite import Run, run_suite
-
-BROKEN = "buggy"
 
 OPTIONS = ("--timeout=10", "--session-timeout=20")
 """Seconds for one test, and after which no further test begins."""

@@ -15,18 +15,19 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 
 from netra_ws.client import login
+from netra_ws.errors import ConfigurationError
+from netra_ws.incident.case import BROKEN, MENDED
 from netra_ws.incident.checkout import GitFailed, git, scratch_checkout
 from netra_ws.incident.deployment import StagingDeployment, deploy_staging
 from netra_ws.incident.drill.activities import ANSWERS, SESSIONS, STEADY_SESSIONS
 from netra_ws.incident.drill.failures import errors_logged, errors_seen, failed_tests
 from netra_ws.incident.drill.journal import Measure
-from netra_ws.incident.drill.reproduction import BROKEN, Reproduction
+from netra_ws.incident.drill.reproduction import Reproduction
 from netra_ws.incident.drill.threads import in_thread
 from netra_ws.incident.drill.traffic import Traffic
 from netra_ws.incident.load import ENDPOINTS, probe_endpoints
 from netra_ws.incident.proof.suite import Run, Test
 
-MENDED = "fixed"
 USERS = 3
 
 SESSIONS_LIMIT_S = 8.0
@@ -50,7 +51,8 @@ class Stage:
 
     `project` is a checkout of the project, `tree` one of the history that has the fix; commits are
     added to it. Without a tree it is a scratch checkout of `fixed`. Entering raises
-    `ConfigurationError` if git is missing or the deployment does not start.
+    `ConfigurationError` if git is missing, the tree has uncommitted changes, or the deployment
+    does not start.
 
     `broken_s` and `mended_s` are when the backends without and with the fix were known to listen;
     all times are seconds since the traffic began, at `began`.
@@ -84,6 +86,10 @@ class Stage:
 
         def check_out() -> None:
             tree = self._given_tree or resources.enter_context(scratch_checkout(MENDED))
+            changes = git("status", "--porcelain", "--untracked-files=no", cwd=tree)
+            if changes:
+                msg = f"{tree} has uncommitted changes, and a drill resets them: commit them first"
+                raise ConfigurationError(msg)
             self._commit = git("rev-parse", "HEAD", cwd=tree).strip()
             self._tree = tree
 

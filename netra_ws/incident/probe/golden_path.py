@@ -24,6 +24,7 @@ from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, AgentCompleted, Event
 from netra_ws.incident.load import ENDPOINTS, MESSAGE
 from netra_ws.messages import Error, UserMessage
+from netra_ws.urls import is_here
 
 CLOSE_TIMEOUT_S = 1.0
 """How long a closing handshake may take: whoever has hung does not answer that one either."""
@@ -188,7 +189,7 @@ class GoldenPath:
             self.awaited = f"200 and a JSON object from each endpoint (so far {_listed(answers)})"
 
         self.awaited = f"an answer of {', '.join(ENDPOINTS)}"
-        async with aiohttp.ClientSession() as http:
+        async with aiohttp.ClientSession(trust_env=not is_here(self.base_url)) as http:
             await asyncio.gather(*(ask(http, path) for path in ENDPOINTS))
         if set(answers.values()) != {str(HTTPStatus.OK.value)}:
             msg = f"expected 200 and a JSON object from each endpoint, got {_listed(answers)}"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from netra_ws.errors import ConfigurationError
 from netra_ws.incident.case import case_folder
-from netra_ws.incident.checkout import git, scratch_checkout
+from netra_ws.incident.checkout import GitFailed, git, scratch_checkout
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,11 @@ class Attempt:
         """Give a temporary folder with the attempt in it."""
         with scratch_checkout(self.revision) as folder:
             if self.patch:
-                git("apply", "--whitespace=nowarn", "-", cwd=folder, stdin=self.patch.encode())
+                try:
+                    git("apply", "--whitespace=nowarn", "-", cwd=folder, stdin=self.patch.encode())
+                except GitFailed as error:
+                    msg = f"{self.name} does not apply to {self.revision}: {error}; renew the patch"
+                    raise ConfigurationError(msg) from error
             yield folder
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netra_ws.incident.case import load_case
-from netra_ws.incident.checkout import git
+from netra_ws.incident.checkout import GitFailed, git
 from netra_ws.incident.proof.suite import run_suite
+from netra_ws.incident.tree import check_origin
 
 GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128
 """What `git bisect run` reads out of an exit code (git-bisect(1))."""
@@ -43,7 +44,12 @@ def bisect(repository: Path, good: str, bad: str, project: Path = Path()) -> Bis
     judge = [sys.executable, "-P", "-m", __name__, str(project.resolve())]
     git("bisect", "start", bad, good, cwd=repository)
     try:
-        git("bisect", "run", *judge, cwd=repository)
+        try:
+            git("bisect", "run", *judge, cwd=repository)
+        except GitFailed:
+            # It fails as well when only skipped commits are left: these are then the answer.
+            if "possible first bad commit" not in git("bisect", "log", cwd=repository):
+                raise
         log = git("bisect", "log", cwd=repository)
     finally:
         git("bisect", "reset", cwd=repository)
@@ -76,6 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     """Judge the working directory, as `git bisect run` asks."""
     (project,) = arguments
     try:
+        check_origin()
         return judge(Path.cwd(), Path(project))
     except Exception as error:
         # An exception that gets out would end with 1, and call an innocent commit bad.

@@ -61,7 +61,8 @@ class Test:
     def fails_for_its_reason(self) -> bool:
         """Whether it failed, and its words and the errors it saw match its reason."""
         evidence = "\n".join([self.words, *self.seen.get("error", ())])
-        return self.outcome == "failed" and bool(re.search(self.reason, evidence))
+        failed = self.outcome == "failed" and bool(self.reason)
+        return failed and bool(re.search(self.reason, evidence))
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def run_suite(
                 # Notebooks and properties are others' business: their plugins start slowly.
                 *("-p", "no:nbval", "-p", "no:hypothesispytest"),
                 "--override-ini=addopts=--strict-markers",
-                *("--staging", f"--tree={tree}"),
+                *("--color=no", "--staging", f"--tree={tree}"),
                 *(f"--junitxml={report}", "--override-ini=junit_family=xunit1"),
                 *options,
                 *files,
@@ -141,7 +142,13 @@ def run_suite(
             stderr=subprocess.STDOUT,
             text=True,
         )
-        watchdog = threading.Timer(TIMEOUT_S, process.kill)
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        watchdog = threading.Timer(TIMEOUT_S, end)
         watchdog.start()
         said = []
         try:
@@ -158,8 +165,12 @@ def run_suite(
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        if code not in RUN:
-            return Run((), said=_why(said) if code > 0 else f"ended after {TIMEOUT_S:.0f} s")
+        if late.is_set():
+            return Run((), said=f"ended after {TIMEOUT_S:.0f} s")
+        if code < 0:
+            return Run((), said=f"ended by signal {-code}")
+        if code not in RUN or not report.exists():
+            return Run((), said=_why(said))
         xml = report.read_text(encoding="utf-8")
     cases = ET.fromstring(xml).iter("testcase")  # noqa: S314 - pytest wrote it just now
     return Run(tuple(map(_test, cases)), xml)
@@ -184,6 +195,10 @@ def junit_xml(runs: Mapping[str, Run]) -> str:
             for suite in ET.fromstring(run.xml).iter("testsuite"):  # noqa: S314 - pytest wrote it
                 suite.set("name", name)
                 suites.append(suite)
+        elif run.said:
+            suite = ET.SubElement(suites, "testsuite", name=name, tests="1", errors="1")
+            case = ET.SubElement(suite, "testcase", name="all tests")
+            ET.SubElement(case, "error", message=f"could not run: {run.said}")
     return ET.tostring(suites, encoding="unicode", xml_declaration=True)
 
 

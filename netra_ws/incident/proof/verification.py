@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netra_ws.incident.case import load_case
+from netra_ws.incident.case import BROKEN, MENDED, load_case
 from netra_ws.incident.checkout import scratch_checkout
 from netra_ws.incident.proof.results import FAIL_TO_PASS, PASS_TO_PASS, Notes, Result, Table
 from netra_ws.incident.proof.suite import WORKERS, Run, RunProgress, Test, run_case
-
-BROKEN, MENDED = "buggy", "fixed"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ A real server in a process of its own, a client that shares no code with it, loo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import plain_client
 import pytest
-from observer import Observer
+from observer import Observer, Record
 from plain_client import COMPLETE, PAYLOADS, dial, outcome, read_until, request, say, tally
 from reasons import CLOSED, answers_500, dies, raised_in
+
+from netra_ws.incident.deployment import deploy
 
 EVERYBODY_DIES = raised_in("create_websocket_manager_ssot", rf"20 of 20 sessions: {CLOSED}")
 
@@ -120,6 +123,15 @@ async def test_all_that_monitors_ask_is_answered(observer: Observer) -> None:
 # Everybody at once
 
 
+@pytest.fixture
+def newcomer(record_property: Record) -> Iterator[Observer]:
+    """A client of a deployment that nobody has used."""
+    with deploy(users=1) as deployment:
+        observer = Observer(deployment, record_property)
+        yield observer
+        observer.close()
+
+
 @pytest.mark.fail_to_pass(reason=EVERYBODY_DIES)
 async def test_twenty_users_who_arrive_at_the_same_moment_are_all_served(
     observer: Observer,
@@ -131,15 +143,17 @@ async def test_twenty_users_who_arrive_at_the_same_moment_are_all_served(
 
 @pytest.mark.fail_to_pass(reason=dies())
 async def test_a_users_first_connections_at_the_same_moment_share_one_log(
-    observer: Observer,
+    newcomer: Observer,
 ) -> None:
-    """The factory is asked by all of them before any has a manager."""
-    session = await observer.session(2)
-    assert outcome(session) == COMPLETE, outcome(session)
-    login = await observer.log_in(3)
+    """The factory is asked by all of them before the user has a manager."""
+    login = await newcomer.log_in()
+    gate = asyncio.Barrier(3)
     async with asyncio.timeout(plain_client.BATCH_TIMEOUT_S):
         sessions = await asyncio.gather(
-            *(plain_client.converse(observer.services.backend, login, "") for _ in range(3))
+            *(plain_client.converse(newcomer.services.backend, login, "", gate) for _ in range(3))
         )
-    epochs = {session.frames[0].message["payload"]["epoch"] for session in sessions}
-    assert len(epochs) == 1
+    for session in sessions:
+        assert session.types()[:1] == ["connection_ready"], outcome(session)
+    first = [session.frames[0].message["payload"] for session in sessions]
+    assert len({ready["epoch"] for ready in first}) == 1
+    assert [ready["seq"] for ready in first] == [0, 0, 0]
