@@ -12,14 +12,12 @@ import click
 
 from netra_ws.cli.drilling import drill_command
 from netra_ws.cli.history import checkout_command
+from netra_ws.cli.options import INTERRUPTED
 from netra_ws.cli.pages import notebooks_command, walkthrough_command
 from netra_ws.cli.probing import probe_command
 from netra_ws.cli.proving import verify_command
 from netra_ws.cli.serving import hash_password_command, serve
 from netra_ws.errors import NetraError
-
-INTERRUPTED = 130
-"""128 and the number of SIGINT, as shells have it."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from netra_ws.cli.options import FOLDER, MARKS
+from netra_ws.cli.options import FOLDER, INTERRUPTED, MARKS
 
 if TYPE_CHECKING:
     from netra_ws.incident.drill import Drill, Step
@@ -60,9 +60,9 @@ def drill_command(as_json: bool, project: Path) -> None:
     \b
     Exit codes:
       0  the drill went as planned
-      1  a step failed or could not be tried, something failed that does not fail on buggy,
-         or the drill was interrupted
+      1  a step failed or could not be tried, or something failed that does not fail on buggy
       2  it cannot be carried out as asked: no git, no pytest, or no tests in DIR
+      130  interrupted; the rollbacks were carried out
     """
     from netra_ws.incident.drill import Rehearsal
 
@@ -77,7 +77,7 @@ def drill_command(as_json: bool, project: Path) -> None:
         click.echo(json.dumps(drill.journal(), indent=2, ensure_ascii=False))
     for line in _summary(drill):
         console.print(Text(line))
-    sys.exit(1 if drill.deviated else 0)
+    sys.exit(INTERRUPTED if drill.interrupted else int(drill.deviated))
 
 
 @contextmanager

@@ -10,6 +10,9 @@ import click
 
 from netra_ws.errors import ConfigurationError
 
+INTERRUPTED = 130
+"""The exit code of what was interrupted: 128 and the number of SIGINT, as shells have it."""
+
 MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 """How the outcome of a step is shown: its word and its style."""
 

@@ -376,7 +376,7 @@ def test_ctrl_c_leaves_out_the_method_and_puts_the_fix_back(tmp_path: Path) -> N
     assert re.fullmatch(r"time to detect  \d+\.\d\d s", detect)
     assert re.fullmatch(r"time to recover \d+\.\d\d s", recover)
     assert verdict == "the drill was interrupted"
-    assert process.returncode == 1
+    assert process.returncode == 130
 
 
 async def test_a_tree_with_uncommitted_changes_is_refused_and_left_alone(tmp_path: Path) -> None:
