@@ -30,9 +30,23 @@ class Bisection:
     commits: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Return it a line a judgement, without ids: they change with every release."""
-        lines = [f"{verdict:5} {subject}" for verdict, subject in self.judgements]
-        return "\n".join([*lines, "", f"first bad commit: {' or '.join(self.found)}"])
+        """Return what is the same in every run.
+
+        Which commits git tries after a skip depends on their ids, and these on every file of the
+        package.
+        """
+
+        def named(verdict: str) -> str:
+            return ", ".join(name for what, name in self.judgements if what == verdict) or "none"
+
+        return "\n".join(
+            [
+                f"first bad commit: {' or '.join(self.found)}",
+                f"three commits judged or more: {len(self.judgements) >= 3}",
+                f"skipped: {named('skip')}",
+                f"bad before it: {named('bad')}",
+            ]
+        )
 
 
 def bisect(repository: Path, good: str, bad: str, project: Path = Path()) -> Bisection:
