@@ -10,6 +10,9 @@
     ├── RunRefused             a run that may not start, or one that is not there to be stopped
     ├── HandshakeRefused       the server did not let the client in
     ├── ConnectionEnded        the server ended the connection while the client still waited
+    ├── EventGap               an event that is not the one that comes next
+    ├── EventsLost             the server could not resume: events are missing for good
+    ├── RunUnconfirmed         the connection ended before it was known whether a run began
     └── IncompleteRun          a run whose events, as received, do not add up
 
 Close codes follow RFC 6455 section 7.4: 4000-4999 is for private use. Here 4000-4499 means
@@ -105,6 +108,39 @@ class ConnectionEnded(NetraError):
         self.reason = reason
 
 
+class EventGap(NetraError):
+    """Raised when an event is not the one that comes next: those before it are missing.
+
+    ``expected`` and ``got`` are numbers; ``same_epoch`` says whether they count in one log.
+    """
+
+    def __init__(self, expected: int, got: int, *, same_epoch: bool) -> None:
+        of_which = "" if same_epoch else " of another epoch"
+        super().__init__(f"expected event {expected}, got {got}{of_which}")
+
+
+class EventsLost(NetraError):
+    """Raised when a reconnected client cannot be given all that it has missed.
+
+    ``lost`` is how many events, or ``None`` if that is not known. What comes next is delivered.
+    """
+
+    def __init__(self, lost: int | None) -> None:
+        super().__init__(f"{'an unknown number of' if lost is None else lost} events were lost")
+        self.lost = lost
+
+
+class RunUnconfirmed(NetraError):
+    """Raised when a connection ended before it was known whether its last message arrived.
+
+    Asking again could run it twice; ``thread_id`` is that of the run, should there be one.
+    """
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"no run of {thread_id} has begun; the message was lost, or is late")
+        self.thread_id = thread_id
+
+
 class IncompleteRun(NetraError):
     """Raised when the events received of a run break its grammar, its count or its digest."""
 
@@ -125,8 +161,11 @@ class CloseCode(IntEnum):
     PROTOCOL_ERROR = 1002, "the peer broke RFC 6455"
     INVALID_DATA = 1007, "a text message was not UTF-8"
     MESSAGE_TOO_BIG = 1009, "a message was larger than max_message_bytes"
-    INTERNAL_ERROR = 1011, "the handler failed; the server's log says where"
-    SERVICE_RESTART = 1012, "the server is stopping; reconnect and resume"
+    INTERNAL_ERROR = 1011, "the handler failed, or no byte came for ping_timeout_s after a ping"
+    SERVICE_RESTART = 1012, "the server is stopping; reconnect"
     SLOW_CONSUMER = 4001, "a write stalled for longer than write_timeout_s; reconnect and resume"
     FELL_BEHIND = 4002, "the reader was slower than the retained window; reconnect and resume"
+    TOKEN_EXPIRED = 4003, "the token expired; log in again, reconnect and resume"
+    TOO_FAST = 4004, "more than max_messages_per_s or max_pings_per_s; reconnect, and send slower"
     TOO_MANY_CONNECTIONS = 4501, "the user already has max_connections_per_user connections"
+    TOKEN_REVOKED = 4502, "the token was revoked; log in again"

@@ -32,7 +32,13 @@ class Ping(Struct, frozen=True, tag="ping", forbid_unknown_fields=True):
     """Ask for a `pong`: for browsers, which cannot send the ping frames of the protocol."""
 
 
-ClientMessage: TypeAlias = UserMessage | StopAgent | Ping
+class RenewToken(Struct, frozen=True, tag="renew_token", forbid_unknown_fields=True):
+    """Go on under a newer token of the same user, before the one in use expires."""
+
+    token: str
+
+
+ClientMessage: TypeAlias = UserMessage | StopAgent | Ping | RenewToken
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
@@ -40,7 +46,7 @@ _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessa
 def decode_client_message(message: str) -> ClientMessage:
     """Return the message of a client.
 
-    Raises `msgspec.ValidationError` for JSON that is not one of the three, its base class
+    Raises `msgspec.ValidationError` for JSON that is not one of the four, its base class
     `msgspec.DecodeError` for what is not JSON.
     """
     return _decoder.decode(message)
@@ -72,6 +78,12 @@ class PongPayload(Struct, frozen=True):
     """Nothing."""
 
 
+class TokenRenewedPayload(Struct, frozen=True):
+    """`expires_in`: whole seconds until the new token expires."""
+
+    expires_in: int
+
+
 class ConnectionReady(Struct, frozen=True, tag="connection_ready"):
     """The first message of every connection."""
 
@@ -91,3 +103,10 @@ class Pong(Struct, frozen=True, tag="pong"):
 
     timestamp: str
     payload: PongPayload
+
+
+class TokenRenewed(Struct, frozen=True, tag="token_renewed"):
+    """The answer to `renew_token`; a token that will not do is answered with `Error`."""
+
+    timestamp: str
+    payload: TokenRenewedPayload

@@ -1,0 +1,46 @@
+"""How often something may happen: an average rate, with room for bursts."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """A bucket of `capacity` tokens that fills again with `rate_per_s`; each event takes one.
+
+    So in any `t` seconds at most ``capacity + rate_per_s * t`` events pass, and whoever stays
+    below the rate always does. A capacity below one counts as one, or nothing would ever pass.
+    Times are seconds of one monotonic clock, the caller's.
+
+    The state is one number, the time at which the bucket is full again (the virtual scheduling
+    form of the algorithm, ITU-T I.371): a refusal writes nothing. Each connection has two.
+
+    Guarded by tests/unit/test_rates.py::test_no_window_holds_more_than_capacity_and_rate
+    """
+
+    __slots__ = ("_full_at", "_interval_s", "_slack_s")
+
+    def __init__(self, rate_per_s: float, capacity: float, now: float) -> None:
+        self._interval_s = 1.0 / rate_per_s
+        self._slack_s = max(capacity - 1.0, 0.0) / rate_per_s
+        self._full_at = now
+
+    def take(self, now: float) -> bool:
+        """Take a token; returns whether there was one."""
+        full_at = self._full_at
+        if full_at < now:
+            full_at = now
+        elif full_at - now > self._slack_s:
+            return False
+        self._full_at = full_at + self._interval_s
+        return True
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until there is a token; 0 if there is one."""
+        return max(0.0, self._full_at - now - self._slack_s)
+
+    def give_back(self) -> None:
+        """Undo one `take`; a full bucket stays full."""
+        self._full_at -= self._interval_s
+
+    def is_full(self, now: float) -> bool:
+        """Return whether this bucket is as good as a new one, and can be forgotten."""
+        return self._full_at <= now
