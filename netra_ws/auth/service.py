@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from http import HTTPStatus
 from typing import Annotated, Self
 
 import msgspec
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from msgspec import Meta, Struct
 
+from netra_ws.auth.failures import LoginFailures
+from netra_ws.auth.http import Handler, HttpServer, Refused
+from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.auth.tokens import Tokens
-from netra_ws.auth.users import UserStore
-from netra_ws.errors import ConfigurationError
-from netra_ws.problem import PROBLEM_TYPE, problem
-from netra_ws.urls import base_url
+from netra_ws.auth.users import User, UserStore
 
 logger = structlog.get_logger(__name__)
 
 MAX_CONCURRENT_HASHES = 4
 """Passwords hashed at a time: one takes up to 64 MiB (RFC 9106, low-memory profile)."""
+
+OVERLOAD_RETRY_S = 5.0
+"""Seconds after which to try again when there are too many: a third of that work is then done."""
 
 Credential = Annotated[str, Meta(max_length=1024)]
 
@@ -48,83 +51,138 @@ class LoginResponse(Struct, frozen=True):
     expires_in: int
     user: LoginUser
 
-
-def _problem(status: HTTPStatus, detail: str) -> web.Response:
-    return web.Response(
-        status=status, body=problem(status, detail), headers={"Content-Type": PROBLEM_TYPE}
-    )
-
-
-@web.middleware
-async def _refuse_as_problem(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the refusals of aiohttp itself, such as 404 and 405, the form of all others."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refused:
-        answer = _problem(HTTPStatus(refused.status), "expected POST /auth/login")
-        if "Allow" in refused.headers:
-            answer.headers["Allow"] = refused.headers["Allow"]
-        return answer
-
-
-async def _hide_version(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)
+    def __repr__(self) -> str:
+        """Name the user; never the token."""
+        return f"{type(self).__name__}({self.user.id}, expires_in={self.expires_in})"
 
 
 class AuthService:
     """The login service as an async context manager: it listens inside.
 
-    Raises `ConfigurationError` on entering if the address cannot be listened on.
+    Its limits are those of `tokens.settings`. Raises `ConfigurationError` on entering if the
+    address cannot be listened on.
     """
 
     def __init__(self, users: UserStore, tokens: Tokens, host: str, port: int) -> None:
-        self.url = ""
         self._users = users
         self._tokens = tokens
-        self._host = host
-        self._port = port
+        self._settings = tokens.settings
+        self._metrics = LoginMetrics()
+        self._failures = LoginFailures(self._settings)
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
-        app = web.Application(client_max_size=64 * 1024, middlewares=[_refuse_as_problem])
-        app.on_response_prepare.append(_hide_version)
-        app.router.add_post("/auth/login", self._login)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._waiting = 0
+        malformed = self._metrics.malformed_requests.inc
+        self._http = HttpServer(self._answer, self._settings, malformed, host, port)
+        self._routes: dict[str, tuple[tuple[str, ...], Handler]] = {
+            "/auth/login": (("POST",), self._login),
+            "/metrics": (("GET", "HEAD"), self._show_metrics),
+        }
+
+    @property
+    def url(self) -> str:
+        """The address that it listens on."""
+        return self._http.url
 
     async def __aenter__(self) -> Self:
         """Listen; `url` then names the address."""
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            msg = f"cannot listen on {self._host} port {self._port}: {error.strerror}"
-            raise ConfigurationError(f"{msg}; choose another --auth-port, or 0") from error
-        self.url = base_url(*self._runner.addresses[0][:2])
+        await self._http.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Stop listening."""
-        await self._runner.cleanup()
+        await self._http.__aexit__(*exc_info)
 
-    async def _login(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        methods, handler = self._routes.get(request.path, ((), None))
+        if handler is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "expected /auth/login or /metrics")
+        if request.method not in methods:
+            expected = f"expected {' or '.join(methods)}"
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, expected, {"Allow": ", ".join(methods)})
+        return await handler(request)
+
+    async def _show_metrics(self, _request: web.BaseRequest) -> web.Response:
+        headers = {"Content-Type": self._metrics.content_type, "Cache-Control": "no-store"}
+        return web.Response(body=self._metrics.render(), headers=headers)
+
+    async def _login(self, request: web.BaseRequest) -> web.Response:
         try:
-            login = msgspec.json.decode(await request.read(), type=LoginRequest)
-        except msgspec.ValidationError as error:
-            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            detail = 'expected a JSON object {"email", "password"}'
-            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-        async with self._hashing:
-            user = await asyncio.to_thread(self._users.authenticate, login.email, login.password)
-        if user is None:
-            logger.warning("login refused", email=login.email)
-            return _problem(HTTPStatus.UNAUTHORIZED, "wrong email or password")
+            login = await self._read_login(request)
+        except Refused:
+            self._count("malformed")
+            raise
+        user = await self._authenticate(login, request.remote)
         response = LoginResponse(
             self._tokens.issue(user.id),
             "Bearer",
             int(self._tokens.lifetime_s),
             LoginUser(user.id, user.email),
         )
+        self._count("accepted")
         logger.info("login", user_id=user.id)
         return web.json_response(
             body=msgspec.json.encode(response), headers={"Cache-Control": "no-store"}
         )
+
+    async def _read_login(self, request: web.BaseRequest) -> LoginRequest:
+        body = await self._http.read_body(request)
+        try:
+            return msgspec.json.decode(body, type=LoginRequest)
+        except msgspec.ValidationError as error:
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            detail = 'expected a JSON object {"email", "password"}'
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
+
+    async def _authenticate(self, login: LoginRequest, address: str | None) -> User:
+        """Return the user of a login; raises `Refused`, in the same words for whatever is wrong.
+
+        Whoever is refused has waited for `failed_login_s` at least, whether the email exists or
+        not. Guarded by
+        tests/integration/test_login_security.py::test_a_failed_login_does_not_tell_who_exists
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if self._waiting >= self._settings.max_waiting_logins:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            raise self._limited("max_waiting_logins", status, OVERLOAD_RETRY_S, login, address)
+        bucket = self._failures.bucket(login.email, address, began)
+        if not bucket.take(began):
+            status, wait_s = HTTPStatus.TOO_MANY_REQUESTS, bucket.wait(began)
+            raise self._limited("max_failed_logins", status, wait_s, login, address)
+        self._waiting += 1
+        self._metrics.waiting.inc()
+        try:
+            async with self._hashing:
+                user = await asyncio.to_thread(
+                    self._users.authenticate, login.email, login.password
+                )
+        finally:
+            self._waiting -= 1
+            self._metrics.waiting.dec()
+        if user is None:
+            await asyncio.sleep(began + self._settings.failed_login_s - loop.time())
+            self._count("refused")
+            logger.warning("login refused", email=login.email, address=address)
+            raise Refused(HTTPStatus.UNAUTHORIZED, "wrong email or password")
+        bucket.give_back()
+        return user
+
+    def _limited(
+        self,
+        limit: str,
+        status: HTTPStatus,
+        wait_s: float,
+        login: LoginRequest,
+        address: str | None,
+    ) -> Refused:
+        """Report a limit, and return its refusal."""
+        self._count("limited")
+        self._metrics.limit_exceeded.labels(limit).inc()
+        logger.warning("limit exceeded", limit=limit, email=login.email, address=address)
+        seconds = max(1, math.ceil(wait_s))
+        detail = f"too many logins; try again in {seconds} s"
+        return Refused(status, detail, {"Retry-After": str(seconds)})
+
+    def _count(self, result: str) -> None:
+        self._metrics.logins.labels(result).inc()

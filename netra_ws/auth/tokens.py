@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import time
+from heapq import heappop, heappush
 from secrets import token_hex
+from typing import Any, NamedTuple
 
 import jwt
 
-from netra_ws.context import check_login_id
+from netra_ws.context import check_id, check_login_id
 from netra_ws.errors import ConfigurationError, ContextError, TokenError
 from netra_ws.settings import Settings
 
 ALGORITHM = "HS256"
 AUDIENCE = "netra-ws"
 ISSUER = "netra-ws-auth"
-CLAIMS = ("exp", "nbf", "iat", "aud", "iss", "sub")
+CLAIMS = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+"""What a token must say (RFC 7519 section 4.1); PyJWT alone accepts one that never expires."""
+
+TIMES = ("exp", "nbf", "iat")
 
 MIN_SECRET_BYTES = 32
 """RFC 7518 section 3.2: a key of HS256 is at least as long as its hash."""
 
 
+class Claims(NamedTuple):
+    """What a verified token says: `sub`, `jti`, and `exp` in seconds since 1970."""
+
+    user_id: str
+    token_id: str
+    expires_at: float
+
+
 class Tokens:
-    """Issues and verifies JSON web tokens (RFC 7519) with one shared secret.
+    """Issues, verifies and revokes JSON web tokens (RFC 7519) with one shared secret.
 
     Raises `ConfigurationError` for a secret of less than `MIN_SECRET_BYTES` bytes, or not of text.
+
+    What is revoked is remembered by `token_id`, in this process, until the token would not be
+    accepted anyway. No token is accepted whose lifetime is longer than `token_lifetime_s`, so
+    there are never more of them than the login service issues in that time.
     """
 
     def __init__(self, secret: str, settings: Settings) -> None:
@@ -33,9 +50,12 @@ class Tokens:
         if size < MIN_SECRET_BYTES:
             msg = f"the token secret has {size} bytes, expected at least {MIN_SECRET_BYTES}"
             raise ConfigurationError(f"{msg}; set NETRA_WS_SECRET to a random one")
+        self.settings = settings
         self._secret = secret
         self._lifetime_s = settings.token_lifetime_s
         self._leeway_s = settings.token_leeway_s
+        self._revoked: set[str] = set()
+        self._revoked_until: list[tuple[float, str]] = []  # a heap: the first to go first
 
     @property
     def lifetime_s(self) -> float:
@@ -56,13 +76,18 @@ class Tokens:
         }
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
-    def verify(self, token: str) -> str:
-        """Return the user id of a token; raises `TokenError` if anything at all is wrong with it.
+    @property
+    def revoked(self) -> int:
+        """How many revoked tokens are remembered; past ones go with the next call of any kind."""
+        return len(self._revoked)
 
-        Every one of `CLAIMS` must be there: PyJWT alone accepts a token that never expires.
+    def verify(self, token: str) -> Claims:
+        """Return what a token says; raises `TokenError` if anything at all is wrong with it.
+
+        Guarded by tests/integration/test_login_security.py::test_a_forged_token_is_401_as_any_other
         """
         try:
-            claims = jwt.decode(
+            said = jwt.decode(
                 token,
                 self._secret,
                 algorithms=[ALGORITHM],
@@ -71,6 +96,42 @@ class Tokens:
                 leeway=self._leeway_s,
                 options={"require": list(CLAIMS)},
             )
-            return check_login_id(claims["sub"])
-        except (jwt.InvalidTokenError, ContextError, UnicodeError) as error:
+            claims = self._check(said)
+        except (jwt.InvalidTokenError, ContextError) as error:
             raise TokenError(str(error)) from error
+        except (UnicodeError, OverflowError, TypeError, RecursionError) as error:
+            # PyJWT lets these pass: half a surrogate pair, an infinite time, a time that is null.
+            raise TokenError(f"not a token: {error}") from error
+        self._forget_expired()
+        if claims.token_id in self._revoked:
+            raise TokenError("revoked")
+        return claims
+
+    def revoke(self, token: str) -> Claims:
+        """Refuse this token from now on, and no other one of its user; returns what it says.
+
+        Raises `TokenError` for a token that `verify` refuses, a revoked one included.
+        Guarded by tests/unit/test_tokens.py::test_a_revoked_token_is_refused
+        """
+        claims = self.verify(token)
+        self._revoked.add(claims.token_id)
+        heappush(self._revoked_until, (claims.expires_at + self._leeway_s, claims.token_id))
+        return claims
+
+    def _check(self, said: dict[str, Any]) -> Claims:
+        """Check what PyJWT does not: that times are numbers, a lifetime is bounded, ids are ids."""
+        for name in TIMES:
+            # PyJWT takes whatever int() takes: nothing infinite, but a string of digits.
+            if type(said[name]) not in {int, float}:
+                raise TokenError(f"{name}: expected a number, got {said[name]!r}")
+        lifetime = said["exp"] - said["iat"]
+        if lifetime > self._lifetime_s + self._leeway_s:
+            msg = f"expected a lifetime of at most {self._lifetime_s:g} s, got {lifetime:g} s"
+            raise TokenError(msg)
+        user_id, token_id = check_login_id(said["sub"]), check_id("jti", said["jti"])
+        return Claims(user_id, token_id, float(said["exp"]))
+
+    def _forget_expired(self) -> None:
+        now = time.time()
+        while self._revoked_until and self._revoked_until[0][0] < now:
+            self._revoked.remove(heappop(self._revoked_until)[1])

@@ -72,7 +72,10 @@ class UserStore:
         self._decoy = next(iter(self._users.values())).argon2 if self._users else hash_password("")
 
     def authenticate(self, email: str, password: str) -> User | None:
-        """Return the user with that email and password, or `None`; takes the time of one hash."""
+        """Return the user with that email and password, or `None`; takes the time of one hash.
+
+        An email is compared as it is written: `Ann@x` is not `ann@x`.
+        """
         user = self._users.get(email)
         try:
             _hasher.verify(user.argon2 if user else self._decoy, password)
