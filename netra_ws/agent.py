@@ -20,6 +20,7 @@ from netra_ws.event_log import Position, UserLog
 logger = structlog.get_logger(__name__)
 
 FAILED = "The agent failed."
+TIMED_OUT = "The run took too long."
 STOPPED = "The run was stopped."
 
 Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
@@ -88,17 +89,25 @@ class AgentRun:
     """One run of an agent as a context manager that makes any order but the grammar's impossible.
 
     Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
-    a response was set, `cancelled` after a cancellation, `failed` after anything else. Errors of
-    the agent end here, with one log line; a cancellation goes on to its task.
+    a response was set, `cancelled_as` after a cancellation, `failed` after anything else. Errors
+    of the agent end here, with one log line; a cancellation goes on to its task. `on_end` is
+    called once `agent_completed` is in the log.
     """
 
     def __init__(
-        self, context: UserExecutionContext, name: str, message: str, log: UserLog
+        self,
+        context: UserExecutionContext,
+        name: str,
+        message: str,
+        log: UserLog,
+        on_end: Callable[[events.RunStatus], object] = lambda _: None,
     ) -> None:
         self.context = context
         self.name = name
         self.message = message
         self.final_response: str | None = None
+        self.cancelled_as: tuple[events.RunStatus, str] = "cancelled", STOPPED
+        """Status and final response of the run, should its task be cancelled."""
         self._log = log
         self._grammar = events.Grammar()
         self._digest = sha256()
@@ -106,6 +115,12 @@ class AgentRun:
         self._step = 0
         self._tool: ToolCall | None = None
         self._started = 0.0
+        self._on_end = on_end
+
+    @property
+    def ended(self) -> bool:
+        """Whether `agent_completed` has been emitted, though the agent may still be at work."""
+        return self._grammar.ended
 
     async def __aenter__(self) -> Self:
         """Emit `agent_started`."""
@@ -142,8 +157,8 @@ class AgentRun:
         status: events.RunStatus
         if exc is None and self.final_response is not None:
             status, response = "completed", self.final_response
-        elif isinstance(exc, asyncio.CancelledError):
-            status, response = "cancelled", STOPPED
+        elif isinstance(exc, asyncio.CancelledError) and _is_cancelled():
+            status, response = self.cancelled_as
         else:
             status, response = "failed", FAILED
             logger.error("run failed", run_id=self.context.run_id, exc_info=exc)
@@ -175,6 +190,7 @@ class AgentRun:
             self._digest.hexdigest(),
         )
         self._emit(events.AgentCompleted, payload)
+        self._on_end(status)
 
     def _executing(self, tool: ToolCall, call: str, name: str, parameters: dict[str, Any]) -> None:
         payload = events.ToolExecutingPayload(call, name, parameters)
@@ -215,6 +231,12 @@ class AgentRun:
         self._count += 1
         self._digest.update(sent)
         self._digest.update(b"\n")
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody asked this task to stop: an agent may also await what was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 SHOWN_AWAITS = 20

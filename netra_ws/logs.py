@@ -47,10 +47,19 @@ def _add_exception(
     return event
 
 
+def _says_no_header(record: logging.LogRecord) -> bool:
+    """Whether a line can be printed: websockets logs headers, and so tokens, at DEBUG."""
+    return record.levelno >= logging.WARNING or not record.name.startswith("websockets")
+
+
 def configure_logging() -> None:
     """Send all log lines of the process, and Python's warnings, to standard error as JSON.
 
-    A field can hold what a stranger sent: as JSON strings no field can forge a line.
+    A field can hold what a stranger sent: as JSON strings no field can forge a line. No token is
+    in any, whatever level somebody sets.
+
+    Guarded by tests/integration/test_session_security.py, whose server has all loggers at DEBUG,
+    and by test_log_lines_cannot_be_forged in it.
     """
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
@@ -74,6 +83,7 @@ def configure_logging() -> None:
             ],
         )
     )
+    handler.addFilter(_says_no_header)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

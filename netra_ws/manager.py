@@ -6,16 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from netra_ws import events
-from netra_ws.agent import STOPPED, Agent, AgentRun, agent_name, source_reader
-from netra_ws.context import UserExecutionContext
-from netra_ws.errors import ConfigurationError, RunRefused
+from netra_ws.agent import Agent, source_reader
+from netra_ws.context import SERVICE_PREFIX, UserExecutionContext
+from netra_ws.errors import ConfigurationError
 from netra_ws.event_log import Cursor, EventLog, Position, UserLog
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.metrics import Metrics
+from netra_ws.runs import Runs
 from netra_ws.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -32,15 +34,41 @@ class Statistics:
     losses: int
 
 
+class OpenConnection(Protocol):
+    """What a manager has to know of a connection."""
+
+    @property
+    def token_id(self) -> str:
+        """The token under which it goes on."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether events wait for it, or for the system to take them."""
+
+    def revoke(self) -> None:
+        """End it before anything more is delivered."""
+
+
+BEHIND_POLL_S = 0.02
+"""Seconds between two looks at whether the connections of a stopping server have caught up."""
+
+
 class WebSocketManager:
     """All of one user: the log of the events, the runs that write it, the cursors that read it."""
 
     def __init__(self, user_id: str, log: UserLog, registry: ManagerRegistry) -> None:
         self.user_id = user_id
         self.registry = registry
-        self.connections = 0
+        self.runs = Runs(
+            user_id,
+            log,
+            registry.agent,
+            registry.settings,
+            registry.metrics,
+            on_rest=lambda: registry.rest(self),
+        )
         self._log = log
-        self._runs: dict[str, tuple[AgentRun, asyncio.Task[None]]] = {}
+        self._connections: set[OpenConnection] = set()
         self._canary: asyncio.Task[float] | None = None
 
     def __repr__(self) -> str:
@@ -53,74 +81,68 @@ class WebSocketManager:
         return self.registry.settings
 
     @property
-    def runs(self) -> int:
-        """How many runs are going on."""
-        return len(self._runs)
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    @property
+    def is_service(self) -> bool:
+        """Whether this is the manager of a probe and not of a person."""
+        return self.user_id.startswith(SERVICE_PREFIX)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the user has neither a connection nor an agent at work."""
+        return not self._connections and self.runs.at_work == 0
 
     @property
     def events(self) -> int:
         """How many events the user has had."""
         return self._log.head
 
+    # Connections
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether some connection has not been given all of its events."""
+        return any(connection.is_behind for connection in self._connections)
+
     def open_cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """Return a cursor over this user's events; see `UserLog.cursor`."""
         cursor = self._log.cursor(after, wake)
+        if cursor.recovered is not None:
+            outcome = "recovered" if cursor.recovered else "lost"
+            self.registry.metrics.resumes.labels(outcome).inc()
         if cursor.recovered is False:
             self.registry.losses += 1
-            logger.warning("position lost", user_id=self.user_id, lost=cursor.lost)
+            self.registry.metrics.events_lost.inc(cursor.lost or 0)
+            if cursor.lost is None:  # another process gave it, or the log has been forgotten
+                logger.warning("position lost", user_id=self.user_id, lost=None)
+            else:
+                self.registry.metrics.exceeded(
+                    cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost
+                )
         return cursor
 
-    def start_run(self, context: UserExecutionContext, message: str) -> None:
-        """Start a run of the agent on `message`; it goes on whether or not anybody listens.
+    def connect(self, connection: OpenConnection) -> bool:
+        """Take a connection; false if the user has `max_connections_per_user` already."""
+        if len(self._connections) >= self.settings.max_connections_per_user:
+            return False
+        self._connections.add(connection)
+        return True
 
-        Raises `RunRefused` if the user has `max_runs_per_user` runs already, or if the server is
-        stopping.
-        """
-        if self.registry.stopping:
-            raise RunRefused("stopping", "the server is stopping; reconnect and ask again")
-        if len(self._runs) >= self.settings.max_runs_per_user:
-            limit = self.settings.max_runs_per_user
-            raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
-        run = AgentRun(context, agent_name(self.registry.agent), message, self._log)
-        task = asyncio.create_task(self._run(run))
-        self._runs[context.run_id] = run, task
+    def disconnect(self, connection: OpenConnection) -> None:
+        """Let a connection go."""
+        self._connections.discard(connection)
+        self.registry.rest(self)
 
-        def done(_task: asyncio.Task[None]) -> None:
-            self._runs.pop(context.run_id, None)
-            run.end("cancelled", STOPPED)  # a task cancelled before its first step never ran
+    def revoke(self, token_id: str) -> None:
+        """End the connections that go on under this token."""
+        for connection in tuple(self._connections):
+            if connection.token_id == token_id:
+                connection.revoke()
 
-        task.add_done_callback(done)
-
-    def stop_run(self, run_id: str) -> None:
-        """Cancel a run; it still ends in `agent_completed`.
-
-        Raises `RunRefused` if this user has no such run, whoever else may have it.
-        """
-        if run_id not in self._runs:
-            raise RunRefused("unknown_run", "no run of yours with that run_id is going on")
-        _, task = self._runs[run_id]
-        task.cancel()
-
-    async def stop_all_runs(self) -> None:
-        """Cancel every run; after `stop_timeout_s` end those that will not."""
-        runs = tuple(self._runs.values())
-        for _, task in runs:
-            task.cancel()
-        if runs:
-            await asyncio.wait({task for _, task in runs}, timeout=self.settings.stop_timeout_s)
-        for run, task in runs:
-            if not task.done():
-                logger.error("run would not stop", run_id=run.context.run_id)
-                run.end("cancelled", STOPPED)
-
-    async def _run(self, run: AgentRun) -> None:
-        async with run:
-            async with asyncio.timeout(self.settings.run_timeout_s):
-                response = await self.registry.agent(run, run.message)
-            if not isinstance(response, str):
-                msg = f"the agent returned {type(response).__name__}, expected str"
-                raise TypeError(msg)
-            run.final_response = response
+    # Health
 
     async def canary(self) -> float:
         """Send an event through this manager and its log, and return how long it took, in s.
@@ -149,6 +171,9 @@ class WebSocketManager:
                 while sent not in cursor.take(self.settings.retained_bytes):
                     arrived.clear()
                     await arrived.wait()
+        except TimeoutError:
+            self.registry.metrics.exceeded("canary_timeout_s", code=503, user_id=self.user_id)
+            raise
         finally:
             cursor.close()
         return time.perf_counter() - started
@@ -172,6 +197,10 @@ class ManagerRegistry:
         self.stopping = False
         self._event_log = event_log or MemoryEventLog(self.settings)
         self._managers: dict[str, WebSocketManager] = {}
+        self._forgotten_events = 0
+        self._rested: set[WebSocketManager] = set()
+        self._resting: dict[WebSocketManager, float] = {}  # the longest rest first
+        self.metrics.count_appended(self._appended)
 
     def manager(self, user_context: UserExecutionContext) -> WebSocketManager:
         """Return the manager of the context's user, the same one at each call."""
@@ -179,28 +208,95 @@ class ManagerRegistry:
         manager = self._managers.get(user_id)
         if manager is None:
             manager = WebSocketManager(user_id, self._event_log.user(user_id), self)
+            manager.runs.stopping = self.stopping
             self._managers[user_id] = manager
+        self.rest(manager)
         return manager
+
+    def rest(self, manager: WebSocketManager) -> None:
+        """Note that `manager` has just been asked for, or is no longer in use."""
+        self._resting.pop(manager, None)
+        self._rested.add(manager)
+
+    def expire(self, now: float) -> None:
+        """Forget the users who have been idle for `idle_log_s`; `now` in s of a monotonic clock.
+
+        To be called now and then: a rest is counted from the first call that finds it. A user who
+        comes back has a log of another epoch, which tells what was lost.
+        """
+        self._resting |= {manager: now for manager in self._rested if manager.idle}
+        self._rested.clear()
+        while self._resting:
+            manager, since = next(iter(self._resting.items()))
+            if now - since < self.settings.idle_log_s:
+                break
+            del self._resting[manager]
+            if manager.idle:
+                del self._managers[manager.user_id]
+                self._event_log.drop(manager.user_id)
+                if not manager.is_service:
+                    self._forgotten_events += manager.events
+                    if manager.events:
+                        self.metrics.exceeded("idle_log_s", user_id=manager.user_id)
+
+    def _people(self) -> list[WebSocketManager]:
+        return [manager for manager in self._managers.values() if not manager.is_service]
+
+    def _appended(self) -> int:
+        return self._forgotten_events + sum(manager.events for manager in self._people())
 
     def statistics(self) -> Statistics:
         """Return the live counts."""
-        people = [
-            manager
-            for manager in self._managers.values()
-            if not UserExecutionContext(manager.user_id).is_service
-        ]
+        people = self._people()
         return Statistics(
             connections=sum(manager.connections for manager in people),
             users=len(people),
-            runs=sum(manager.runs for manager in people),
+            runs=sum(manager.runs.going_on for manager in people),
             events=sum(manager.events for manager in people),
             losses=self.losses,
         )
 
-    async def close(self) -> None:
-        """Refuse new runs, cancel those that go on, and return when each has ended."""
+    def revoke(self, user_id: str, token_id: str) -> None:
+        """End the connections of a user that go on under this token."""
+        manager = self._managers.get(user_id)
+        if manager is not None:
+            manager.revoke(token_id)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Refuse new runs; return when none goes on and every connection has all of its events.
+
+        Or else after `timeout_s` seconds.
+        """
+        self.refuse_runs()
+        managers = self._managers.values()
+        loop = asyncio.get_running_loop()
+        by = loop.time() + timeout_s
+        if tasks := [task for manager in managers for task in manager.runs.tasks()]:
+            await asyncio.wait(tasks, timeout=timeout_s)
+        while loop.time() < by and any(manager.is_behind for manager in managers):  # noqa: ASYNC110
+            await asyncio.sleep(BEHIND_POLL_S)
+
+    def refuse_runs(self) -> None:
+        """Start no run from now on: the server is stopping."""
         self.stopping = True
-        await asyncio.gather(*(manager.stop_all_runs() for manager in self._managers.values()))
+        for manager in self._managers.values():
+            manager.runs.stopping = True
+
+    async def close(self, timeout_s: float | None = None) -> None:
+        """Refuse new runs, cancel those that go on, and return when each has ended.
+
+        Those that will not are ended after `stop_timeout_s`, or `timeout_s` seconds if less.
+        """
+        self.refuse_runs()
+        limit = self.settings.stop_timeout_s
+        within = limit if timeout_s is None else min(limit, timeout_s)
+        stopping = (manager.runs.stop_all(within) for manager in self._managers.values())
+        await asyncio.gather(*stopping)
+
+    @property
+    def agents_at_work(self) -> int:
+        """How many agents are at work, those included whose run was ended over their heads."""
+        return sum(manager.runs.at_work for manager in self._managers.values())
 
 
 _registry: ManagerRegistry | None = None

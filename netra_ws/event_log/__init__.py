@@ -34,12 +34,20 @@ class Cursor(Protocol):
         """How many events wait to be taken."""
 
     @property
+    def half_behind(self) -> bool:
+        """Whether half of what the log retains waits to be taken: more could push it out."""
+
+    @property
     def recovered(self) -> bool | None:
         """Whether nothing was lost; `None` if no position was asked for."""
 
     @property
     def lost(self) -> int | None:
         """How many events were lost; `None` if that is not known."""
+
+    @property
+    def trimmed_by(self) -> str:
+        """The setting because of which events left the log last, empty if none ever did."""
 
     def take(self, max_bytes: int) -> list[bytes]:
         """Return the next events as sent, in order: at least one if any wait, and then as many
@@ -82,3 +90,9 @@ class EventLog(Protocol):
 
     def user(self, user_id: str) -> UserLog:
         """Return the log of one user, the same one at each call."""
+
+    def drop(self, user_id: str) -> None:
+        """Forget the log of a user who has no cursor: the next one has another epoch.
+
+        Harmless if there is none.
+        """
