@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 import structlog
-from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
 from netra_ws import events
+from netra_ws.auth.tokens import Claims
 from netra_ws.context import UserExecutionContext, check_id, new_id
-from netra_ws.errors import CloseCode, ContextError, CursorBehind, RunRefused
+from netra_ws.errors import CloseCode, ContextError, CursorBehind, RunRefused, TokenError
 from netra_ws.event_log import Position
 from netra_ws.manager import WebSocketManager
 from netra_ws.messages import (
@@ -22,10 +23,15 @@ from netra_ws.messages import (
     Ping,
     Pong,
     PongPayload,
+    RenewToken,
     StopAgent,
+    TokenRenewed,
+    TokenRenewedPayload,
     UserMessage,
     decode_client_message,
 )
+from netra_ws.rates import TokenBucket
+from netra_ws.transport import Socket
 
 logger = structlog.get_logger(__name__)
 
@@ -40,14 +46,13 @@ def shorten(words: str) -> str:
 class Connection:
     """One connection, in one task that reads the client; the cursor's wake writes.
 
-    A wake takes everything pending and hands it to the socket on the next turn of the loop. If
-    the socket's buffer is above its high-water mark a second task takes over, writes one event
-    at a time, each within `write_timeout_s`, and ends when the reader has caught up.
+    A wake takes everything pending and hands it to the socket in one write, on the next turn of
+    the loop. Above the socket's high-water mark nothing is written until it has drained.
     """
 
     def __init__(
         self,
-        socket: ServerConnection,
+        socket: Socket,
         context: UserExecutionContext,
         manager: WebSocketManager,
         position: Position | None,
@@ -57,38 +62,62 @@ class Connection:
         self._context = context
         self._manager = manager
         self._position = position
-        self._settings = manager.settings
-        self._loop = asyncio.get_running_loop()
+        assert socket.claims is not None  # who has none is not let in
+        self._claims = socket.claims
+        self._settings = settings = manager.settings
+        self._metrics = manager.registry.metrics
+        self._loop = loop = asyncio.get_running_loop()
+        rate = settings.max_messages_per_s
+        self._messages = TokenBucket(rate, rate * settings.rate_window_s, loop.time())
         self._scheduled = False
-        self._closing: asyncio.Task[None] | None = None
-        self._slow_writer: asyncio.Task[None] | None = None
+        self._woken_at: float | None = None
+        self._expiry: asyncio.TimerHandle
+
+    @property
+    def token_id(self) -> str:
+        """The token under which the connection goes on."""
+        return self._claims.token_id
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether events wait for it, or for the system to take them."""
+        socket = self._socket
+        return socket.is_open and (self._cursor.pending > 0 or socket.unsent_bytes > 0)
 
     async def serve(self) -> None:
         """Serve the connection until it ends."""
-        manager = self._manager
-        if manager.connections >= self._settings.max_connections_per_user:
-            await self._socket.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
+        manager, socket = self._manager, self._socket
+        if not manager.connect(self):
+            reason = "too many connections"
+            socket.cut("max_connections_per_user", CloseCode.TOO_MANY_CONNECTIONS, reason)
             return
         self._cursor = cursor = manager.open_cursor(self._position, self._wake)
-        manager.connections += 1
+        self._expire_with(self._claims)
+        first = cursor.position
         try:
-            position = cursor.position
             ready = ConnectionReadyPayload(
-                self.id, position.epoch, position.seq, cursor.recovered, cursor.lost
+                self.id, first.epoch, first.seq, cursor.recovered, cursor.lost
             )
-            self._write(events.encode(ConnectionReady(events.timestamp(), ready)))
+            socket.write([events.encode(ConnectionReady(events.timestamp(), ready))])
+            socket.on_writable = self._write_pending
             self._wake()
-            async for message in self._socket:
-                if self._closing is None:  # else only until the client has closed too
+            async for message in socket:
+                if socket.ending:
+                    continue  # until the client has closed too
+                if self._messages.take(self._loop.time()):
                     await self._receive(message)
+                else:
+                    socket.cut_too_fast("max_messages_per_s", self._settings.max_messages_per_s)
         except ConnectionClosed:
             pass  # its code is counted by the server, whichever side closed
         finally:
             cursor.close()
-            manager.connections -= 1
-            for task in (self._slow_writer, self._closing):
-                if task is not None:
-                    task.cancel()
+            self._expiry.cancel()
+            if first.seq < manager.runs.last_completed <= cursor.position.seq:
+                self._metrics.sessions_completed.inc()
+            manager.disconnect(self)
+
+    # What the client says
 
     async def _receive(self, message: str | bytes) -> None:
         """Act on one message; whatever is wrong with it is answered with a typed error."""
@@ -99,11 +128,13 @@ class Connection:
                 case UserMessage(content, thread_id):
                     if thread_id is not None:
                         check_id("thread_id", thread_id)
-                    self._manager.start_run(self._context.for_run(thread_id), content)
+                    self._manager.runs.start(self._context.for_run(thread_id), content)
                 case StopAgent(run_id):
-                    self._manager.stop_run(run_id)
+                    self._manager.runs.stop(run_id)
                 case Ping():
                     await self._reply(Pong(events.timestamp(), PongPayload()))
+                case RenewToken(token):
+                    await self._renew(token)
         except RunRefused as refused:
             await self._refuse(refused.code, str(refused))
         except (msgspec.ValidationError, ContextError) as error:
@@ -115,62 +146,93 @@ class Connection:
         # The words of a refusal can repeat what was sent, as long as that was.
         await self._reply(Error(events.timestamp(), ErrorPayload(code, shorten(why))))
 
-    async def _reply(self, message: Error | Pong) -> None:
-        """Answer, and read on only when the answer is on its way: that bounds the buffer."""
-        try:
-            async with asyncio.timeout(self._settings.write_timeout_s):
-                await self._socket.send(events.encode(message), text=True)
-        except TimeoutError:
-            self._stalled()
+    async def _reply(self, message: Error | Pong | TokenRenewed) -> None:
+        """Answer after all that was in the log before, and read on when the answer is on its way.
 
-    def _write(self, message: bytes) -> None:
-        # The one public way of websockets to write without waiting; the wait is ours to bound.
-        broadcast((self._socket,), message, text=True)
+        So a pong tells its client that it has all events up to the ping, and what a client can
+        make the server hold is bounded; the socket bounds the wait.
+
+        Guarded by tests/unit/test_slow_readers.py::test_a_pong_comes_after_what_was_there_before
+        """
+        cursor, socket = self._cursor, self._socket
+        head = cursor.position.seq + cursor.pending
+        while cursor.position.seq < head and socket.is_open:
+            await socket.drained()
+            self._write_pending()
+        if socket.is_open:
+            await socket.send(events.encode(message), text=True)
+
+    # The token
+
+    async def _renew(self, token: str) -> None:
+        """Go on under a newer token; for one that will not do, the old one stays in force.
+
+        Guarded by
+        tests/integration/test_session_security.py::test_a_renewal_that_is_refused_changes_nothing
+        """
+        try:
+            claims = self._socket.tokens.verify(token)
+            if claims.user_id != self._context.user_id:
+                raise TokenError("of another user")
+        except TokenError as error:
+            logger.warning("token refused", reason=str(error), user_id=self._context.user_id)
+            await self._refuse("token_refused", "expected a valid token of the same user")
+            return
+        self._expiry.cancel()
+        self._expire_with(claims)
+        expires_in = int(claims.expires_at - time.time())
+        await self._reply(TokenRenewed(events.timestamp(), TokenRenewedPayload(expires_in)))
+
+    def _expire_with(self, claims: Claims) -> None:
+        # Counted on the loop's clock from now on: the wall clock may be set meanwhile.
+        self._claims = claims
+        left = claims.expires_at - time.time() + self._settings.token_leeway_s
+        self._expiry = self._loop.call_later(max(0.0, left), self._expire)
+
+    def _expire(self) -> None:
+        """Close the connection: its token has expired.
+
+        Guarded by
+        tests/integration/test_session_security.py::test_a_connection_ends_when_its_token_does
+        """
+        logger.info("token expired", user_id=self._context.user_id)
+        self._socket.finish(CloseCode.TOKEN_EXPIRED, "the token expired")
+
+    def revoke(self) -> None:
+        """End the connection before anything more is delivered.
+
+        Guarded by
+        tests/integration/test_session_security.py::test_a_revocation_ends_what_its_token_opened
+        """
+        self._socket.revoke()
+
+    # What the client is told
 
     def _wake(self) -> None:
         if not self._scheduled:
             self._scheduled = True
+            self._woken_at = self._woken_at or self._loop.time()
             self._loop.call_soon(self._flush)
+        elif self._cursor.half_behind:
+            self._write_pending()  # or a burst in one turn of the loop would push a reader out
 
     def _flush(self) -> None:
-        """Write what is pending, unless the slow writer is at it."""
         self._scheduled = False
-        if self._slow_writer is not None or self._closing is not None:
-            return
-        high_water = self._settings.write_high_water_bytes
+        self._write_pending()
+
+    def _write_pending(self) -> None:
+        """Write what is pending, up to the high-water mark; drained, the socket asks for more."""
+        cursor, socket = self._cursor, self._socket
+        before = cursor.position.seq
         try:
-            while self._cursor.pending:
-                if self._socket.transport.get_write_buffer_size() > high_water:
-                    self._slow_writer = self._loop.create_task(self._write_slowly())
-                    return
-                for event in self._cursor.take(high_water):
-                    self._write(event)
+            while cursor.pending and socket.writable and socket.is_open:
+                socket.write(cursor.take(socket.room))
         except CursorBehind as behind:
-            self._cut(CloseCode.FELL_BEHIND, str(behind))
-
-    async def _write_slowly(self) -> None:
-        try:
-            while self._cursor.pending:
-                for event in self._cursor.take(1):
-                    async with asyncio.timeout(self._settings.write_timeout_s):
-                        await self._socket.send(event, text=True)
-        except TimeoutError:
-            self._stalled()
-        except CursorBehind as behind:
-            self._cut(CloseCode.FELL_BEHIND, str(behind))
-        except ConnectionClosed:
-            pass
-        finally:
-            self._slow_writer = None
-
-    def _stalled(self) -> None:
-        limit = self._settings.write_timeout_s
-        self._cut(CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit:g} s")
-
-    def _cut(self, code: CloseCode, reason: str) -> None:
-        """End the connection; what it has not read waits in the log."""
-        if self._closing is not None:
-            return
-        user_id = self._context.user_id
-        logger.warning("connection cut", code=int(code), reason=reason, user_id=user_id)
-        self._closing = self._loop.create_task(self._socket.close(code, reason))
+            socket.cut(cursor.trimmed_by, CloseCode.FELL_BEHIND, str(behind))
+        written = cursor.position.seq - before
+        if written:
+            self._metrics.events_delivered.inc(written)
+        if not cursor.pending:
+            if written and self._woken_at is not None:
+                self._metrics.delivery_latency.observe(self._loop.time() - self._woken_at)
+            self._woken_at = None

@@ -1,8 +1,7 @@
-"""What a client says in the opening handshake, and the socket that remembers it."""
+"""What a client says in the opening handshake."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
@@ -10,31 +9,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.typing import Subprotocol
 
-from netra_ws.context import UserExecutionContext
-from netra_ws.errors import CloseCode, TokenError
+from netra_ws.errors import TokenError
 from netra_ws.event_log import Position
 from netra_ws.messages import SUBPROTOCOL
 
 BEARER_SUBPROTOCOL = "bearer."
-
-
-class Socket(ServerConnection):
-    """A connection, with what the opening handshake found out for the handler."""
-
-    user_context: UserExecutionContext | None = None
-    position: Position | None = None
-
-    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Close; whoever does not even take the close frame is dropped after `close_timeout_s`.
-
-        websockets itself waits for room in the buffer first, and a stalled reader makes none.
-        """
-        try:
-            async with asyncio.timeout(self.close_timeout):
-                await super().close(code, reason)
-        except TimeoutError:
-            self.transport.abort()
-            await self.wait_closed()
 
 
 def bearer_token(headers: Headers) -> str:
@@ -42,6 +21,9 @@ def bearer_token(headers: Headers) -> str:
 
     Raises `TokenError` if there is none, or more than one header. Never looks at the query:
     addresses end up in logs.
+
+    Guarded by
+    tests/integration/test_session_security.py::test_a_token_in_the_query_is_not_looked_at
     """
     match headers.get_all("Authorization"):
         case []:

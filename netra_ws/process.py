@@ -9,7 +9,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,7 @@ from netra_ws.errors import ConfigurationError
 from netra_ws.logs import configure_logging
 from netra_ws.manager import ManagerRegistry
 from netra_ws.server import Backend
-from netra_ws.settings import Settings
+from netra_ws.settings import Settings, read_settings
 from netra_ws.urls import is_loopback
 
 logger = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ class Options:
     demo_users: int | None
     users: Path | None
     service: str | None = None
+    settings: Path | None = None
 
 
 def load_agent(reference: str) -> Agent:
@@ -110,6 +113,7 @@ def _environment(environ: Mapping[str, str], host: str) -> str:
 
 
 def _secret(environ: Mapping[str, str], environment: str, service: str | None) -> str:
+    """Guarded by tests/integration/test_serve.py::test_a_refusal_is_one_line_and_exit_code_2."""
     secret = environ.get("NETRA_WS_SECRET")
     if secret:
         return secret
@@ -139,11 +143,11 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
 
 
 async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
-    """Serve until a signal; returns whether every run has ended."""
+    """Serve until a signal; returns whether every agent has come to its end."""
     if options.service == "backend" and (options.users is not None or options.demo_users):
         raise ConfigurationError("users belong to the login service, not to --service backend")
     environment = _environment(environ, options.host)
-    settings = Settings()
+    settings = read_settings(options.settings) if options.settings else Settings()
     tokens = Tokens(_secret(environ, environment, options.service), settings)
     agent = load_agent(options.agent) if options.agent else source_reader
     registry = ManagerRegistry(settings, agent=agent)
@@ -158,19 +162,14 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         services["backend"] = Backend(
             registry, tokens, host=options.host, port=options.port, commit=commit, echo=echo
         )
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(signum, stop.set)
-        except NotImplementedError:  # Windows: its loops have no signal handlers
-            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop.set))
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    _on_signals(lambda: (hurry if stop.is_set() else stop).set())
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
     urls: dict[str, str | None] = dict.fromkeys(SERVICES)
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as listening:
         for name, service in services.items():
-            await stack.enter_async_context(service)
+            await listening.enter_async_context(service)
             urls[name] = service.url
         announcement = Announcement(
             urls["backend"], urls["auth"], options.revision, os.getpid(), demo_users
@@ -179,22 +178,68 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         stdout.write(msgspec.json.encode(announcement).decode() + "\n")
         stdout.flush()
         await stop.wait()
-        logger.info("stopping", commit=commit)
+        logger.info("stopping", commit=commit, runs=registry.statistics().runs)
+        if isinstance(backend := services.get("backend"), Backend):
+            await backend.drain(hurry)
+        listening.pop_all()
+        await asyncio.gather(*(service.__aexit__() for service in services.values()))
     logger.info("stopped", commit=commit)
-    return registry.statistics().runs == 0
+    return registry.agents_at_work == 0
 
 
-def run(options: Options, environ: Mapping[str, str] = os.environ) -> None:
-    """Serve until SIGINT or SIGTERM; raises `ConfigurationError` if it cannot start."""
+def _on_signals(act: Callable[[], None]) -> None:
+    """Call `act` in the loop at each SIGINT or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(signum, act)
+        except NotImplementedError:  # Windows: its loops have no signal handlers
+            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(act))
+
+
+def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
+    """Serve until SIGINT or SIGTERM; a second one cuts the draining short.
+
+    Returns false if some agent, or a thread of one, would not come to its end: then the
+    interpreter would wait for it, and only `os._exit` ends the process. Raises
+    `ConfigurationError` if it cannot start.
+
+    Guarded by tests/integration/test_shutdown.py::test_a_second_signal_cuts_the_drain_short
+    """
     configure_logging()
     # The announcement is the one line on standard output, whatever an agent prints.
     with os.fdopen(os.dup(1), "w") as stdout:
         os.dup2(2, 1)
         runner = asyncio.Runner()
+        executor = ThreadPoolExecutor(thread_name_prefix=WORKER)
+        runner.get_loop().set_default_executor(executor)
         ended = True
         try:
             ended = runner.run(_serve(options, environ, stdout))
         finally:
-            # Closing waits for every task, and for good for an agent that will not stop.
+            executor.shutdown(wait=False, cancel_futures=True)
+            ended = ended and _workers_end()
+            # Closing waits for every task and thread, and for good for one that will not stop.
             if ended:
                 runner.close()
+    return ended
+
+
+WORKER = "netra-ws-worker"
+WORKERS_END_S = 0.1
+
+
+def _workers_end() -> bool:
+    """Whether the threads in which agents work have ended, or do so in `WORKERS_END_S`.
+
+    Those that an agent has started by itself are among them: the interpreter waits for any thread
+    that is no daemon.
+
+    Guarded by tests/integration/test_shutdown.py::test_it_is_gone_in_time_though_an_agent_is_not
+    """
+    main = threading.main_thread()
+    workers = [one for one in threading.enumerate() if one is not main and not one.daemon]
+    by = time.monotonic() + WORKERS_END_S
+    for worker in workers:
+        worker.join(max(0.0, by - time.monotonic()))
+    return not any(worker.is_alive() for worker in workers)

@@ -58,6 +58,13 @@ from netra_ws.incident.case import REVISIONS
     type=click.Choice(["backend", "auth"]),
     help="Only this one of the two; they share NETRA_WS_SECRET.",
 )
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Limits other than the default ones, as JSON; GET /ws/config shows all there are. Two "
+    "services of one deployment take the same file.",
+)
 def serve(
     revision: str | None,
     tree: Path | None,
@@ -68,8 +75,11 @@ def serve(
     demo_users: int | None,
     users: Path | None,
     service: str | None,
+    settings: Path | None,
 ) -> None:
     """Serve the backend and the login service until SIGINT or SIGTERM.
+
+    Then runs may finish within drain_timeout_s; a second signal cuts that short.
 
     As soon as they listen, one JSON line on standard output names their addresses and the demo
     users. Log lines go to standard error, as JSON.
@@ -83,6 +93,7 @@ def serve(
       netra-ws serve --tree build/attempt
       TEST_ENVIRONMENT=staging NETRA_WS_SECRET=… netra-ws serve --users users.json
       NETRA_WS_SECRET=… netra-ws serve --service backend
+      echo '{"drain_timeout_s": 30}' > settings.json; netra-ws serve --settings settings.json
 
     \b
     Environment:
@@ -112,7 +123,11 @@ def serve(
 
         inherited = os.environ.get(trees.REVISION) if trees.TREE in os.environ else None
         label = asked or inherited or "fixed"
-        run(Options(host, port, auth_port, label, agent, demo_users, users, service))
+        ended = run(
+            Options(host, port, auth_port, label, agent, demo_users, users, service, settings)
+        )
+        if not ended:
+            _stop(scratch)
     finally:
         _mask(signal.SIG_BLOCK)  # a second signal must not cut the cleaning up short
 

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from msgspec import structs
-from websockets.asyncio.server import ServerConnection
 
 from netra_ws.connection import Connection
 from netra_ws.context import UserExecutionContext
@@ -18,6 +17,7 @@ from netra_ws.errors import CloseCode
 from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, timestamp
 from netra_ws.manager import WebSocketManager, get_websocket_manager
+from netra_ws.transport import Socket
 
 
 async def create_websocket_manager_ssot(user_context: UserExecutionContext) -> WebSocketManager:
@@ -26,7 +26,7 @@ async def create_websocket_manager_ssot(user_context: UserExecutionContext) -> W
 
 
 async def websocket_endpoint(
-    socket: ServerConnection, user_context: UserExecutionContext, position: Position | None
+    socket: Socket, user_context: UserExecutionContext, position: Position | None
 ) -> None:
     """``/ws``: serve one connection from `position`, or from the head, until it ends."""
     manager = await create_websocket_manager_ssot(user_context)
@@ -43,8 +43,9 @@ async def websocket_health_check(commit: str) -> tuple[bool, dict[str, Any]]:
         log = "unhealthy"
     else:
         log = "healthy"
-    return log == "healthy", {
-        "status": log,
+    status = "stopping" if manager.registry.stopping else log
+    return status == "healthy", {
+        "status": status,
         "components": {"manager": "healthy", "event_log": log},
         "commit": commit,
         "timestamp": timestamp(),
