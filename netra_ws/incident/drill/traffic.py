@@ -11,10 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from websockets.exceptions import ConnectionClosed
-
 from netra_ws.auth.service import LoginResponse
-from netra_ws.client import Client
+from netra_ws.client import Channel
 from netra_ws.errors import CloseCode, ConnectionEnded, HandshakeRefused
 from netra_ws.incident.load import MESSAGE
 
@@ -133,16 +131,14 @@ class Traffic:
 
     async def _outcome(self, token: str) -> str:
         try:
-            async with asyncio.timeout(SESSION_LIMIT_S), Client(self._backend, token) as client:
-                await client.chat(MESSAGE)
+            async with asyncio.timeout(SESSION_LIMIT_S), Channel(self._backend, token) as channel:
+                await channel.chat(MESSAGE)
         except HandshakeRefused as refused:
             if refused.status is not None:
                 return f"HTTP {refused.status}"
             return REFUSED if isinstance(refused.__cause__, ConnectionRefusedError) else NO_ANSWER
         except ConnectionEnded as ended:
             return f"close {ended.code}, {ended.reason or 'no reason'}"
-        except ConnectionClosed as closed:  # while the message was sent
-            return f"close {closed.rcvd.code if closed.rcvd else 1006}"
         except TimeoutError:
             return f"no end within {SESSION_LIMIT_S:g} s"
         # The backend is broken on purpose, and may break a client in any way.

@@ -17,21 +17,17 @@ import msgspec
 from netra_ws import events
 from netra_ws.auth.service import LoginResponse
 from netra_ws.auth.users import DemoUser
-from netra_ws.client import Client, ReceivedRun, ServerMessage, login
-from netra_ws.context import new_id
+from netra_ws.client import Channel, ReceivedRun, ServerMessage, login
 from netra_ws.errors import LoginError, NetraError
 from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, AgentCompleted, Event
 from netra_ws.incident.load import ENDPOINTS, MESSAGE
-from netra_ws.messages import Error, UserMessage
+from netra_ws.messages import Error
 from netra_ws.urls import is_here
 
-CLOSE_TIMEOUT_S = 1.0
-"""How long a closing handshake may take: whoever has hung does not answer that one either."""
 
-
-class Caller(Client):
-    """A client of one user that sees every event, and can leave a run midway.
+class Caller(Channel):
+    """A connection of one user that sees every event, and can leave a run midway.
 
     `seen` is how many events of the user reached it. `accepted` is called as soon as the
     handshake has succeeded.
@@ -49,26 +45,20 @@ class Caller(Client):
         self._user_id = session.user.id
         self._accepted = accepted
 
-    async def _receive(self) -> tuple[str, ServerMessage]:
+    async def receive(self) -> tuple[str, ServerMessage]:
+        """Return the next message; raises as `Channel.receive`, and for a stranger's event."""
         if not hasattr(self, "ready"):
             self._accepted()
-        self._socket.close_timeout = CLOSE_TIMEOUT_S
-        message, decoded = await super()._receive()
+        message, decoded = await super().receive()
         if isinstance(decoded, Event):
-            # Here and not in messages(), where a stranger's event may pass for a duplicate.
+            # Here and not in receive_next, where a stranger's event may pass for a duplicate.
             if decoded.user_id != self._user_id:
                 got = f"got {_type(decoded)} of {decoded.user_id}"
                 raise NetraError(f"expected only events of {self._user_id}, {got}")
             self.seen += 1
         return message, decoded
 
-    async def ask(self) -> str:
-        """Start a run and return the thread that it is in."""
-        thread_id = new_id("thread")
-        await self._socket.send(events.encode(UserMessage(MESSAGE, thread_id)), text=True)
-        return thread_id
-
-    async def receive(self, thread_id: str, run: ReceivedRun) -> Event:
+    async def receive_of(self, thread_id: str, run: ReceivedRun) -> Event:
         """Add the next event of the thread's run to `run` and return it.
 
         Raises `ConnectionEnded`, or `NetraError` if the message was refused, an event is missing
@@ -83,13 +73,9 @@ class Caller(Client):
         raise AssertionError("messages() does not end, it raises")
 
     async def receive_rest(self, thread_id: str, run: ReceivedRun) -> None:
-        """Add the events of the thread's run to `run` until it has ended; raises as `receive`."""
+        """Add the events of the thread's run to `run` until it ends; raises as `receive_of`."""
         while not run.ended:
-            await self.receive(thread_id, run)
-
-    def drop(self) -> None:
-        """Let go of the connection as a network does: without a close frame."""
-        self._socket.transport.abort()
+            await self.receive_of(thread_id, run)
 
 
 class GoldenPath:
@@ -145,8 +131,8 @@ class GoldenPath:
     async def first_event(self) -> str:
         """Send a message and wait for the first event of its run."""
         self.awaited = "the first event of the run"
-        self._thread_id = await self._caller.ask()
-        event = await self._caller.receive(self._thread_id, self._run)
+        self._thread_id = await self._caller.ask(MESSAGE)
+        event = await self._caller.receive_of(self._thread_id, self._run)
         return _type(event)
 
     async def five_events(self) -> str:
@@ -155,7 +141,7 @@ class GoldenPath:
         grammar.accept(_type(event))
         while not self._run.ended:
             self.awaited = f"an end of the run after {', '.join(map(_type, seen))}"
-            event = await self._caller.receive(self._thread_id, self._run)
+            event = await self._caller.receive_of(self._thread_id, self._run)
             grammar.accept(_type(event), getattr(event.payload, "tool_call_id", None))
         types = list(map(_type, seen))
         if set(types) != set(EVENT_TYPES):
@@ -208,7 +194,7 @@ class GoldenPath:
             ]
             for _ in range(2):
                 self.awaited = "a whole run for both users at once"
-                threads = [await caller.ask() for caller in callers]
+                threads = [await caller.ask(MESSAGE) for caller in callers]
                 runs = (ReceivedRun(), ReceivedRun())
                 await asyncio.gather(*map(Caller.receive_rest, callers, threads, runs))
         first, second = (
@@ -222,9 +208,9 @@ class GoldenPath:
         run = ReceivedRun()
         async with self._call(self._sessions[0]) as caller:
             self.awaited = "the first event of the run"
-            thread_id = await caller.ask()
-            event = await caller.receive(thread_id, run)
-            caller.drop()
+            thread_id = await caller.ask(MESSAGE)
+            event = await caller.receive_of(thread_id, run)
+            caller.abort()
         position = Position(event.epoch, event.seq)
         async with self._call(self._sessions[0], position) as caller:
             ready = caller.ready.payload

@@ -1,0 +1,226 @@
+"""One connection of a user."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Self
+from urllib.parse import urlencode
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.protocol import State
+
+from netra_ws import events
+from netra_ws.client.run import ReceivedRun, limited
+from netra_ws.context import new_id
+from netra_ws.errors import ConnectionEnded, EventGap, HandshakeRefused, NetraError
+from netra_ws.event_log import Position
+from netra_ws.events import Event
+from netra_ws.messages import (
+    SUBPROTOCOL,
+    ClientMessage,
+    ConnectionReady,
+    Error,
+    Pong,
+    TokenRenewed,
+    UserMessage,
+)
+from netra_ws.urls import is_here
+
+ServerMessage = Event | ConnectionReady | Error | Pong | TokenRenewed
+
+_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+
+OPEN_TIMEOUT_S = 10.0
+"""Seconds for the opening handshake, and as many again for the first message."""
+
+SEND_TIMEOUT_S = 10.0
+"""Seconds that a message may wait for a server that reads nothing."""
+
+CLOSE_TIMEOUT_S = 1.0
+"""Seconds for the closing handshake: whoever has hung does not answer that one either."""
+
+
+class _Socket(ClientConnection):
+    """A connection whose end is bounded.
+
+    websockets 17 waits without a limit for a server that says close and keeps the line.
+    """
+
+    _drop: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.state is State.CLOSING and self._drop is None:
+            self._drop = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._drop is not None:
+            self._drop.cancel()
+
+
+class Channel:
+    """One connection of a user, as an async context manager.
+
+    `position` is where to continue, as of an earlier connection. Inside, `position` is the last
+    event seen and `ready` the server's first message. Gaps and duplicates are never passed on:
+    a duplicate is dropped, a gap raises `EventGap`.
+    """
+
+    def __init__(self, backend_url: str, token: str, position: Position | None = None) -> None:
+        self.position = position
+        self.ready: ConnectionReady
+        self._url = backend_url.replace("http", "ws", 1) + "/ws"
+        self._token = token
+        self._socket: ClientConnection
+
+    def __repr__(self) -> str:
+        """Name the address and the place; never the token."""
+        return f"{type(self).__name__}({self._url}, {self.position})"
+
+    async def __aenter__(self) -> Self:
+        """Connect; raises as `open`."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close with 1000."""
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect, and wait for the server's first message.
+
+        Raises `HandshakeRefused`; `ConnectionEnded` if the server closes before its first message
+        or sends none within `OPEN_TIMEOUT_S`; `NetraError` if that is not `connection_ready`.
+        """
+        query = f"?{urlencode(self.position._asdict())}" if self.position else ""
+        try:
+            self._socket = await connect(
+                self._url + query,
+                additional_headers={"Authorization": f"Bearer {self._token}"},
+                subprotocols=[SUBPROTOCOL],
+                compression=None,
+                open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+                create_connection=_Socket,
+                proxy=None if is_here(self._url) else True,
+            )
+        except InvalidStatus as refused:
+            status = refused.response.status_code
+            raise HandshakeRefused(self._url, status, refused.response.reason_phrase) from refused
+        except (InvalidHandshake, OSError, TimeoutError) as failed:
+            raise HandshakeRefused(self._url, None, type(failed).__name__) from failed
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                _, first = await self.receive()
+            if not isinstance(first, ConnectionReady):
+                raise NetraError(f"expected connection_ready, got {type(first).__name__}")
+        except TimeoutError as late:
+            self.abort()
+            msg = f"no connection_ready within {OPEN_TIMEOUT_S:g} s"
+            raise ConnectionEnded(1006, msg) from late
+        except BaseException:
+            await self.close()
+            raise
+        self.ready = first
+        self.position = Position(first.payload.epoch, first.payload.seq)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent now may still arrive."""
+        return self._socket.state is State.OPEN
+
+    async def close(self) -> None:
+        """Close with 1000, within `CLOSE_TIMEOUT_S`; harmless when repeated."""
+        try:
+            # websockets waits for room in a full buffer first, and that without a limit.
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._socket.close()
+        except TimeoutError:
+            pass  # what follows ends it
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Let go of the connection as a network does: without a close frame."""
+        self._socket.transport.abort()
+
+    async def receive(self) -> tuple[str, ServerMessage]:
+        """Return the next message as it was sent, whatever came before, and what it decodes to.
+
+        Raises `ConnectionEnded`, and `msgspec.DecodeError` for what is not in the contract.
+        """
+        try:
+            message = await self._socket.recv(decode=True)
+        except ConnectionClosed as closed:
+            raise _ended(closed) from closed
+        return message, _decoder.decode(message)
+
+    async def receive_next(self) -> tuple[str, ServerMessage]:
+        """Return the next message that is no duplicate; raises `EventGap`, and as `receive`."""
+        while True:
+            message, decoded = await self.receive()
+            if isinstance(decoded, Event):
+                assert self.position is not None
+                epoch, seq = self.position
+                if decoded.epoch == epoch and decoded.seq <= seq:
+                    continue  # seen: delivery is at least once
+                expected, got = Position(epoch, seq + 1), Position(decoded.epoch, decoded.seq)
+                if got != expected:
+                    same_epoch = got.epoch == expected.epoch
+                    raise EventGap(expected.seq, got.seq, same_epoch=same_epoch)
+                self.position = expected
+            return message, decoded
+
+    async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:
+        """Yield each message as received with what it decodes to; events once and in order.
+
+        Raises as `receive_next`.
+        """
+        while True:
+            yield await self.receive_next()
+
+    async def send(self, message: ClientMessage) -> None:
+        """Send a message; raises `ConnectionEnded`, also if it waits for `SEND_TIMEOUT_S`."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._socket.send(events.encode(message), text=True)
+        except ConnectionClosed as closed:
+            raise _ended(closed) from closed
+        except TimeoutError as stalled:
+            self.abort()
+            msg = f"the server took nothing for {SEND_TIMEOUT_S:g} s"
+            raise ConnectionEnded(1006, msg) from stalled
+
+    async def ask(self, content: str) -> str:
+        """Start a run on `content` and return the thread that it is in; raises as `send`."""
+        thread_id = new_id("thread")
+        await self.send(UserMessage(content, thread_id))
+        return thread_id
+
+    async def chat(self, content: str, limit_s: float = 60.0) -> ReceivedRun:
+        """Send a message and return its run, verified, within `limit_s` seconds.
+
+        Raises `IncompleteRun` if the run does not add up, `NetraError` if the message is
+        refused, `TimeoutError` if it takes longer.
+        """
+        run = ReceivedRun()
+        async with limited(limit_s):
+            thread_id = await self.ask(content)
+            while not run.ended:
+                message, decoded = await self.receive_next()
+                if isinstance(decoded, Error):
+                    raise NetraError(f"{decoded.payload.code}: {decoded.payload.message}")
+                if isinstance(decoded, Event) and decoded.thread_id == thread_id:
+                    run.add(message, decoded)
+        run.verify()
+        return run
+
+
+def _ended(closed: ConnectionClosed) -> ConnectionEnded:
+    """Return what the server said, or else why this side failed the connection."""
+    close = closed.rcvd or closed.sent
+    return ConnectionEnded(close.code, close.reason) if close else ConnectionEnded(1006, "")

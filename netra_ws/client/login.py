@@ -1,0 +1,45 @@
+"""How a client logs in."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import aiohttp
+import msgspec
+
+from netra_ws.auth.service import LoginResponse
+from netra_ws.errors import LoginError
+from netra_ws.urls import is_here
+
+LOGIN_TIMEOUT_S = 10.0
+"""Seconds that the login service has for its answer."""
+
+
+async def login(auth_url: str, email: str, password: str) -> LoginResponse:
+    """Return what the login service at `auth_url` answers.
+
+    Raises `LoginError` if it refuses, cannot be reached within `LOGIN_TIMEOUT_S`, or answers
+    something that is not a login.
+    """
+    timeout = aiohttp.ClientTimeout(total=LOGIN_TIMEOUT_S)
+    url = f"{auth_url}/auth/login"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=not is_here(url)) as http,
+            http.post(url, json={"email": email, "password": password}) as response,
+        ):
+            body = await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        msg = f"{url} did not answer ({type(error).__name__}); is the login service running?"
+        raise LoginError(msg) from error
+    if response.status != HTTPStatus.OK:
+        msg = f"{url} answered {response.status}, expected 200; check email and password"
+        # The cause carries the headers: a Retry-After among them is honoured.
+        raise LoginError(msg, response.status) from aiohttp.ClientResponseError(
+            response.request_info, (), status=response.status, headers=response.headers
+        )
+    try:
+        return msgspec.json.decode(body, type=LoginResponse)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        msg = f"{url} answered something that is not a login: {error}"
+        raise LoginError(msg, response.status) from error
