@@ -21,7 +21,8 @@ from netra_ws.incident.tree import command
 from netra_ws.process import Announcement
 
 START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 15.0
+"""Seconds for a server to drain and go: `drain_timeout_s`, and some for a busy machine."""
 
 
 class Server:

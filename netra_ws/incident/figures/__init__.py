@@ -4,6 +4,7 @@ from netra_ws.incident.figures.drill_timeline import drill_timeline
 from netra_ws.incident.figures.isolation_matrix import isolation_matrix, leaks
 from netra_ws.incident.figures.latency_ecdf import latency_ecdf
 from netra_ws.incident.figures.one_word import one_word
+from netra_ws.incident.figures.resume import resume
 from netra_ws.incident.figures.style import Picture
 from netra_ws.incident.figures.success import success, wilson
 from netra_ws.incident.figures.swimlanes import swimlanes
@@ -15,6 +16,7 @@ __all__ = [
     "latency_ecdf",
     "leaks",
     "one_word",
+    "resume",
     "success",
     "swimlanes",
     "wilson",
