@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures import backend, fetch, log_lines, logged, open_tab, recorder, tokens  # noqa: F401
 from processes import Serve, Server, git
 
 from netra_ws.incident.checkout import checkout

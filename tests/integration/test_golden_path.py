@@ -34,7 +34,7 @@ from plain_client import (
 )
 from processes import Serve, python_path
 
-from netra_ws.client import Client
+from netra_ws.client import Channel
 from netra_ws.incident.checkout import package_files
 from netra_ws.incident.deployment import Deployment
 
@@ -80,8 +80,8 @@ async def test_the_client_of_the_package_asks_no_proxy_for_this_machine(
         nobody.bind(("127.0.0.1", 0))  # and does not listen
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, "http://{}:{}".format(*nobody.getsockname()))
-        async with Client(healthy.backend, login.token) as client:
-            assert (await client.chat("hello", plain_client.TIMEOUT_S)).ended
+        async with Channel(healthy.backend, login.token) as channel:
+            assert (await channel.chat("hello", plain_client.TIMEOUT_S)).ended
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ async def test_a_header_that_is_there_twice_is_refused(healthy: Deployment, logi
     ):
         assert (await raw_request(healthy.backend, *handshake, *headers))[0] == status
     said = healthy.log()[earlier:]
-    assert [line["event"] for line in said] == ["token refused"] * 2 + ["origin refused"] * 2
+    assert [line["event"] for line in said] == ["token refused"] * 2 + ["limit exceeded"] * 2
     assert not any("traceback" in line for line in said)
 
 

@@ -17,6 +17,7 @@ from proxy import Change, address_of, change_of, proxied, ready_with, resumed
 from websockets.asyncio.server import ServerConnection, serve
 
 from netra_ws.auth.users import DemoUser
+from netra_ws.client import CLOSE_TIMEOUT_S, channel
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident.control import leaky_tree
 from netra_ws.incident.deployment import Deployment, deploy
@@ -24,7 +25,6 @@ from netra_ws.incident.probe import (
     Limits,
     ProbeResult,
     Step,
-    golden_path,
     plain,
     probe,
     service_url,
@@ -116,7 +116,7 @@ async def test_the_whole_path_is_bounded(fixed: Deployment, silent: str) -> None
 def test_the_limits_of_the_steps_fit_into_that_of_the_whole_path() -> None:
     limits = asdict(Limits())
     whole = limits.pop("whole_path_s")
-    closing = 4 * golden_path.CLOSE_TIMEOUT_S  # connect, two of isolation, reconnect
+    closing = 4 * CLOSE_TIMEOUT_S  # connect, two of isolation, reconnect
     assert sum(limits.values()) + closing < whole == 60
 
 
@@ -186,7 +186,7 @@ async def test_garbage_is_a_failed_step(fixed: Deployment, answer: bytes, said: 
 async def test_who_does_not_even_close_holds_nothing_up(
     fixed: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(golden_path, "CLOSE_TIMEOUT_S", SHORT_S)
+    monkeypatch.setattr(channel, "CLOSE_TIMEOUT_S", SHORT_S)
     gone = asyncio.Event()
 
     async def stall(socket: ServerConnection) -> None:

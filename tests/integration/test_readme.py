@@ -14,7 +14,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CLIENT, AGENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-async def test_the_client_prints_the_five_events(
+async def test_the_client_prints_the_five_events_and_the_status(
     fixed: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names: dict[str, Any] = {}
@@ -22,7 +22,8 @@ async def test_the_client_prints_the_five_events(
     user = fixed.users[0]
     async with asyncio.timeout(20):
         await names["main"](fixed.backend, fixed.auth, user.email, user.password)
-    assert len(capsys.readouterr().out.splitlines()) == 5
+    *printed, status = capsys.readouterr().out.splitlines()
+    assert (len(printed), status) == (5, "completed")
 
 
 async def test_the_agent_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,7 +293,9 @@ async def test_a_signal_ends_it_though_an_agent_will_not_stop(
     serve: Serve, tmp_path: Path, scratch: Path
 ) -> None:
     (tmp_path / "stubborn_agent.py").write_text(STUBBORN_AGENT)
-    server = serve("--revision", "fixed", "--agent", "stubborn_agent:stay", "--demo-users", "1")
+    (tmp_path / "settings.json").write_text('{"drain_timeout_s": 0.1}')
+    agent = ("--agent", "stubborn_agent:stay", "--settings", "settings.json")
+    server = serve("--revision", "fixed", *agent, "--demo-users", "1")
     login = await log_in(server.auth, server.users[0])
     async with dial(server.backend, login.token) as one:
         await read_until(one, "connection_ready")
@@ -323,7 +325,9 @@ async def test_a_signal_ends_a_run_as_cancelled_before_the_connection(
     serve: Serve, tmp_path: Path
 ) -> None:
     (tmp_path / "slow_agent.py").write_text(SLOW_AGENT)
-    server = serve("--agent", "slow_agent:never", "--demo-users", "1")
+    (tmp_path / "settings.json").write_text('{"drain_timeout_s": 0.1}')
+    agent = ("--agent", "slow_agent:never", "--settings", "settings.json")
+    server = serve(*agent, "--demo-users", "1")
     login = await log_in(server.auth, server.users[0])
     async with dial(server.backend, login.token) as one:
         await read_until(one, "connection_ready")

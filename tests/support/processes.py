@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 15.0
 COMMAND = (sys.executable, "-P", "-m", "netra_ws")
 
 

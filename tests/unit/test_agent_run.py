@@ -19,7 +19,7 @@ from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import GrammarError, IncompleteRun
 from netra_ws.event_log import Cursor, Position
-from netra_ws.event_log.memory import MemoryUserLog
+from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.settings import Settings
 
 RunAgent = Callable[..., Awaitable[ReceivedRun]]
@@ -312,7 +312,7 @@ class Bench:
     """A log, and a run on it."""
 
     def __init__(self) -> None:
-        self.log = MemoryUserLog(max_events=1000, max_bytes=1 << 30)
+        self.log = MemoryEventLog(Settings(retained_events=1000)).user("ann")
         self.cursor: Cursor = self.log.cursor(None, lambda: None)
         self.run = AgentRun(UserExecutionContext("ann"), "bench", "hello", self.log)
 
@@ -451,7 +451,7 @@ async def test_every_event_carries_the_context_of_its_run(bench: Bench) -> None:
 
 
 async def test_runs_of_one_user_may_interleave() -> None:
-    log = MemoryUserLog(max_events=1000, max_bytes=1 << 30)
+    log = MemoryEventLog(Settings(retained_events=1000)).user("ann")
     cursor = log.cursor(None, lambda: None)
     runs = [AgentRun(UserExecutionContext("ann"), "bench", "hello", log) for _ in range(2)]
     async with runs[0] as one, runs[1] as other:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from itertools import count, pairwise
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +26,147 @@ from netra_ws.settings import Settings
 
 EventLogFactory = Callable[..., EventLog]
 
-IMPLEMENTATIONS: dict[str, Callable[[Settings], EventLog]] = {"memory": MemoryEventLog}
+
+class Listed(NamedTuple):
+    """An event in the one list."""
+
+    user_id: str
+    event: bytes
+
+
+class ListEventLog:
+    """The plainest event log: all events of all users in one list, searched for every question.
+
+    It shares nothing with the one that ships, and shows that the suite asks for no more than the
+    protocol says.
+    """
+
+    _epochs = count()
+
+    def __init__(self, limits: Settings) -> None:
+        self.limits = limits
+        self.listed: list[Listed] = []
+        self.heads: dict[str, Position] = {}
+        self.cursors: list[ListCursor] = []
+
+    def user(self, user_id: str) -> ListUserLog:
+        if user_id not in self.heads:
+            self.heads[user_id] = Position(f"epoch {next(self._epochs)}", 0)
+        return ListUserLog(self, user_id)
+
+    def drop(self, user_id: str) -> None:
+        self.heads.pop(user_id, None)
+        self.listed = [kept for kept in self.listed if kept.user_id != user_id]
+
+    def trim(self, user_id: str) -> None:
+        oldest = next(kept for kept in self.listed if kept.user_id == user_id)
+        del self.listed[self.listed.index(oldest)]
+
+    def trim_all(self) -> None:
+        while (
+            sum(len(kept.event) for kept in self.listed) > self.limits.retained_bytes_total
+            and len(self.listed) > 1
+        ):
+            newest_of_each = {kept.user_id: at for at, kept in enumerate(self.listed)}
+            self.trim(min(newest_of_each, key=lambda user_id: newest_of_each[user_id]))
+
+
+class ListUserLog:
+    """The events of one user in that list."""
+
+    def __init__(self, logs: ListEventLog, user_id: str) -> None:
+        self.logs = logs
+        self.user_id = user_id
+        limits = logs.limits
+        is_service = user_id.startswith("service:")
+        self.max_events = limits.service_retained_events if is_service else limits.retained_events
+
+    @property
+    def epoch(self) -> str:
+        return self.logs.heads[self.user_id].epoch
+
+    @property
+    def head(self) -> int:
+        return self.logs.heads[self.user_id].seq
+
+    def kept(self) -> list[bytes]:
+        return [kept.event for kept in self.logs.listed if kept.user_id == self.user_id]
+
+    def append(self, encode: Callable[[Position], bytes]) -> bytes:
+        position = Position(self.epoch, self.head + 1)
+        event = encode(position)
+        self.logs.heads[self.user_id] = position
+        self.logs.listed.append(Listed(self.user_id, event))
+        while len(kept := self.kept()) > 1 and (
+            len(kept) > self.max_events or sum(map(len, kept)) > self.logs.limits.retained_bytes
+        ):
+            self.logs.trim(self.user_id)
+        self.logs.trim_all()
+        for cursor in tuple(self.logs.cursors):
+            if cursor.log.user_id == self.user_id:
+                cursor.wake()
+        return event
+
+    def cursor(self, after: Position | None, wake: Callable[[], None]) -> ListCursor:
+        oldest = self.head - len(self.kept())
+        if after is None:
+            place: tuple[int, bool | None, int | None] = self.head, None, 0
+        elif after.epoch != self.epoch or after.seq > self.head:
+            place = oldest, False, None
+        else:
+            lost = max(0, oldest - after.seq)
+            place = after.seq + lost, not lost, lost
+        cursor = ListCursor(self, *place, wake)
+        self.logs.cursors.append(cursor)
+        return cursor
+
+
+@dataclass(eq=False)
+class ListCursor:
+    """A place in that list."""
+
+    log: ListUserLog
+    seq: int
+    recovered: bool | None
+    lost: int | None
+    wake: Callable[[], None]
+
+    @property
+    def position(self) -> Position:
+        return Position(self.log.epoch, self.seq)
+
+    @property
+    def pending(self) -> int:
+        return self.log.head - self.seq
+
+    @property
+    def half_behind(self) -> bool:
+        waiting = self.log.kept()[-self.pending :] if self.pending else []
+        size = sum(map(len, waiting))
+        limits = self.log.logs.limits
+        return 2 * self.pending >= self.log.max_events or 2 * size >= limits.retained_bytes
+
+    def take(self, max_bytes: int) -> list[bytes]:
+        kept = self.log.kept()
+        if self.pending > len(kept):
+            raise CursorBehind(self.pending - len(kept))
+        taken: list[bytes] = []
+        for event in kept[len(kept) - self.pending :]:
+            if taken and sum(map(len, taken)) + len(event) > max_bytes:
+                break
+            taken.append(event)
+        self.seq += len(taken)
+        return taken
+
+    def close(self) -> None:
+        if self in self.log.logs.cursors:
+            self.log.logs.cursors.remove(self)
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Settings], EventLog]] = {
+    "memory": MemoryEventLog,
+    "list": ListEventLog,
+}
 """Another implementation is tested by its line here."""
 
 ALL = 1 << 30
@@ -417,6 +557,157 @@ def test_a_service_user_keeps_only_a_handful(event_log: EventLogFactory) -> None
     fill(person, 10)
     assert oldest_position(service) == 7
     assert oldest_position(person) == 0
+
+
+def test_half_of_the_window_waits(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=6).user("ann")
+    cursor = log.cursor(None, nothing)
+    fill(log, 2)
+    assert not cursor.half_behind
+    fill(log, 1)
+    assert cursor.half_behind
+    cursor.take(1)
+    assert not cursor.half_behind
+    fill(log, 20)
+    assert cursor.half_behind
+
+
+def test_half_of_the_bytes_wait(event_log: EventLogFactory) -> None:
+    log = event_log(retained_bytes=100).user("ann")
+    log.append(lambda _: b"x" * 60)
+    cursor = log.cursor(None, nothing)
+    log.append(lambda _: b"x" * 49)
+    assert not cursor.half_behind
+    assert log.cursor(Position(log.epoch, 1), nothing).pending == 1
+    log.append(lambda _: b"x")
+    assert cursor.half_behind
+    assert log.cursor(Position(log.epoch, 1), nothing).half_behind
+    cursor.take(ALL)
+    assert not cursor.half_behind
+
+
+# The bound on all users together
+
+
+def lost_by(logs: EventLog, user_id: str) -> int:
+    """Return how many events a user's log has lost by now."""
+    return oldest_position(logs.user(user_id))
+
+
+def append(logs: EventLog, user_id: str, size: int) -> None:
+    logs.user(user_id).append(lambda _: b"x" * size)
+
+
+def test_who_was_silent_longest_loses_first(event_log: EventLogFactory) -> None:
+    logs = event_log(retained_bytes_total=40)
+    for user_id in ("ann", "bob", "ann", "cat"):
+        append(logs, user_id, 10)
+    append(logs, "cat", 10)
+    assert [lost_by(logs, user_id) for user_id in ("ann", "bob", "cat")] == [0, 1, 0]
+    append(logs, "cat", 10)
+    assert [lost_by(logs, user_id) for user_id in ("ann", "bob", "cat")] == [1, 1, 0]
+
+
+def test_one_user_alone_is_bounded_by_the_total(event_log: EventLogFactory) -> None:
+    logs = event_log(retained_bytes_total=25)
+    for _ in range(4):
+        append(logs, "ann", 10)
+    assert lost_by(logs, "ann") == 2
+
+
+def test_the_newest_event_of_all_is_kept_whatever_its_size(event_log: EventLogFactory) -> None:
+    logs = event_log(retained_bytes_total=20)
+    append(logs, "ann", 10)
+    append(logs, "bob", 21)
+    assert lost_by(logs, "ann") == 1
+    assert lost_by(logs, "bob") == 0
+
+
+def test_what_the_total_took_is_a_loss_of_known_size(event_log: EventLogFactory) -> None:
+    logs = event_log(retained_bytes_total=30)
+    ann = logs.user("ann")
+    fill(ann, 1)
+    reader = ann.cursor(Position(ann.epoch, 0), nothing)
+    append(logs, "bob", 30)
+    with pytest.raises(CursorBehind) as behind:
+        reader.take(ALL)
+    assert behind.value.lost == 1
+    cursor = ann.cursor(Position(ann.epoch, 0), nothing)
+    assert (cursor.recovered, cursor.lost) == (False, 1)
+    assert ann.cursor(Position(ann.epoch, 1), nothing).recovered is True
+    fill(ann, 1)
+    assert cursor.take(ALL) == [b"event 2"]
+
+
+@settings(deadline=None)
+@given(
+    total=st.integers(1, 60),
+    appends=st.lists(
+        st.tuples(st.sampled_from(["ann", "bob", "cat"]), st.integers(1, 30)), max_size=25
+    ),
+)
+def test_all_logs_together_keep_what_fits_and_no_less(
+    event_log: EventLogFactory, total: int, appends: list[tuple[str, int]]
+) -> None:
+    logs = event_log(retained_bytes_total=total)
+    sizes: dict[str, list[int]] = {}
+    expected: dict[str, list[int]] = {}  # the log that was appended to longest ago comes first
+    for user_id, size in appends:
+        append(logs, user_id, size)
+        sizes.setdefault(user_id, []).append(size)
+        expected[user_id] = [*expected.pop(user_id, []), size]
+        while sum(map(sum, expected.values())) > total and sum(map(len, expected.values())) > 1:
+            next(kept for kept in expected.values() if kept).pop(0)
+    for user_id, of_user in sizes.items():
+        assert of_user[lost_by(logs, user_id) :] == expected[user_id]
+
+
+# Forgetting
+
+
+def test_a_dropped_log_comes_back_empty_under_another_epoch(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    fill(logs.user("ann"), 3)
+    before = Position(logs.user("ann").epoch, 2)
+    logs.drop("ann")
+    log = logs.user("ann")
+    assert (log.head, oldest_position(log)) == (0, 0)
+    assert log.epoch != before.epoch
+    cursor = log.cursor(before, nothing)
+    assert (cursor.recovered, cursor.lost) == (False, None)
+    assert fill(log, 2) == cursor.take(ALL)
+
+
+def test_dropping_is_harmless_when_there_is_no_log(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    logs.drop("ann")
+    fill(logs.user("ann"), 1)
+    logs.drop("ann")
+    logs.drop("ann")
+    assert logs.user("ann").head == 0
+
+
+def test_dropping_one_log_leaves_the_others(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    bob = logs.user("bob")
+    appended = fill(bob, 2)
+    cursor = bob.cursor(Position(bob.epoch, 0), nothing)
+    fill(logs.user("ann"), 2)
+    logs.drop("ann")
+    assert logs.user("bob").epoch == bob.epoch
+    assert cursor.take(ALL) == appended
+    assert fill(bob, 1) == cursor.take(ALL)
+
+
+def test_what_was_dropped_counts_no_more(event_log: EventLogFactory) -> None:
+    logs = event_log(retained_bytes_total=20)
+    append(logs, "ann", 10)
+    append(logs, "bob", 10)
+    logs.drop("bob")
+    append(logs, "cat", 10)
+    assert lost_by(logs, "ann") == 0
+    append(logs, "cat", 1)
+    assert lost_by(logs, "ann") == 1
 
 
 # Isolation

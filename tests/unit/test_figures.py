@@ -23,11 +23,13 @@ from netra_ws.incident.figures import (
     latency_ecdf,
     leaks,
     one_word,
+    resume,
     success,
     swimlanes,
     wilson,
 )
-from netra_ws.incident.load import Frame, Session, isolation
+from netra_ws.incident.interruption import Interruption
+from netra_ws.incident.load import Frame, Received, Session, isolation
 
 USERS = ("ada", "bob", "eve")
 LINE = "return await get_thing(context)"
@@ -101,7 +103,18 @@ def with_a_leak(sessions: list[Session]) -> list[Session]:
     return [Session(first.user_id, 0.9, 101, 1.0, at, 1000, frames=frames), *others]
 
 
-FIGURES = ("one word", "swimlanes", "isolation", "latency", "success")
+def an_interruption(runs: int = 8, ms: float = 1, away: int = 2, lost: int = 0) -> Interruption:
+    """A tab that is cut off in its third run, comes back `away` runs later, and misses `lost`."""
+    sent = [text for number in range(runs) for text in run("ada", 1 + 5 * number)]
+    before, back = 13, 15 + 5 * away
+    at = [ms / 1000 * place for place in range(len(sent))]
+    witness = [Received(*one, events.decode(one[1])) for one in zip(at, sent, strict=True)]
+    late = [one._replace(at=max(one.at, at[back])) for one in witness[before + lost :]]
+    interrupted = [*witness[:before], *late]
+    return Interruption(runs, witness, interrupted, at[before], before, reconnects=1)
+
+
+FIGURES = ("one word", "swimlanes", "isolation", "latency", "success", "resume")
 
 
 @cache
@@ -115,6 +128,7 @@ def drawn(users: tuple[str, ...] = USERS, each: int = 2, ms: float = 1) -> dict[
         "isolation": isolation_matrix({name: isolation(of) for name, of in panels.items()}),
         "latency": latency_ecdf(working),
         "success": success(broken, working),
+        "resume": resume(an_interruption(ms=ms, away=1 + each % 5)),
     }
 
 
@@ -310,3 +324,13 @@ def test_one_word_completes_the_path_with_the_error() -> None:
 def test_one_word_refuses_what_it_cannot_draw(working: str, path: list[str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         one_word(LINE, working, FAILURE, path)
+
+
+def test_resume_says_that_nothing_was_lost_only_where_nothing_was() -> None:
+    whole = resume(an_interruption())
+    assert "not one event lost or doubled" in whole.alt
+    assert "runs proven by count and digest: 8 of 8" in whole.facts
+    without_two = resume(an_interruption(lost=2))
+    assert "2 events lost" in without_two.alt
+    assert "the same messages, once each and in order: no" in without_two.facts
+    assert "runs proven by count and digest: 7 of 8" in without_two.facts

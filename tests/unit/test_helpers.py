@@ -165,7 +165,7 @@ def test_an_exception_is_described_by_its_place_in_the_package() -> None:
     described = describe_exception(error)
     assert described["type"] == "IncompleteRun"
     assert described["message"] == str(error)
-    assert described["where"].startswith("netra_ws/client.py:")
+    assert described["where"].startswith("netra_ws/client/run.py:")
     assert described["function"] == "verify"
     assert described["line"].startswith("raise IncompleteRun(")
 

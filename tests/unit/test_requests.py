@@ -202,7 +202,7 @@ class LosingEventLog(MemoryEventLog):
 
     def user(self, user_id: str) -> MemoryUserLog:
         """Return a new one."""
-        return LostLog(8, 1024)
+        return LostLog(self, 8, 1024)
 
 
 class BrokenEventLog(MemoryEventLog):

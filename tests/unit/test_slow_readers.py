@@ -9,14 +9,17 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from tabs import (
     A_TYPE_OF_60_KB,
     LIMIT_S,
+    Fetch,
     LogLines,
     OpenTab,
     chat,
     close_of,
     ready,
+    receive,
     receive_type,
     say,
     serving,
@@ -24,54 +27,24 @@ from tabs import (
 )
 from websockets.exceptions import ConnectionClosed
 
-from netra_ws.agent import AgentRun, source_reader
 from netra_ws.auth.tokens import Tokens
-from netra_ws.client import Client
+from netra_ws.client import Channel
 from netra_ws.errors import CloseCode
 from netra_ws.events import decode
 from netra_ws.server import Backend
 from netra_ws.settings import Settings
 
-FLOOD = 500
-EVENT_BYTES = 32 * 1024
-
-
-class Flood:
-    """An agent that says very much when asked to, and is the built-in one else."""
-
-    def __init__(self) -> None:
-        self.over = asyncio.Event()
-
-    async def __call__(self, run: AgentRun, message: str) -> str:
-        """Answer."""
-        if message != "flood":
-            return await source_reader(run, message)
-        for _ in range(FLOOD):
-            await run.thinking("x" * EVENT_BYTES)
-            await asyncio.sleep(0)
-        self.over.set()
-        return "done"
-
-
-def narrow(backend: Backend) -> dict[str, Any]:
-    """Return the options of a tab that takes little before it is read, whatever the system."""
-    host, port = backend.url.removeprefix("http://").split(":")
-    small = socket.socket()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-    small.connect((host, int(port)))
-    return {"sock": small, "max_size": None, "max_queue": 1}
-
 
 @pytest.fixture
-def bystander(tokens: Tokens) -> Callable[[Backend], Client]:
+def bystander(tokens: Tokens) -> Callable[[Backend], Channel]:
     """A function that connects another user."""
-    return lambda backend: Client(backend.url, tokens.issue("bob"))
+    return lambda backend: Channel(backend.url, tokens.issue("bob"))
 
 
 async def test_a_stalled_reader_is_cut_with_4001_and_can_resume(
     tokens: Tokens,
     open_tab: OpenTab,
-    bystander: Callable[[Backend], Client],
+    bystander: Callable[[Backend], Channel],
     logged: Callable[[str], Awaitable[dict[str, Any]]],
 ) -> None:
     settings = Settings(
@@ -86,7 +59,7 @@ async def test_a_stalled_reader_is_cut_with_4001_and_can_resume(
             epoch = (await ready(tab))["epoch"]
             await say(tab, "flood")
             await bob.chat("hello")
-            cut = await logged("connection cut")
+            cut = await logged("limit exceeded")
             assert (cut["code"], cut["user_id"]) == (CloseCode.SLOW_CONSUMER, "ann")
             await bob.chat("hello")
             code, reason, messages = await close_of(tab)
@@ -103,7 +76,7 @@ async def test_a_stalled_reader_is_cut_with_4001_and_can_resume(
 async def test_a_reader_behind_the_window_is_cut_with_4002_and_told_its_loss(
     tokens: Tokens,
     open_tab: OpenTab,
-    bystander: Callable[[Backend], Client],
+    bystander: Callable[[Backend], Channel],
     logged: Callable[[str], Awaitable[dict[str, Any]]],
 ) -> None:
     settings = Settings(retained_events=8, write_high_water_bytes=16 * 1024)
@@ -118,7 +91,7 @@ async def test_a_reader_behind_the_window_is_cut_with_4002_and_told_its_loss(
             code, reason, messages = await close_of(tab)
         assert code == CloseCode.FELL_BEHIND
         assert "left the retained window" in reason
-        assert (await logged("connection cut"))["code"] == CloseCode.FELL_BEHIND
+        assert (await logged("limit exceeded"))["code"] == CloseCode.FELL_BEHIND
         head = FLOOD + 2
         seen = len(messages)
         assert [decode(message).seq for message in messages] == list(range(1, seen + 1))
@@ -153,6 +126,25 @@ async def test_a_reader_that_catches_up_is_not_cut(
     assert log_lines == []
 
 
+async def test_a_pong_comes_after_what_was_there_before(tokens: Tokens, open_tab: OpenTab) -> None:
+    """A client takes a pong for the word that it has everything up to its ping."""
+    settings = Settings(
+        retained_events=2 * FLOOD,
+        retained_bytes=4 * FLOOD * EVENT_BYTES,
+        write_high_water_bytes=16 * 1024,
+    )
+    async with serving(tokens, settings, agent=Flood()) as backend:
+        async with open_tab(backend, max_size=None) as tab:
+            epoch = (await ready(tab))["epoch"]
+            everything = await chat(tab, "flood")
+        query = f"?epoch={epoch}&seq=0"
+        async with open_tab(backend, query=query, **narrow(backend)) as tab:
+            await tab.send('{"type":"ping"}')
+            await ready(tab)
+            messages = await receive_type(tab, "pong")
+    assert messages[:-1] == everything
+
+
 async def test_a_stop_does_not_wait_for_a_stalled_reader(tokens: Tokens, open_tab: OpenTab) -> None:
     """Guards `close_timeout_s`: websockets alone would wait for room in the buffer."""
     settings = Settings(
@@ -178,11 +170,13 @@ async def test_a_stop_does_not_wait_for_a_stalled_reader(tokens: Tokens, open_ta
 async def test_a_client_that_sends_and_never_reads_is_cut_with_4001(
     tokens: Tokens,
     open_tab: OpenTab,
-    bystander: Callable[[Backend], Client],
+    bystander: Callable[[Backend], Channel],
     logged: Callable[[str], Awaitable[dict[str, Any]]],
 ) -> None:
     high_water = 16 * 1024
-    settings = Settings(write_high_water_bytes=high_water, write_timeout_s=0.1)
+    settings = Settings(
+        write_high_water_bytes=high_water, write_timeout_s=0.1, max_messages_per_s=1e6
+    )
     async with (
         serving(tokens, settings) as backend,
         bystander(backend) as bob,
@@ -205,9 +199,59 @@ async def test_a_client_that_sends_and_never_reads_is_cut_with_4001(
 
         async with asyncio.TaskGroup() as group:
             group.create_task(shout())
-            cut = await logged("connection cut")
+            cut = await logged("limit exceeded")
             assert (cut["code"], cut["user_id"]) == (CloseCode.SLOW_CONSUMER, "ann")
             assert 0 < unsent() < 4 * high_water
             await bob.chat("hello")
             assert (await close_of(tab))[0] == CloseCode.SLOW_CONSUMER
         await bob.chat("hello")
+
+
+async def test_who_says_goodbye_with_bytes_unsent_is_let_go(
+    tokens: Tokens, open_tab: OpenTab, fetch: Fetch
+) -> None:
+    """asyncio would wait for ever for such a reader, and then fail in closing."""
+    settings = Settings(write_high_water_bytes=1 << 20, close_timeout_s=0.2)
+    flood = Flood(20)
+    async with serving(tokens, settings, agent=flood) as backend:
+        tab = await open_tab(backend, **narrow(backend))
+        await ready(tab)
+        (served,) = (one for one in backend._sockets if one.remote_address == tab.local_address)
+        system = served.transport.get_extra_info("socket")
+        system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        await say(tab, "flood")
+        async with asyncio.timeout(LIMIT_S):
+            await flood.over.wait()
+            while not served.unsent_bytes:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0)
+            tab.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            while "netra_ws_connections 0.0" not in (
+                (await fetch(backend.url, "/metrics")).body.decode()
+            ):
+                pass
+        tab.transport.abort()
+        await tab.wait_closed()
+
+
+async def test_a_stop_waits_for_who_is_still_reading(tokens: Tokens, open_tab: OpenTab) -> None:
+    """The run is over, its events are not: in a log of this process they would be lost."""
+    settings = Settings(
+        retained_events=2 * FLOOD,
+        retained_bytes=4 * FLOOD * EVENT_BYTES,
+        write_high_water_bytes=16 * 1024,
+    )
+    async with AsyncExitStack() as stopping:
+        backend = await stopping.enter_async_context(serving(tokens, settings, agent=Flood(100)))
+        tab = await open_tab(backend, **narrow(backend))
+        await ready(tab)
+        await say(tab, "flood")
+        messages = [await receive(tab)]
+        draining = asyncio.create_task(backend.drain(asyncio.Event()))
+        messages += await receive_type(tab, "agent_completed")
+        async with asyncio.timeout(LIMIT_S):
+            await draining
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stopping.aclose())
+            code, _, rest = await close_of(tab)
+    assert (code, rest) == (CloseCode.SERVICE_RESTART, [])
+    verified(messages)

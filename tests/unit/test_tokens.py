@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from accounts import LEEWAY_S, LIFETIME_S, SECRET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netra_ws.auth.tokens import ALGORITHM, AUDIENCE, CLAIMS, ISSUER, Tokens
+from netra_ws.auth.tokens import ALGORITHM, AUDIENCE, CLAIMS, ISSUER, Claims, Tokens
 from netra_ws.errors import ConfigurationError, ContextError, TokenError
 from netra_ws.settings import Settings
 
@@ -30,6 +31,7 @@ def forge(
         "exp": now + LIFETIME_S,
         "aud": AUDIENCE,
         "iss": ISSUER,
+        "jti": "token-1",
     }
     good |= claims
     good.pop(without, None)
@@ -41,12 +43,17 @@ def part(value: Any) -> str:
 
 
 def test_an_issued_token_gives_back_its_user(own_tokens: Tokens) -> None:
-    assert own_tokens.verify(own_tokens.issue("ann")) == "ann"
+    assert own_tokens.verify(own_tokens.issue("ann")).user_id == "ann"
+
+
+def test_a_verified_token_says_who_it_is_and_until_when(own_tokens: Tokens) -> None:
+    exp = time.time() + 7
+    assert own_tokens.verify(forge(jti="x" * 128, exp=exp)) == Claims("ann", "x" * 128, exp)
 
 
 def test_an_issued_token_has_every_claim(own_tokens: Tokens) -> None:
     claims = jwt.decode(own_tokens.issue("ann"), SECRET, [ALGORITHM], audience=AUDIENCE)
-    assert set(claims) == {*CLAIMS, "jti"}
+    assert set(claims) == {*CLAIMS}
     assert claims["exp"] - claims["iat"] == pytest.approx(LIFETIME_S)
 
 
@@ -55,7 +62,7 @@ def test_no_two_tokens_are_the_same(own_tokens: Tokens) -> None:
 
 
 def test_a_forged_token_without_a_flaw_is_good(own_tokens: Tokens) -> None:
-    assert own_tokens.verify(forge()) == "ann"
+    assert own_tokens.verify(forge()).user_id == "ann"
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -64,6 +71,7 @@ def test_a_token_without_a_claim_is_refused(own_tokens: Tokens, claim: str) -> N
         own_tokens.verify(forge(without=claim))
 
 
+BEGAN = time.time()
 FLAWS: dict[str, dict[str, Any]] = {
     "another secret": {"secret": "y" * 32},
     "HS512": {"algorithm": "HS512", "secret": SECRET * 2},
@@ -76,7 +84,24 @@ FLAWS: dict[str, dict[str, Any]] = {
     "not yet valid beyond the leeway": {"nbf": time.time() + 1_000_000},
     "issued beyond the leeway in the future": {"iat": time.time() + 1_000_000},
     "an expiry that is no time": {"exp": "soon"},
+    "an expiry in a string": {"exp": str(int(time.time()) + 30)},
+    "an expiry that is true": {"exp": True},
+    "an expiry that never comes": {"exp": math.inf},
+    "an expiry that is not a number": {"exp": math.nan},
+    "an expiry of null": {"exp": None},
+    "an expiry of 400 digits": {"exp": 10**400},
+    "a lifetime beyond the longest": {"iat": BEGAN, "exp": BEGAN + LIFETIME_S + LEEWAY_S + 1},
+    "a lifetime from long ago": {"iat": time.time() - LIFETIME_S - LEEWAY_S},
+    "a lifetime from 400 digits ago": {"iat": -(10**400)},
+    "a lifetime from ever": {"iat": -math.inf},
     "a start that is no time": {"nbf": "now"},
+    "a start in a string": {"nbf": "0"},
+    "an issue in a string": {"iat": str(int(time.time()))},
+    "an empty token id": {"jti": ""},
+    "a token id that is too long": {"jti": "x" * 129},
+    "a token id with a newline": {"jti": "x\n"},
+    "a number for a token id": {"jti": 7},
+    "null for a token id": {"jti": None},
     "a user id with a colon": {"sub": "service:health"},
     "a user id with white space": {"sub": "two words"},
     "an empty user id": {"sub": ""},
@@ -101,9 +126,19 @@ def test_an_unsigned_token_is_refused(own_tokens: Tokens, algorithm: str) -> Non
 
 
 def test_a_token_within_the_leeway_is_good(own_tokens: Tokens) -> None:
+    now, inside = time.time(), LEEWAY_S - 20
+    for claims in ({"exp": now - inside}, {"nbf": now + inside, "iat": now + inside}):
+        assert own_tokens.verify(forge(**claims)).user_id == "ann"
+
+
+def test_a_lifetime_is_bounded_by_that_of_this_deployment_and_its_leeway(
+    own_tokens: Tokens,
+) -> None:
     now = time.time()
-    assert own_tokens.verify(forge(exp=now - LEEWAY_S + 20)) == "ann"
-    assert own_tokens.verify(forge(nbf=now + LEEWAY_S - 20, iat=now + LEEWAY_S - 20)) == "ann"
+    longest = LIFETIME_S + LEEWAY_S
+    own_tokens.verify(forge(iat=now, exp=now + longest - 1))
+    with pytest.raises(TokenError, match=r"lifetime of at most 60 s, got 91 s"):
+        own_tokens.verify(forge(iat=now, exp=now + longest + 1))
 
 
 def test_a_token_for_another_payload_is_refused(own_tokens: Tokens) -> None:
@@ -113,6 +148,60 @@ def test_a_token_for_another_payload_is_refused(own_tokens: Tokens) -> None:
         own_tokens.verify(f"{header}.{payload}.{signature}")
 
 
+@pytest.fixture
+def revoking() -> Tokens:
+    """Tokens of one test: what it revokes concerns no other."""
+    return Tokens(SECRET, Settings(token_lifetime_s=LIFETIME_S, token_leeway_s=LEEWAY_S))
+
+
+def test_a_revoked_token_is_refused(revoking: Tokens) -> None:
+    token = revoking.issue("ann")
+    assert revoking.revoke(token).user_id == "ann"
+    with pytest.raises(TokenError, match=r"^revoked$"):
+        revoking.verify(token)
+    with pytest.raises(TokenError, match=r"^revoked$"):
+        revoking.revoke(token)
+
+
+def test_a_revocation_concerns_no_other_token_of_its_user(revoking: Tokens) -> None:
+    one, other = revoking.issue("ann"), revoking.issue("ann")
+    revoked = revoking.revoke(one)
+    assert revoking.verify(other).token_id != revoked.token_id
+
+
+def test_a_token_that_is_not_good_cannot_be_revoked(revoking: Tokens) -> None:
+    for token in ("", "token", forge(secret="y" * 32), forge(exp=time.time() - LEEWAY_S - 1)):
+        with pytest.raises(TokenError):
+            revoking.revoke(token)
+    assert revoking.revoked == 0
+
+
+def test_a_revoked_token_is_refused_within_the_leeway_too(revoking: Tokens) -> None:
+    token = forge(exp=time.time() - LEEWAY_S + 20)
+    revoking.revoke(token)
+    for _ in range(2):
+        with pytest.raises(TokenError, match=r"^revoked$"):
+            revoking.verify(token)
+
+
+def test_a_revoked_token_is_forgotten_once_it_would_be_refused_anyway(revoking: Tokens) -> None:
+    lasting = revoking.issue("ann")
+    soon = round(time.time()) + 1 - LEEWAY_S  # PyJWT cuts times to whole seconds
+    ending = forge(jti="soon", exp=soon)
+    revoking.revoke(lasting)
+    revoking.revoke(ending)
+    assert revoking.revoked == 2
+    good, give_up = revoking.issue("ann"), time.monotonic() + 10
+    while revoking.revoked == 2:
+        assert time.monotonic() < give_up
+        revoking.verify(good)
+    assert time.time() >= soon + LEEWAY_S
+    for token in (lasting, ending):
+        with pytest.raises(TokenError):
+            revoking.verify(token)
+    assert revoking.revoked == 1
+
+
 MALFORMED = {
     "nothing": "",
     "a word": "token",
@@ -120,6 +209,7 @@ MALFORMED = {
     "not base64": "ü.ü.ü",
     "half a surrogate pair": "\ud800",
     "brackets in brackets": f"{base64.urlsafe_b64encode(b'[' * 6000).decode()}.e30.e30",
+    "too many brackets": f"{base64.urlsafe_b64encode(b'[' * 100_000).decode()}.e30.e30",
     "a header that is no object": f"{part([])}.{part({})}.",
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from accounts import Demo
+from argon2 import PasswordHasher
 
 from netra_ws.auth.users import User, UserStore, hash_password, read_users
 from netra_ws.errors import ConfigurationError
@@ -140,3 +142,20 @@ def test_a_missing_users_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read_users(path)
     assert str(refused.value) == f"users file {path}: No such file or directory"
+
+
+def test_an_unknown_email_takes_the_time_of_a_hash() -> None:
+    """A tenth of it at the least: without the decoy it takes some microseconds."""
+    slow = PasswordHasher(time_cost=30, memory_cost=8192, parallelism=1)
+    store = UserStore([User("ann@x", "ann", slow.hash("right"))])
+    times = []
+    for email in ("ann@x", "nobody@x"):
+        began = time.perf_counter()
+        assert store.authenticate(email, "wrong") is None
+        times.append(time.perf_counter() - began)
+    assert times[1] > times[0] / 10
+
+
+def test_an_email_is_compared_as_it_is_written(demo: Demo) -> None:
+    store, logins = demo
+    assert store.authenticate(logins[0].email.upper(), logins[0].password) is None

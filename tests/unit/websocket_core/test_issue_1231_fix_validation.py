@@ -74,7 +74,7 @@ class ForgettingLog(MemoryUserLog):
 
 class ForgettingEventLog(MemoryEventLog):
     def user(self, user_id: str) -> MemoryUserLog:
-        return ForgettingLog(1, 1)
+        return ForgettingLog(self, 1, 1)
 
 
 @pytest.mark.fail_to_pass(reason=raised_in("websocket_health_check", "^TypeError: "))

@@ -1,0 +1,423 @@
+"""A stop: runs may finish, clients are told to come back, and the process is gone in time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plain_client import (
+    TIMEOUT_S,
+    UPGRADE,
+    dial,
+    read_until,
+    request,
+    run_fault,
+    say,
+)
+from processes import Serve, Server
+from websockets.asyncio.client import ClientConnection
+
+from netra_ws.auth.tokens import Tokens
+from netra_ws.manager import ManagerRegistry
+from netra_ws.server import CLOSE_BATCH, CLOSE_BATCH_PAUSE_S, Backend
+from netra_ws.settings import Settings
+
+SECRET = "a secret of more than thirty-two bytes"
+TOKENS = Tokens(SECRET, Settings())
+FLOOD_BYTES = 9_000_000
+"""More than the kernel keeps of a connection."""
+
+DRAIN_S = 0.3
+
+AGENTS = f"""
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+
+async def until_told(run, message):
+    await run.thinking("waiting")
+    while not Path("told").exists():
+        await asyncio.sleep(0.005)
+    return "I was told."
+
+
+async def never(run, message):
+    async with run.tool("wait", {{}}):
+        await asyncio.Event().wait()
+
+
+async def swallows(run, message):
+    await run.thinking("waiting")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+
+async def in_a_thread(run, message):
+    async with run.tool("sleep", {{}}):
+        await asyncio.to_thread(time.sleep, 60)
+
+
+async def in_its_own_thread(run, message):
+    threading.Thread(target=time.sleep, args=[60]).start()
+    await never(run, message)
+
+
+async def takes(run, message):
+    await run.thinking("waiting")
+    await asyncio.sleep(float(message))
+    return "Just in time."
+
+
+async def floods(run, message):
+    for _ in range(180):
+        await run.thinking("x" * {FLOOD_BYTES // 180})
+    return "That is all."
+"""
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(serve: Serve, tmp_path: Path) -> Start:
+    """Start a backend with one of `AGENTS`, with these limits and further arguments."""
+
+    def run(agent: str, *arguments: str, services: str = "backend", **limits: Any) -> Server:
+        (tmp_path / "agents.py").write_text(AGENTS)
+        (tmp_path / "settings.json").write_text(json.dumps(limits))
+        service = ("--service", services) if services != "both" else ("--demo-users", "0")
+        return serve(
+            *("--agent", f"agents:{agent}", "--settings", "settings.json"),
+            *(*service, *arguments),
+            env={"NETRA_WS_SECRET": SECRET},
+        )
+
+    return run
+
+
+@asynccontextmanager
+async def connected(server: Server, user: str = "ann") -> AsyncIterator[ClientConnection]:
+    async with dial(server.backend, TOKENS.issue(user)) as tab:
+        await read_until(tab, "connection_ready")
+        yield tab
+
+
+async def ask(tab: ClientConnection, content: str = "go") -> None:
+    await say(tab, {"type": "user_message", "content": content})
+
+
+async def close_code(tab: ClientConnection) -> int | None:
+    async with asyncio.timeout(TIMEOUT_S):
+        await tab.wait_closed()
+    return tab.close_code
+
+
+async def stopping(server: Server) -> dict[str, Any]:
+    """Return the first health answer that is not 200."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while (health := await request(f"{server.backend}/ws/health")).status == 200:
+            pass
+    assert health.status == 503
+    return health.json()
+
+
+def stop(server: Server) -> asyncio.Task[tuple[int, float]]:
+    return asyncio.create_task(asyncio.to_thread(server.stop))
+
+
+def limits_met(server: Server) -> list[str]:
+    """Return the limits that the log says were met; no exception reached it."""
+    assert "Traceback" not in server.stderr()
+    lines = server.log()
+    assert [line["event"] for line in lines if line["event"] in {"stopping", "stopped"}] == [
+        "stopping",
+        "stopped",
+    ]
+    return [line["limit"] for line in lines if line["event"] == "limit exceeded"]
+
+
+HELLO, ECHO = b"\x81\x82\0\0\0\0hi", b"\x81\x02hi"
+CLOSE_1012 = b"\x88\x18\x03\xf4the server is stopping"
+
+
+def raw_socket(url: str, *, receive_buffer: int | None = None) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    peer = socket.socket()
+    peer.settimeout(TIMEOUT_S)
+    if receive_buffer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    peer.connect((host, int(port)))
+    return peer
+
+
+def upgraded(url: str, path: str = "/ws", user: str = "ann", **options: Any) -> socket.socket:
+    """Return a socket whose upgrade was accepted, and that says nothing more."""
+    peer = raw_socket(url, **options)
+    authorization = f"Authorization: Bearer {TOKENS.issue(user)}"
+    lines = (f"GET {path} HTTP/1.1", authorization, *UPGRADE, "", "")
+    peer.sendall("\r\n".join(lines).encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        byte = peer.recv(1)
+        assert byte
+        answer += byte
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    return peer
+
+
+def read_to_the_end(peer: socket.socket) -> bytes:
+    received = b""
+    with suppress(ConnectionError):  # what was not read may be cut off
+        while data := peer.recv(65536):
+            received += data
+    return received
+
+
+# The drain
+
+
+async def test_a_run_that_finishes_in_the_drain_is_completed_before_1012(
+    start: Start, tmp_path: Path
+) -> None:
+    """Meanwhile health says `stopping` with 503, and no run starts."""
+    server = start("until_told", drain_timeout_s=20)
+    async with connected(server) as tab, connected(server, "ben") as other:
+        await ask(tab)
+        run = await read_until(tab, "agent_thinking")
+        stopped = stop(server)
+        health = await stopping(server)
+        assert (health["status"], health["components"]["event_log"]) == ("stopping", "healthy")
+        for one in (other, tab):
+            await ask(one)
+            (refused,) = await read_until(one, "error")
+            assert refused.message["payload"]["code"] == "stopping"
+        async with connected(server, "eve") as late:
+            await ask(late)
+            (refused,) = await read_until(late, "error")
+            assert refused.message["payload"]["code"] == "stopping"
+        assert not stopped.done()
+        (tmp_path / "told").touch()
+        run += await read_until(tab, "agent_completed")
+        assert [await close_code(one) for one in (tab, other)] == [1012, 1012]
+        code, seconds = await stopped
+    assert run_fault(run) is None
+    assert run[-1].message["payload"]["status"] == "completed"
+    assert (code, limits_met(server)) == (0, [])
+    assert seconds < 20
+
+
+async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
+    server = start("never", drain_timeout_s=DRAIN_S)
+    async with connected(server) as tab:
+        await ask(tab)
+        run = await read_until(tab, "tool_executing")
+        stopped = stop(server)
+        run += await read_until(tab, "agent_completed")
+        assert await close_code(tab) == 1012
+        code, seconds = await stopped
+    assert run_fault(run) is None
+    assert run[-1].message["payload"]["status"] == "cancelled"
+    assert (code, limits_met(server)) == (0, ["drain_timeout_s"])
+    assert DRAIN_S <= seconds <= DRAIN_S + 1
+
+
+async def test_a_second_signal_cuts_the_drain_short(start: Start) -> None:
+    server = start("never", drain_timeout_s=TIMEOUT_S * 3)
+    async with connected(server) as tab:
+        await ask(tab)
+        await read_until(tab, "tool_executing")
+        stopped = stop(server)
+        await stopping(server)
+        server.process.send_signal(signal.SIGTERM)
+        (*_, end) = await read_until(tab, "agent_completed")
+        assert await close_code(tab) == 1012
+        code, _ = await stopped  # in less than processes.STOP_TIMEOUT_S
+    assert end.message["payload"]["status"] == "cancelled"
+    assert (code, limits_met(server)) == (0, [])
+
+
+async def test_after_a_restart_an_old_position_is_lost_and_said_to_be(start: Start) -> None:
+    first = start("takes")
+    port = first.backend.rpartition(":")[2]
+    async with connected(first) as tab:
+        await ask(tab, "0")
+        (*_, end) = await read_until(tab, "agent_completed")
+        await stop(first)
+    position = f"?epoch={end.message['epoch']}&seq={end.message['seq']}"
+    second = start("takes", "--port", port)
+    async with dial(second.backend, TOKENS.issue("ann"), f"/ws{position}") as tab:
+        (ready,) = await read_until(tab, "connection_ready")
+    assert second.backend == first.backend
+    assert ready.message["payload"]["recovered"] is False
+    assert ready.message["payload"]["lost"] is None
+    assert ready.message["payload"]["epoch"] != end.message["epoch"]
+
+
+# The close
+
+
+async def test_connections_close_in_batches(start: Start) -> None:
+    """Whoever says something between two batches is still answered: it is not one sweep."""
+    server = start("never", services="both")
+    with ExitStack() as stack:
+        peers = [
+            stack.enter_context(closing(upgraded(server.backend, "/ws/test")))
+            for _ in range(3 * CLOSE_BATCH)
+        ]
+        stopped = stop(server)
+        closed, _, _ = await asyncio.to_thread(select.select, peers, [], [], TIMEOUT_S)
+        for peer in {*peers} - {*closed}:
+            with suppress(ConnectionError):
+                peer.sendall(HELLO)
+        ends = await asyncio.gather(*(asyncio.to_thread(read_to_the_end, peer) for peer in peers))
+        code, _ = await stopped
+    assert {end.removeprefix(ECHO) for end in ends} == {CLOSE_1012}
+    assert CLOSE_BATCH // 2 <= ends.count(ECHO + CLOSE_1012) <= 2 * CLOSE_BATCH
+    assert (code, {*limits_met(server)}) == (0, {"close_timeout_s"})  # these peers stay
+
+
+class RecordingLoop(asyncio.SelectorEventLoop):
+    """The loop of the standard library; it remembers for how long somebody wanted to sleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delays: list[float] = []
+
+    def call_later(self, delay: float, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        self.delays.append(delay)
+        return super().call_later(delay, *arguments, **options)
+
+
+async def pauses_of_a_stop(connections: int) -> list[float]:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, RecordingLoop)
+    lines = "\r\n".join(["GET /ws/test HTTP/1.1", *UPGRADE, "", ""]).encode()
+    peers = []
+    async with Backend(ManagerRegistry(), TOKENS, echo=True) as backend:
+        host, port = backend.url.removeprefix("http://").split(":")
+        for _ in range(connections):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(lines)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            peers.append(writer)
+        del loop.delays[:]
+    for writer in peers:
+        writer.close()
+    low, high = 0.5 * CLOSE_BATCH_PAUSE_S, 1.5 * CLOSE_BATCH_PAUSE_S
+    return [delay for delay in loop.delays if low <= delay <= high]
+
+
+def test_the_pauses_between_batches_differ() -> None:
+    with asyncio.Runner(loop_factory=RecordingLoop) as runner:
+        pauses = runner.run(pauses_of_a_stop(3 * CLOSE_BATCH + 1))
+    assert len(pauses) == len(set(pauses)) == 3
+
+
+# In time
+
+
+async def check_stop(server: Server, drain_s: float = DRAIN_S) -> float:
+    """Stop; assert that it was in time and with 0. Return the seconds past the drain's own."""
+    code, seconds = await stop(server)
+    assert code == 0
+    assert seconds <= drain_s + 1
+    return seconds
+
+
+async def test_an_idle_process_is_gone_at_once(start: Start) -> None:
+    """Whoever has connected and not asked yet is not waited for."""
+    server = start("never", services="both", drain_timeout_s=20)
+    with closing(raw_socket(server.backend)), closing(raw_socket(server.backend)) as half:
+        half.sendall(b"GET /ws")
+        assert (await request(server.backend)).status == 404  # it has read what came before
+        await check_stop(server, drain_s=0)
+    assert limits_met(server) == []
+
+
+async def test_it_is_gone_in_time_though_20_of_200_clients_stall(start: Start) -> None:
+    limits = {"max_connections_per_user": 180, "retained_bytes": 2 * FLOOD_BYTES}
+    server = start("floods", drain_timeout_s=DRAIN_S, **limits)
+    with ExitStack() as stack:
+
+        def connect(user: str, count: int, **options: Any) -> list[socket.socket]:
+            sockets = (upgraded(server.backend, user=user, **options) for _ in range(count))
+            return [stack.enter_context(closing(one)) for one in sockets]
+
+        idle, stalled = connect("ben", 180), connect("ann", 20, receive_buffer=4096)
+        async with connected(server) as reader:
+            await ask(reader)
+            await read_until(reader, "agent_completed")
+        await check_stop(server)
+        for peer in idle:
+            assert (await asyncio.to_thread(read_to_the_end, peer)).endswith(CLOSE_1012)
+        for peer in stalled:
+            assert len(await asyncio.to_thread(read_to_the_end, peer)) < FLOOD_BYTES
+    assert limits_met(server) == []
+
+
+async def test_it_is_gone_in_time_though_peers_do_not_speak(start: Start) -> None:
+    """A login half sent, sockets that say nothing, one that never answers a close; and a drain."""
+    server = start("never", services="both", drain_timeout_s=DRAIN_S)
+    with (
+        closing(raw_socket(server.auth)) as login,
+        closing(raw_socket(server.auth)),
+        closing(raw_socket(server.backend)),
+        closing(raw_socket(server.backend)) as half,
+        closing(upgraded(server.backend)),
+    ):
+        login.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        half.sendall(b"GET /ws")
+        for url in (server.auth, server.backend):
+            assert (await request(url)).status == 404  # it has read what came before
+        async with connected(server) as tab:
+            await ask(tab)
+            await read_until(tab, "tool_executing")
+            await check_stop(server)
+    assert limits_met(server) == ["drain_timeout_s"]
+
+
+@pytest.mark.parametrize("agent", ["swallows", "in_a_thread", "in_its_own_thread"])
+async def test_it_is_gone_in_time_though_an_agent_is_not(
+    start: Start, scratch: Path, agent: str
+) -> None:
+    revision = ("--revision", "fixed") if agent == "in_a_thread" else ()
+    server = start(agent, *revision, drain_timeout_s=DRAIN_S)
+    async with connected(server) as tab:
+        await ask(tab)
+        run = await read_until(tab, "agent_thinking" if agent == "swallows" else "tool_executing")
+        stopped = asyncio.create_task(check_stop(server))
+        run += await read_until(tab, "agent_completed")
+        assert await close_code(tab) == 1012
+        await stopped
+    assert run_fault(run) is None
+    assert run[-1].message["payload"]["status"] == "cancelled"
+    too_late = ["drain_timeout_s", "stop_timeout_s"] if agent == "swallows" else ["drain_timeout_s"]
+    assert limits_met(server) == too_late
+    assert await asyncio.to_thread(os.listdir, scratch) == []
+
+
+async def test_it_is_gone_in_time_though_a_run_ends_late_in_the_drain(start: Start) -> None:
+    drain_s = 0.6
+    server = start("takes", drain_timeout_s=drain_s)
+    async with connected(server) as tab:
+        await ask(tab, str(drain_s - 0.2))
+        await read_until(tab, "agent_thinking")
+        stopped = asyncio.create_task(check_stop(server, drain_s))
+        (*_, end) = await read_until(tab, "agent_completed")
+        assert await close_code(tab) == 1012
+        await stopped
+    assert end.message["payload"]["status"] == "completed"
+    assert limits_met(server) == []

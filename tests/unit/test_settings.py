@@ -1,0 +1,117 @@
+"""The limits: each is shown, has a unit, a reason and a test; a settings file is read strictly."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from processes import netra_ws
+from tabs import Fetch, serving
+
+from netra_ws.auth.tokens import Tokens
+from netra_ws.errors import ConfigurationError
+from netra_ws.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+FIELDS = Settings.__struct_fields__
+UNITS = ("_s", "_per_s", "_per_user", "_bytes", "_bytes_total", "_events", "_logins")
+PLAIN = {"max_connections", "allowed_origins"}  # counts of what their names say
+REASONS = (": ", "so that", "against", "below ")
+GUARDED_BY = "Guarded by"
+
+
+def _tree(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def docstrings() -> dict[str, str]:
+    """Return what stands below each field."""
+    (body,) = (
+        node.body
+        for node in _tree("netra_ws/settings.py").body
+        if isinstance(node, ast.ClassDef) and node.name == "Settings"
+    )
+    found = {}
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(ast.Name(name)), ast.Expr(ast.Constant(str(words))):
+                found[name] = words
+    return found
+
+
+async def test_every_field_is_shown(tokens: Tokens, fetch: Fetch) -> None:
+    settings = Settings(max_message_bytes=12345, allowed_origins=("https://app.example",))
+    async with serving(tokens, settings) as backend:
+        shown = json.loads((await fetch(backend.url, "/ws/config")).body)["limits"]
+    assert tuple(shown) == FIELDS
+    assert msgspec.convert(shown, Settings) == settings
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_has_a_unit_a_reason_and_a_test(field: str) -> None:
+    assert field.endswith(UNITS) or field in PLAIN
+    words, _, test = docstrings()[field].partition(GUARDED_BY)
+    assert any(reason in words for reason in REASONS)
+    path, _, name = test.strip().partition("::")
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert name in {node.name for node in _tree(path).body if isinstance(node, functions)}
+
+
+def test_no_field_accepts_a_value_that_bounds_nothing() -> None:
+    for field in FIELDS:
+        for value in (-1, float("inf"), float("nan"), None, "1"):
+            encoded = json.dumps({field: value}).encode()
+            with pytest.raises(msgspec.DecodeError):
+                msgspec.json.decode(encoded, type=Settings)
+
+
+def test_a_settings_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text('{"drain_timeout_s": 30, "allowed_origins": ["https://app.example"]}')
+    origins = ("https://app.example",)
+    assert read_settings(file) == Settings(drain_timeout_s=30.0, allowed_origins=origins)
+
+
+BROKEN: dict[str, tuple[bytes | None, str]] = {
+    "missing": (None, "No such file or directory"),
+    "not JSON": (b"drain_timeout_s = 30", "JSON is malformed: .*"),
+    "cut off": (b'{"drain_timeout_s": 30', "Input data was truncated"),
+    "empty": (b"", "Input data was truncated"),
+    "not UTF-8": (b'{"\xff": 1}', ".*"),
+    "a list": (b"[]", "Expected `object`, got `array`"),
+    "an unknown field": (b'{"drain_timeout": 30}', ".*unknown field `drain_timeout`"),
+    "a wrong type": (b'{"drain_timeout_s": "30"}', r".* got `str` - at `\$\.drain_timeout_s`"),
+    "half a run": (b'{"max_runs_per_user": 1.5}', r".* - at `\$\.max_runs_per_user`"),
+    "negative": (b'{"drain_timeout_s": -1}', r"Expected .* > 0.* - at `\$\.drain_timeout_s`"),
+    "zero": (b'{"max_connections": 0}', r"Expected .* - at `\$\.max_connections`"),
+    "one origin as text": (b'{"allowed_origins": "https://a.example"}', r".* got `str` .*"),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), BROKEN.values(), ids=list(BROKEN))
+def test_a_settings_file_that_will_not_do_is_refused_by_its_name(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "settings.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings(file)
+    prefix = f"settings file {file}: "
+    assert str(refused.value).startswith(prefix)
+    assert re.fullmatch(why, str(refused.value).removeprefix(prefix))
+
+
+def test_serve_ends_with_2_and_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text('{"drain_timeout_s": -1}')
+    done: Any = netra_ws("serve", "--settings", file, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"settings file {file}: Expected" in line
