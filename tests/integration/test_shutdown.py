@@ -286,7 +286,7 @@ async def test_connections_close_in_batches(start: Start) -> None:
         ends = await asyncio.gather(*(asyncio.to_thread(read_to_the_end, peer) for peer in peers))
         code, _ = await stopped
     assert {end.removeprefix(ECHO) for end in ends} == {CLOSE_1012}
-    assert CLOSE_BATCH // 2 <= ends.count(ECHO + CLOSE_1012) <= 2 * CLOSE_BATCH
+    assert 0 < ends.count(ECHO + CLOSE_1012) < 3 * CLOSE_BATCH
     assert (code, {*limits_met(server)}) == (0, {"close_timeout_s"})  # these peers stay
 
 
