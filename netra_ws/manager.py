@@ -230,14 +230,11 @@ class ManagerRegistry:
             manager, since = next(iter(self._resting.items()))
             if now - since < self.settings.idle_log_s:
                 break
-            del self._resting[manager]
-            if manager.idle:
-                del self._managers[manager.user_id]
-                self._event_log.drop(manager.user_id)
-                if not manager.is_service:
-                    self._forgotten_events += manager.events
-                    if manager.events:
-                        self.metrics.exceeded("idle_log_s", user_id=manager.user_id)
+            del self._resting[manager], self._managers[manager.user_id]
+            self._event_log.drop(manager.user_id)
+            if manager.events and not manager.is_service:
+                self._forgotten_events += manager.events
+                self.metrics.exceeded("idle_log_s", user_id=manager.user_id)
 
     def _people(self) -> list[WebSocketManager]:
         return [manager for manager in self._managers.values() if not manager.is_service]

@@ -39,13 +39,32 @@ class _Total(Collector):
         yield CounterMetricFamily(self._name, self._help, value=self._read())
 
 
-class Metrics:
-    """The metrics of one backend; a registry of their own, so that none are shared by accident."""
+class Exposition:
+    """The metrics of one service, in a registry of their own that they share with nobody."""
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self.limit_exceeded = Counter(
+            "netra_ws_limit_exceeded", "Limits met, by setting.", ["limit"], registry=self._registry
+        )
+
+    def exceeded(self, limit: str, **fields: object) -> None:
+        """Say that the setting named `limit` was met: one log line, one counter."""
+        self.limit_exceeded.labels(limit).inc()
+        logger.warning("limit exceeded", limit=limit, **fields)
+
+    def render(self) -> bytes:
+        """Return all metrics as text."""
+        return generate_latest(self._registry)
+
+
+class Metrics(Exposition):
+    """The metrics of one backend."""
+
+    def __init__(self) -> None:
+        super().__init__()
 
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"netra_ws_{name}", help_text, labels, registry=self._registry)
@@ -64,7 +83,6 @@ class Metrics:
             "events_lost", "Events that left the log before a client that asked for them came."
         )
         self.resumes = counter("resumes", "Connections that named a position.", "outcome")
-        self.limit_exceeded = counter("limit_exceeded", "Limits met, by setting.", "limit")
         self.failures = counter(
             "handler_failures", "Exceptions that reached the server's boundary.", "route"
         )
@@ -87,16 +105,7 @@ class Metrics:
             _Total("netra_ws_events_appended", "Events appended to the logs of people.", read)
         )
 
-    def exceeded(self, limit: str, **fields: object) -> None:
-        """Say that the setting named `limit` was met: one log line, one counter."""
-        self.limit_exceeded.labels(limit).inc()
-        logger.warning("limit exceeded", limit=limit, **fields)
-
     def failed(self, route: str, commit: str, error: Exception) -> None:
         """Say that an exception of a route reached the server's boundary: one line, one counter."""
         self.failures.labels(route).inc()
         logger.error("route failed", route=route, commit=commit, exc_info=error)
-
-    def render(self) -> bytes:
-        """Return all metrics as text."""
-        return generate_latest(self._registry)

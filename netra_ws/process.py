@@ -211,7 +211,7 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     with os.fdopen(os.dup(1), "w") as stdout:
         os.dup2(2, 1)
         runner = asyncio.Runner()
-        executor = ThreadPoolExecutor(thread_name_prefix=WORKER)
+        executor = ThreadPoolExecutor()
         runner.get_loop().set_default_executor(executor)
         ended = True
         try:
@@ -225,8 +225,8 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     return ended
 
 
-WORKER = "netra-ws-worker"
 WORKERS_END_S = 0.1
+"""Seconds that threads have to end, of the half second that is left to the interpreter."""
 
 
 def _workers_end() -> bool:

@@ -178,8 +178,7 @@ class AuthService:
     ) -> Refused:
         """Report a limit, and return its refusal."""
         self._count("limited")
-        self._metrics.limit_exceeded.labels(limit).inc()
-        logger.warning("limit exceeded", limit=limit, email=login.email, address=address)
+        self._metrics.exceeded(limit, email=login.email, address=address)
         seconds = max(1, math.ceil(wait_s))
         detail = f"too many logins; try again in {seconds} s"
         return Refused(status, detail, {"Retry-After": str(seconds)})

@@ -69,10 +69,10 @@ class Interruption:
 
     def __repr__(self) -> str:
         """Say what came, in counts; no time, no address."""
-        missed = len(self.witness) - self.before_cut
+        after = len(self.interrupted) - self.before_cut
         return (
             f"{len(self.witness)} events sent, {len(self.interrupted)} received: "
-            f"{self.before_cut} before the cut, {missed} after it\n"
+            f"{self.before_cut} before the cut, {after} after it\n"
             f"reconnects: {self.reconnects}\n"
             f"the same messages as without a cut: {self.identical}\n"
             f"runs proven by count and digest: {self.proven} of {self.runs}"
