@@ -7,7 +7,7 @@ from http import HTTPStatus
 import structlog
 from websockets.http11 import Request, Response
 
-from netra_ws.answer import refuse, response
+from netra_ws.answer import no_room, refuse, response
 from netra_ws.auth.tokens import Tokens
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import TokenError
@@ -16,9 +16,6 @@ from netra_ws.manager import ManagerRegistry
 from netra_ws.transport import Socket
 
 logger = structlog.get_logger(__name__)
-
-RETRY_AFTER_S = 5
-"""Seconds after which a client may try again when there is no room (RFC 9110 section 10.2.3)."""
 
 
 class Admission:
@@ -52,15 +49,20 @@ class Admission:
             socket.position = requested_position(request.path.partition("?")[2])
         except ValueError as error:
             return refuse(HTTPStatus.BAD_REQUEST, str(error))
+        full = self.take_in(socket, user_id)
+        if full is None:
+            socket.claims = claims
+            socket.context = UserExecutionContext(user_id)
+        return full
+
+    def take_in(self, socket: Socket, user_id: str | None = None) -> Response | None:
+        """Count a connection until it is lost; returns the refusal if there is no room for it."""
         if self._admitted >= self._registry.settings.max_connections:
-            metrics.exceeded("max_connections", code=503, user_id=user_id)
-            retry = {"Retry-After": str(RETRY_AFTER_S)}
-            return refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no room; try again later", retry)
+            self._registry.metrics.exceeded("max_connections", code=503, user_id=user_id)
+            return no_room()
         if not socket.lost:
             self._admitted += 1
             socket.on_lost = self._let_go
-        socket.claims = claims
-        socket.context = UserExecutionContext(user_id)
         return None
 
     def _let_go(self) -> None:

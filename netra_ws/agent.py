@@ -14,14 +14,21 @@ from typing import Any, Self, TypeAlias
 import structlog
 
 from netra_ws import events
-from netra_ws.context import UserExecutionContext, new_id
-from netra_ws.event_log import Position, UserLog
+from netra_ws.context import UserExecutionContext
+from netra_ws.event_log import UserLog
 
 logger = structlog.get_logger(__name__)
 
 FAILED = "The agent failed."
 TIMED_OUT = "The run took too long."
 STOPPED = "The run was stopped."
+
+THOUGHTS_A_TURN = 32
+"""Thoughts after which an agent that waits for nothing else lets the loop turn: connections that
+cannot be written to at once get their share before events leave the retained window."""
+
+DIGEST_BYTES = 16 * 1024
+"""Bytes of events that are digested at once: one by one they cost twice as much (measured)."""
 
 Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
 """An agent: called with its run and the user's message, it returns the final response."""
@@ -38,25 +45,20 @@ class ToolCall:
     Set `results` (any JSON value) inside. An exception gives `success: false` and goes on.
     """
 
+    __slots__ = ("_id", "_name", "_parameters", "_run", "_started", "results")
+
     def __init__(self, run: AgentRun, name: str, parameters: dict[str, Any]) -> None:
         self.results: Any = None
         self._run = run
-        self._id = new_id("call")
+        self._id = run.new_call_id()
         self._name = name
         self._parameters = parameters
         self._started = 0.0
 
     async def __aenter__(self) -> Self:
-        """Emit `tool_executing`, and let it reach the socket before the tool begins."""
+        """Emit `tool_executing`; it is written as soon as the tool waits for anything."""
         self._started = time.perf_counter()
         self._run._executing(self, self._id, self._name, self._parameters)
-        try:
-            # The connection writes on the next turn of the loop. Without this turn a tool that
-            # blocks the loop would hold back the very event that announces it.
-            await asyncio.sleep(0)
-        except BaseException:
-            self.fail()
-            raise
         return self
 
     async def __aexit__(
@@ -68,6 +70,8 @@ class ToolCall:
         """Emit `tool_completed`, unless the run has ended over the head of the tool."""
         if exc is not None:
             self.fail()
+            if isinstance(exc, Exception):
+                self._run._log_failure("tool failed", exc, tool_name=self._name)
             return
         try:
             self._complete(self.results, success=True)
@@ -94,6 +98,25 @@ class AgentRun:
     called once `agent_completed` is in the log.
     """
 
+    __slots__ = (
+        "_calls",
+        "_count",
+        "_digest",
+        "_grammar",
+        "_log",
+        "_on_end",
+        "_started",
+        "_step",
+        "_tool",
+        "_undigested",
+        "_undigested_bytes",
+        "cancelled_as",
+        "context",
+        "final_response",
+        "message",
+        "name",
+    )
+
     def __init__(
         self,
         context: UserExecutionContext,
@@ -111,8 +134,11 @@ class AgentRun:
         self._log = log
         self._grammar = events.Grammar()
         self._digest = sha256()
+        self._undigested: list[bytes] = []
+        self._undigested_bytes = 0
         self._count = 0
         self._step = 0
+        self._calls = 0
         self._tool: ToolCall | None = None
         self._started = 0.0
         self._on_end = on_end
@@ -131,14 +157,18 @@ class AgentRun:
         self._started = time.perf_counter()
         self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
 
+    def new_call_id(self) -> str:
+        """Return an id for a tool call: that of the run and a number, and so unique, too."""
+        self._calls += 1
+        return f"{self.context.run_id}.{self._calls}"
+
     async def thinking(self, reasoning: str) -> None:
         """Emit `agent_thinking`; raises `GrammarError` during a tool call or after the end."""
         payload = events.AgentThinkingPayload(reasoning, self._step + 1)
         self._emit(events.AgentThinking, payload)
         self._step += 1
-        # A turn of the loop, or an agent that thinks a lot at once would push its own events out
-        # of the retained window before any connection could write them.
-        await asyncio.sleep(0)
+        if self._step % THOUGHTS_A_TURN == 0:
+            await asyncio.sleep(0)
 
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
         """Return a context manager for one call of the tool `name` with JSON `parameters`.
@@ -161,14 +191,18 @@ class AgentRun:
             status, response = self.cancelled_as
         else:
             status, response = "failed", FAILED
-            logger.error("run failed", run_id=self.context.run_id, exc_info=exc)
+            self._log_failure("run failed", exc)
         try:
             self.end(status, response)
         except Exception as unsendable:
-            logger.error("run failed", run_id=self.context.run_id, exc_info=unsendable)
+            self._log_failure("run failed", unsendable)
             self.end("failed", FAILED)
         # An agent that calls sys.exit() ends its run, not the process of everybody else.
         return isinstance(exc, Exception | SystemExit)
+
+    def _log_failure(self, what: str, error: BaseException | None, **fields: str) -> None:
+        # With the traceback, which no event has; an agent may catch what a tool raises.
+        logger.error(what, run_id=self.context.run_id, **fields, exc_info=error)
 
     def end(self, status: events.RunStatus, response: str) -> None:
         """Emit `agent_completed`, over the head of the agent if it is still at work.
@@ -182,6 +216,7 @@ class AgentRun:
             self._begin()
         if self._tool is not None:
             self._tool.fail()
+        self._update_digest()
         payload = events.AgentCompletedPayload(
             status,
             response,
@@ -210,11 +245,11 @@ class AgentRun:
         """Append one event: encoded once, counted and digested as it is."""
         context = self.context
 
-        def encode(position: Position) -> bytes:
+        def encode(epoch: str, seq: int) -> bytes:
             return events.encode(
                 event(
-                    seq=position.seq,
-                    epoch=position.epoch,
+                    seq=seq,
+                    epoch=epoch,
                     user_id=context.user_id,
                     thread_id=context.thread_id,
                     run_id=context.run_id,
@@ -224,13 +259,21 @@ class AgentRun:
                 )
             )
 
-        tag = event.__struct_config__.tag
+        tag = events.TAGS[event]
         self._grammar.check(tag, tool_call_id)
         sent = self._log.append(encode)  # raises, and appends nothing, if it cannot be encoded
-        self._grammar.accept(tag, tool_call_id)
+        self._grammar.step(tag, tool_call_id)
         self._count += 1
-        self._digest.update(sent)
-        self._digest.update(b"\n")
+        self._undigested += sent, b"\n"
+        self._undigested_bytes += len(sent)
+        if self._undigested_bytes > DIGEST_BYTES:
+            self._update_digest()
+
+    def _update_digest(self) -> None:
+        """Digest what has been sent since the last time."""
+        self._digest.update(b"".join(self._undigested))
+        self._undigested.clear()
+        self._undigested_bytes = 0
 
 
 def _is_cancelled() -> bool:

@@ -32,6 +32,16 @@ def response(
     )
 
 
+RETRY_AFTER_S = 5
+"""Seconds after which a client may try again when there is no room (RFC 9110 section 10.2.3)."""
+
+
+def no_room() -> Response:
+    """Return the refusal of a client for whom there is no room now."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no room; try again later", headers)
+
+
 def refuse(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return a problem response (RFC 9457)."""
     return response(status, problem(status, detail), PROBLEM_TYPE, headers)

@@ -7,11 +7,10 @@ import time
 
 import msgspec
 import structlog
-from websockets.exceptions import ConnectionClosed
 
 from netra_ws import events
 from netra_ws.auth.tokens import Claims
-from netra_ws.context import UserExecutionContext, check_id, new_id
+from netra_ws.context import UserExecutionContext, new_id
 from netra_ws.errors import CloseCode, ContextError, CursorBehind, RunRefused, TokenError
 from netra_ws.event_log import Position
 from netra_ws.manager import WebSocketManager
@@ -44,10 +43,10 @@ def shorten(words: str) -> str:
 
 
 class Connection:
-    """One connection, in one task that reads the client; the cursor's wake writes.
+    """One connection: the socket calls for each message of the client, the log for each event.
 
-    A wake takes everything pending and hands it to the socket in one write, on the next turn of
-    the loop. Above the socket's high-water mark nothing is written until it has drained.
+    The first event of a turn of the loop schedules one write of everything that is pending by the
+    next. Above the socket's high-water mark nothing is written until it has drained.
     """
 
     def __init__(
@@ -70,7 +69,9 @@ class Connection:
         rate = settings.max_messages_per_s
         self._messages = TokenBucket(rate, rate * settings.rate_window_s, loop.time())
         self._scheduled = False
-        self._woken_at: float | None = None
+        self._woken_at = 0.0
+        self._replies: list[tuple[int, bytes]] = []
+        """What answers the client, each after the event with that `seq`."""
         self._expiry: asyncio.TimerHandle
 
     @property
@@ -98,73 +99,64 @@ class Connection:
             ready = ConnectionReadyPayload(
                 self.id, first.epoch, first.seq, cursor.recovered, cursor.lost
             )
-            socket.write([events.encode(ConnectionReady(events.timestamp(), ready))])
+            if socket.writable:
+                socket.write([events.encode(ConnectionReady(events.timestamp(), ready))])
             socket.on_writable = self._write_pending
             self._wake()
-            async for message in socket:
-                if socket.ending:
-                    continue  # until the client has closed too
-                if self._messages.take(self._loop.time()):
-                    await self._receive(message)
-                else:
-                    socket.cut_too_fast("max_messages_per_s", self._settings.max_messages_per_s)
-        except ConnectionClosed:
-            pass  # its code is counted by the server, whichever side closed
+            await socket.listen(self._hear)
         finally:
             cursor.close()
             self._expiry.cancel()
-            if first.seq < manager.runs.last_completed <= cursor.position.seq:
+            if first.seq < manager.runs.last_completed <= cursor.seq:
                 self._metrics.sessions_completed.inc()
             manager.disconnect(self)
 
     # What the client says
 
-    async def _receive(self, message: str | bytes) -> None:
+    def _hear(self, message: str | bytes) -> None:
         """Act on one message; whatever is wrong with it is answered with a typed error."""
+        if not self._messages.take(self._loop.time()):
+            self._socket.cut_too_fast("max_messages_per_s", self._settings.max_messages_per_s)
+            return
         try:
             if isinstance(message, bytes):
                 raise RunRefused("binary_message", "expected a text message with JSON in it")
             match decode_client_message(message):
                 case UserMessage(content, thread_id):
-                    if thread_id is not None:
-                        check_id("thread_id", thread_id)
                     self._manager.runs.start(self._context.for_run(thread_id), content)
                 case StopAgent(run_id):
                     self._manager.runs.stop(run_id)
                 case Ping():
-                    await self._reply(Pong(events.timestamp(), PongPayload()))
+                    self._reply(Pong(events.timestamp(), PongPayload()))
                 case RenewToken(token):
-                    await self._renew(token)
+                    self._renew(token)
         except RunRefused as refused:
-            await self._refuse(refused.code, str(refused))
+            self._refuse(refused.code, str(refused))
         except (msgspec.ValidationError, ContextError) as error:
-            await self._refuse("invalid_message", str(error))
+            self._refuse("invalid_message", str(error))
         except (msgspec.DecodeError, RecursionError) as error:
-            await self._refuse("invalid_json", str(error))
+            self._refuse("invalid_json", str(error))
 
-    async def _refuse(self, code: str, why: str) -> None:
+    def _refuse(self, code: str, why: str) -> None:
         # The words of a refusal can repeat what was sent, as long as that was.
-        await self._reply(Error(events.timestamp(), ErrorPayload(code, shorten(why))))
+        self._reply(Error(events.timestamp(), ErrorPayload(code, shorten(why))))
 
-    async def _reply(self, message: Error | Pong | TokenRenewed) -> None:
+    def _reply(self, message: Error | Pong | TokenRenewed) -> None:
         """Answer after all that was in the log before, and read on when the answer is on its way.
 
         So a pong tells its client that it has all events up to the ping, and what a client can
-        make the server hold is bounded; the socket bounds the wait.
+        make the server hold is bounded by the messages of one burst; the socket bounds the wait.
 
         Guarded by tests/unit/test_slow_readers.py::test_a_pong_comes_after_what_was_there_before
         """
-        cursor, socket = self._cursor, self._socket
-        head = cursor.position.seq + cursor.pending
-        while cursor.position.seq < head and socket.is_open:
-            await socket.drained()
-            self._write_pending()
-        if socket.is_open:
-            await socket.send(events.encode(message), text=True)
+        self._replies.append((self._cursor.head, events.encode(message)))
+        self._write_pending()
+        if self._replies:
+            self._socket.transport.pause_reading()
 
     # The token
 
-    async def _renew(self, token: str) -> None:
+    def _renew(self, token: str) -> None:
         """Go on under a newer token; for one that will not do, the old one stays in force.
 
         Guarded by
@@ -176,12 +168,12 @@ class Connection:
                 raise TokenError("of another user")
         except TokenError as error:
             logger.warning("token refused", reason=str(error), user_id=self._context.user_id)
-            await self._refuse("token_refused", "expected a valid token of the same user")
+            self._refuse("token_refused", "expected a valid token of the same user")
             return
         self._expiry.cancel()
         self._expire_with(claims)
         expires_in = int(claims.expires_at - time.time())
-        await self._reply(TokenRenewed(events.timestamp(), TokenRenewedPayload(expires_in)))
+        self._reply(TokenRenewed(events.timestamp(), TokenRenewedPayload(expires_in)))
 
     def _expire_with(self, claims: Claims) -> None:
         # Counted on the loop's clock from now on: the wall clock may be set meanwhile.
@@ -211,7 +203,8 @@ class Connection:
     def _wake(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._woken_at = self._woken_at or self._loop.time()
+            if not self._woken_at:
+                self._woken_at = time.perf_counter()
             self._loop.call_soon(self._flush)
         elif self._cursor.half_behind:
             self._write_pending()  # or a burst in one turn of the loop would push a reader out
@@ -223,16 +216,25 @@ class Connection:
     def _write_pending(self) -> None:
         """Write what is pending, up to the high-water mark; drained, the socket asks for more."""
         cursor, socket = self._cursor, self._socket
-        before = cursor.position.seq
+        before = cursor.seq
         try:
-            while cursor.pending and socket.writable and socket.is_open:
-                socket.write(cursor.take(socket.room))
+            while (cursor.pending or self._replies) and socket.writable:
+                messages = cursor.take(socket.room) if cursor.pending else []
+                socket.write(messages + self._due_replies() if self._replies else messages)
         except CursorBehind as behind:
             socket.cut(cursor.trimmed_by, CloseCode.FELL_BEHIND, str(behind))
-        written = cursor.position.seq - before
-        if written:
-            self._metrics.events_delivered.inc(written)
+        written = cursor.seq - before
+        self._metrics.events_delivered += written
         if not cursor.pending:
-            if written and self._woken_at is not None:
-                self._metrics.delivery_latency.observe(self._loop.time() - self._woken_at)
-            self._woken_at = None
+            if written and self._woken_at:
+                self._metrics.delivery_latency.observe(time.perf_counter() - self._woken_at)
+            self._woken_at = 0.0
+
+    def _due_replies(self) -> list[bytes]:
+        """Take the replies before which nothing more is to be written."""
+        replies, due = self._replies, []
+        while replies and replies[0][0] <= self._cursor.seq:
+            due.append(replies.pop(0)[1])
+        if not replies:
+            self._socket.transport.resume_reading()
+        return due

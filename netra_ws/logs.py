@@ -19,7 +19,7 @@ def describe_exception(error: BaseException) -> dict[str, str]:
 
     The place is relative to the folder that holds the package: `netra_ws/…/x.py:12`.
     """
-    described = {"type": type(error).__name__, "message": str(error)}
+    described = {"type": type(error).__name__, "message": _words(error)}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         if path.is_relative_to(PACKAGE):
@@ -31,6 +31,13 @@ def describe_exception(error: BaseException) -> dict[str, str]:
             }
             break
     return described
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # the error of an agent can be anything
+        return "<exception str() failed>"  # as Python's own tracebacks say
 
 
 def _add_exception(

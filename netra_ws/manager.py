@@ -164,9 +164,7 @@ class WebSocketManager:
         arrived = asyncio.Event()
         cursor = self._log.cursor(None, arrived.set)
         try:
-            sent = self._log.append(
-                lambda position: events.encode({"type": "canary", "seq": position.seq})
-            )
+            sent = self._log.append(lambda _, seq: events.encode({"type": "canary", "seq": seq}))
             async with asyncio.timeout(self.settings.canary_timeout_s):
                 while sent not in cursor.take(self.settings.retained_bytes):
                     arrived.clear()

@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 from enum import Enum, auto
 from http import HTTPStatus
+from typing import TypeAlias
 
 from websockets.asyncio.server import Server, ServerConnection
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from netra_ws.answer import refuse
+from netra_ws.answer import no_room, refuse
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
 
@@ -48,8 +50,25 @@ class Phase(Enum):
     """It has succeeded."""
 
 
+Pending: TypeAlias = "dict[OpeningSocket, None]"
+"""The connections of a server that have not succeeded in their handshake, oldest first."""
+
+
 class OpeningSocket(ServerConnection):
     """A connection that bounds what comes before its handshake; `begin` opens it."""
+
+    # With more than 30 attributes in its dict each connection would have a table of its own.
+    __slots__ = (
+        "_ended_early",
+        "_head_bytes",
+        "_held",
+        "_metrics",
+        "_pending",
+        "_phase",
+        "_settings",
+        "_tail",
+        "_timer",
+    )
 
     def __init__(
         self,
@@ -58,6 +77,7 @@ class OpeningSocket(ServerConnection):
         *,
         settings: Settings,
         metrics: Metrics,
+        pending: Pending,
         write_limit: int | tuple[int, int | None],
     ) -> None:
         super().__init__(
@@ -69,6 +89,7 @@ class OpeningSocket(ServerConnection):
         )
         self._settings = settings
         self._metrics = metrics
+        self._pending = pending
         self._phase = Phase.REQUEST
         self._timer: asyncio.TimerHandle  # of this phase
         self._tail = b""
@@ -77,9 +98,32 @@ class OpeningSocket(ServerConnection):
         self._ended_early = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the time that the request may take."""
+        """Start the time that the request may take, and make room for it."""
         super().connection_made(transport)
         self._timer = self.loop.call_later(self._settings.open_timeout_s, self._late)
+        self._pending[self] = None
+        if len(self._pending) > self._settings.max_pending_connections:
+            next(iter(self._pending))._make_way()
+
+    def _make_way(self) -> None:
+        """End a connection that has been pending for longest.
+
+        Not the newest one: those who ask as soon as they are connected, health checks among them,
+        are answered although others only connect.
+
+        Guarded by tests/integration/test_bounds.py::test_whoever_waits_longest_makes_room
+        """
+        del self._pending[self]
+        if self.state is State.OPEN or self.transport.is_closing():
+            return  # it is let in, and on the way to its handler; or it is about to go
+        peer = self.transport.get_extra_info("peername")
+        self._metrics.exceeded("max_pending_connections", code=503, peer=peer)
+        if self._phase is Phase.REFUSED:  # it has its answer
+            self.transport.abort()
+        else:
+            self._phase = Phase.REFUSED
+            self.transport.write(no_room().serialize())
+            self.transport.close()
 
     def _late(self) -> None:
         if not self.transport.is_closing():
@@ -178,6 +222,8 @@ class OpeningSocket(ServerConnection):
         tests/integration/test_malformed_http.py::test_frames_behind_the_upgrade_are_frames
         """
         self._phase = Phase.OPEN
+        self._pending.pop(self, None)
+        self._forget_handshake()
         held = bytes(self._held)
         self._held.clear()
         self.transport.resume_reading()
@@ -187,7 +233,14 @@ class OpeningSocket(ServerConnection):
             self.eof_received()
             self.transport.close()
 
+    def _forget_handshake(self) -> None:
+        """Let the headers go: they are 4 KiB of an idle connection, the token among them."""
+        for message in (self.request, self.response):
+            if message is not None:
+                message.headers = Headers()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         super().connection_lost(exc)
         self._timer.cancel()
+        self._pending.pop(self, None)

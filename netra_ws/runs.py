@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from netra_ws.agent import TIMED_OUT, Agent, AgentRun, agent_name
 from netra_ws.context import UserExecutionContext
@@ -15,6 +16,15 @@ from netra_ws.event_log import UserLog
 from netra_ws.events import RunStatus
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+
+TOO_LONG: tuple[RunStatus, str] = "failed", TIMED_OUT
+"""How a run ends that has taken too long."""
+
+
+class _Entry(NamedTuple):
+    run: AgentRun
+    task: asyncio.Task[None]
+    deadline: float
 
 
 class Runs:
@@ -38,10 +48,13 @@ class Runs:
         self._user_id = user_id
         self._log = log
         self._agent = agent
+        self._agent_name = agent_name(agent)
         self._settings = settings
         self._metrics = metrics
         self._on_rest = on_rest
-        self._runs: dict[str, tuple[AgentRun, asyncio.Task[None]]] = {}
+        self._runs: dict[str, _Entry] = {}  # the oldest first
+        # One for all: a timer for each run would be a twentieth of what it costs (measured).
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def at_work(self) -> int:
@@ -55,7 +68,7 @@ class Runs:
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """Return the tasks of the runs that have not ended."""
-        return [task for run, task in self._runs.values() if not run.ended]
+        return [task for run, task, _ in self._runs.values() if not run.ended]
 
     def start(self, context: UserExecutionContext, message: str) -> None:
         """Start a run of the agent on `message`.
@@ -69,14 +82,15 @@ class Runs:
         if len(self._runs) >= limit:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
-        run = AgentRun(context, agent_name(self._agent), message, self._log, self._ended)
-        task = asyncio.create_task(self._work(run))
-        self._runs[context.run_id] = run, task
+        run = AgentRun(context, self._agent_name, message, self._log, self._ended)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._settings.run_timeout_s, self._time_out, run, task)
+        task = loop.create_task(self._work(run))
+        deadline = loop.time() + self._settings.run_timeout_s
+        self._runs[context.run_id] = _Entry(run, task, deadline)
+        if self._timer is None:
+            self._timer = loop.call_at(deadline, self._time_out)
 
         def done(_task: asyncio.Task[None]) -> None:
-            timer.cancel()
             del self._runs[context.run_id]
             self._on_rest()
             run.end(*run.cancelled_as)  # a task cancelled before its first step has not begun
@@ -99,18 +113,25 @@ class Runs:
         Guarded by
         tests/integration/test_session_security.py::test_a_foreign_run_is_answered_as_an_unknown_one
         """
-        run, task = self._runs.get(run_id, (None, None))
-        if run is None or task is None or run.ended:
+        entry = self._runs.get(run_id)
+        if entry is None or entry.run.ended:
             raise RunRefused("unknown_run", "no run of yours with that run_id is going on")
-        self._cancel(run, task)
+        self._cancel(entry.run, entry.task)
 
-    def _time_out(self, run: AgentRun, task: asyncio.Task[None]) -> None:
-        if run.ended:
-            return
-        run_id = run.context.run_id
-        self._metrics.exceeded("run_timeout_s", user_id=self._user_id, run_id=run_id)
-        run.cancelled_as = "failed", TIMED_OUT
-        self._cancel(run, task)
+    def _time_out(self) -> None:
+        """End the runs that have taken too long, and wait for the next one."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        for run, task, deadline in tuple(self._runs.values()):
+            if run.ended or run.cancelled_as == TOO_LONG:
+                continue
+            if deadline > loop.time():
+                self._timer = loop.call_at(deadline, self._time_out)
+                break
+            run_id = run.context.run_id
+            self._metrics.exceeded("run_timeout_s", user_id=self._user_id, run_id=run_id)
+            run.cancelled_as = TOO_LONG
+            self._cancel(run, task)
 
     def _cancel(self, run: AgentRun, task: asyncio.Task[None]) -> None:
         """Cancel a run, and end it over its agent's head should that go on all the same."""
@@ -126,14 +147,14 @@ class Runs:
 
     def _ended(self, status: RunStatus) -> None:
         self.last_completed = self._log.head
-        self._metrics.runs.labels(status).inc()
+        self._metrics.runs[status] += 1
 
     async def stop_all(self, timeout_s: float) -> None:
         """Cancel every run; after `timeout_s` seconds end those that will not."""
-        runs = [(run, task) for run, task in self._runs.values() if not run.ended]
-        for _, task in runs:
-            task.cancel()
-        if runs:
-            await asyncio.wait({task for _, task in runs}, timeout=timeout_s)
-        for run, _ in runs:
-            self._insist(run)
+        entries = [entry for entry in self._runs.values() if not entry.run.ended]
+        for entry in entries:
+            entry.task.cancel()
+        if entries:
+            await asyncio.wait({entry.task for entry in entries}, timeout=timeout_s)
+        for entry in entries:
+            self._insist(entry.run)

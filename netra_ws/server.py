@@ -10,7 +10,6 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
@@ -22,6 +21,7 @@ from netra_ws.errors import CloseCode, ConfigurationError
 from netra_ws.handshake import choose_subprotocol
 from netra_ws.manager import ManagerRegistry, install_registry, remove_registry
 from netra_ws.messages import SUBPROTOCOL
+from netra_ws.opening import Pending
 from netra_ws.routes.websocket_ssot import websocket_endpoint
 from netra_ws.transport import Socket
 from netra_ws.urls import base_url
@@ -75,6 +75,7 @@ class Backend:
         self._echo = echo
         self._admission = Admission(tokens, registry)
         self._sockets: WeakSet[Socket] = WeakSet()
+        self._pending: Pending = {}
         self._server: Server
         self._ticking: asyncio.Task[None]
         self._stop_by: float | None = None
@@ -185,7 +186,12 @@ class Backend:
             options.pop(name)
         settings, metrics = self._registry.settings, self._metrics
         socket = Socket(
-            *arguments, settings=settings, metrics=metrics, tokens=self._tokens, **options
+            *arguments,
+            settings=settings,
+            metrics=metrics,
+            tokens=self._tokens,
+            pending=self._pending,
+            **options,
         )
         self._sockets.add(socket)
         return socket
@@ -216,7 +222,7 @@ class Backend:
         if refusal is None and not ("Upgrade" in request.headers and request.method == "GET"):
             upgrade = {"Upgrade": "websocket"}
             return refuse(HTTPStatus.UPGRADE_REQUIRED, "expected a WebSocket client", upgrade)
-        return refusal
+        return self._admission.take_in(socket) if is_echo else refusal
 
     def _count_handshake(
         self, socket: ServerConnection, request: Request, response: Response
@@ -248,7 +254,6 @@ class Backend:
         context = socket.context
         self._metrics.connections.inc()
         try:
-            socket.begin()
             if context is None:
                 await self._echo_back(socket)
             else:
@@ -271,9 +276,19 @@ class Backend:
 
     @staticmethod
     async def _echo_back(socket: Socket) -> None:
-        """``/ws/test``: send back what comes, for conformance tests."""
-        try:
-            async for message in socket:
-                await socket.send(message)
-        except ConnectionClosed:
-            pass
+        """``/ws/test``: send back what comes, read and written as on ``/ws``.
+
+        For conformance tests: `make conformance`.
+        """
+
+        def echo(message: str | bytes) -> None:
+            if isinstance(message, str):
+                socket.write([message.encode()])
+            else:
+                socket.protocol.send_binary(message)
+                socket.send_data()
+            if not socket.writable:
+                socket.transport.pause_reading()
+
+        socket.on_writable = socket.transport.resume_reading
+        await socket.listen(echo)

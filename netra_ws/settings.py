@@ -103,6 +103,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Guarded by tests/integration/test_bounds.py::test_without_room_the_answer_is_503
     """
 
+    max_pending_connections: Annotated[int, Positive] = 2000
+    """TCP connections of one service that are no WebSocket: handshakes, plain requests, logins, and
+    whoever was refused and stays. One more, and the oldest of them is answered with 503 and closed,
+    so that whoever asks at once is served, however many only connect.
+
+    Guarded by tests/integration/test_bounds.py::test_whoever_waits_longest_makes_room
+    """
+
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may connect, compared as they are, beside the backend's own address.
     Another one is answered with 403, so that no stranger's page uses a visitor's token. A client

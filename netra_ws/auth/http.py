@@ -12,6 +12,8 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError, RawRequestMessage, StreamWriter
 from aiohttp.streams import StreamReader
 
+from netra_ws.answer import no_room
+from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.errors import ConfigurationError
 from netra_ws.problem import PROBLEM_TYPE, problem
 from netra_ws.settings import Settings
@@ -58,13 +60,41 @@ class _Protocol(web.RequestHandler):
     Guarded by tests/integration/test_login_security.py::test_malformed_http_is_answered_or_closed
     """
 
-    __slots__ = ("_on_malformed",)
+    __slots__ = ("_metrics", "_most", "_pending")
 
     def __init__(
-        self, server: web.Server, on_malformed: Callable[[], None], **options: Any
+        self,
+        server: web.Server,
+        metrics: LoginMetrics,
+        pending: dict[web.RequestHandler, None],
+        most: int,
+        **options: Any,
     ) -> None:
         super().__init__(server, **options)
-        self._on_malformed = on_malformed
+        self._metrics = metrics
+        self._pending = pending
+        self._most = most
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection; if there are too many, that with the oldest request makes way.
+
+        Guarded by
+        tests/integration/test_login_security.py::test_whoever_waits_longest_makes_room_for_a_login
+        """
+        super().connection_made(transport)
+        self._pending[self] = None
+        if len(self._pending) > self._most:
+            oldest = next(iter(self._pending))
+            del self._pending[oldest]
+            self._metrics.exceeded("max_pending_connections", code=503, peer=oldest.peername)
+            if oldest.transport is not None:
+                oldest.transport.write(no_room().serialize())
+                oldest.transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Make room."""
+        super().connection_lost(exc)
+        self._pending.pop(self, None)
 
     def handle_error(
         self,
@@ -100,7 +130,7 @@ class _Protocol(web.RequestHandler):
 
     def _report_malformed(self, error: BaseException | None) -> None:
         # Not the error's words: they repeat what came, which can be a password.
-        self._on_malformed()
+        self._metrics.malformed_requests.inc()
         peer = self.peername
         address = peer[0] if isinstance(peer, tuple) else None
         logger.info("malformed request", address=address, error=type(error).__name__)
@@ -109,23 +139,25 @@ class _Protocol(web.RequestHandler):
 class HttpServer:
     """A server as an async context manager: it listens inside, and `url` names the address.
 
-    `on_malformed` is called for each request that is not HTTP. Connections that send nothing, or
-    not all of a request, are closed after `open_timeout_s`. Raises `ConfigurationError` on
-    entering if the address cannot be listened on.
+    Connections that send nothing, or not all of a request, are closed after `open_timeout_s`, and
+    there are at most `max_pending_connections`. Raises `ConfigurationError` on entering if the
+    address cannot be listened on.
     """
 
     def __init__(
         self,
         handler: Handler,
         settings: Settings,
-        on_malformed: Callable[[], None],
+        metrics: LoginMetrics,
         host: str,
         port: int,
     ) -> None:
         self.url = ""
         self._handler = handler
         self._settings = settings
-        self._on_malformed = on_malformed
+        self._metrics = metrics
+        self._pending: dict[web.RequestHandler, None] = {}
+        """The connections, with the one whose request is oldest first."""
         self._host = host
         self._port = port
         self._server: web.Server
@@ -152,7 +184,9 @@ class HttpServer:
     def _connect(self) -> _Protocol:
         return _Protocol(
             self._server,
-            self._on_malformed,
+            self._metrics,
+            self._pending,
+            self._settings.max_pending_connections,
             loop=asyncio.get_running_loop(),
             access_log=None,
             auto_decompress=False,
@@ -175,6 +209,9 @@ class HttpServer:
         )
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.protocol in self._pending:  # and to the end with it
+            del self._pending[request.protocol]
+            self._pending[request.protocol] = None
         try:
             return await self._handler(request)
         except Refused as refused:

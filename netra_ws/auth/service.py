@@ -71,8 +71,7 @@ class AuthService:
         self._failures = LoginFailures(self._settings)
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
         self._waiting = 0
-        malformed = self._metrics.malformed_requests.inc
-        self._http = HttpServer(self._answer, self._settings, malformed, host, port)
+        self._http = HttpServer(self._answer, self._settings, self._metrics, host, port)
         self._routes: dict[str, tuple[tuple[str, ...], Handler]] = {
             "/auth/login": (("POST",), self._login),
             "/metrics": (("GET", "HEAD"), self._show_metrics),

@@ -22,7 +22,7 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
     something that is not a login.
     """
     timeout = aiohttp.ClientTimeout(total=LOGIN_TIMEOUT_S)
-    url = f"{auth_url}/auth/login"
+    url = f"{auth_url.rstrip('/')}/auth/login"
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=not is_here(url)) as http,
@@ -33,7 +33,9 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
         msg = f"{url} did not answer ({type(error).__name__}); is the login service running?"
         raise LoginError(msg) from error
     if response.status != HTTPStatus.OK:
-        msg = f"{url} answered {response.status}, expected 200; check email and password"
+        is_refused = response.status == HTTPStatus.UNAUTHORIZED
+        hint = "check email and password" if is_refused else "is this the login service?"
+        msg = f"{url} answered {response.status}, expected 200; {hint}"
         # The cause carries the headers: a Retry-After among them is honoured.
         raise LoginError(msg, response.status) from aiohttp.ClientResponseError(
             response.request_info, (), status=response.status, headers=response.headers

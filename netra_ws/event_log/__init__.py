@@ -30,6 +30,14 @@ class Cursor(Protocol):
         """The place up to which everything was taken."""
 
     @property
+    def seq(self) -> int:
+        """The number of the last event that was taken."""
+
+    @property
+    def head(self) -> int:
+        """The number of the newest event in the log."""
+
+    @property
     def pending(self) -> int:
         """How many events wait to be taken."""
 
@@ -71,9 +79,9 @@ class UserLog(Protocol):
     def head(self) -> int:
         """The `seq` of the newest event, 0 before the first."""
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
-        """Append the event that `encode` makes for the position it is given, wake the cursors,
-        and return its bytes. Nothing is appended if `encode` raises.
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
+        """Append the event that `encode` makes of the epoch and the `seq` it is given, wake the
+        cursors, and return its bytes. Nothing is appended if `encode` raises.
         """
 
     def cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:

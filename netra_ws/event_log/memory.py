@@ -41,6 +41,11 @@ class MemoryCursor:
         return Position(self._log.epoch, self.seq)
 
     @property
+    def head(self) -> int:
+        """See `Cursor`."""
+        return self._log.head
+
+    @property
     def pending(self) -> int:
         """See `Cursor`."""
         return self._log.head - self.seq
@@ -50,8 +55,8 @@ class MemoryCursor:
         """See `Cursor`."""
         log = self._log
         return (
-            2 * (log.head - self.seq) >= log.max_events
-            or 2 * (log.appended_bytes - self._read_bytes) >= log.max_bytes
+            log.head - self.seq >= log.half_events
+            or log.appended_bytes - self._read_bytes >= log.half_bytes
         )
 
     @property
@@ -61,10 +66,15 @@ class MemoryCursor:
 
     def take(self, max_bytes: int) -> list[bytes]:
         """See `Cursor`."""
-        events = self._log.events
-        pending = self._log.head - self.seq
+        log = self._log
+        events = log.events
+        pending = log.head - self.seq
         if pending > len(events):
             raise CursorBehind(pending - len(events))
+        if log.appended_bytes - self._read_bytes <= max_bytes:
+            self.seq = log.head
+            self._read_bytes = log.appended_bytes
+            return [events[index] for index in range(-pending, 0)]
         taken: list[bytes] = []
         size = 0
         for index in range(-pending, 0):
@@ -79,7 +89,7 @@ class MemoryCursor:
 
     def close(self) -> None:
         """See `Cursor`."""
-        self._log.cursors.pop(self, None)
+        self._log.close(self)
 
 
 class MemoryUserLog:
@@ -91,6 +101,8 @@ class MemoryUserLog:
         "cursors",
         "epoch",
         "events",
+        "half_bytes",
+        "half_events",
         "head",
         "kept_bytes",
         "max_bytes",
@@ -102,39 +114,46 @@ class MemoryUserLog:
         self.epoch = token_hex(8)
         self.head = 0
         self.events: deque[bytes] = deque()
-        # A dict keeps the cursors in the order in which they came; a set would not.
-        self.cursors: dict[MemoryCursor, None] = {}
+        # Made anew whenever one comes or goes: appending is what happens often.
+        self.cursors: tuple[MemoryCursor, ...] = ()
         self.appended_bytes = 0
         self.kept_bytes = 0
         self.max_events = max_events
         self.max_bytes = max_bytes
+        self.half_events = max_events / 2
+        self.half_bytes = max_bytes / 2
         self.trimmed_by = ""
         self._logs = logs
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         """See `UserLog`."""
-        event = encode(Position(self.epoch, self.head + 1))
+        event = encode(self.epoch, self.head + 1)
+        size = len(event)
+        events = self.events
+        events.append(event)
         self.head += 1
-        self.events.append(event)
-        self.appended_bytes += len(event)
-        self.kept_bytes += len(event)
-        self._logs.kept_bytes += len(event)
+        self.appended_bytes += size
+        before = self.kept_bytes
+        self.kept_bytes += size
+        if len(events) > self.max_events:
+            self._trim("retained_events")
         # The newest event stays even if it alone is over the bound: it was accepted.
-        while len(self.events) > self.max_events:
-            self.trim("retained_events")
-        while self.kept_bytes > self.max_bytes and len(self.events) > 1:
-            self.trim("retained_bytes")
-        self._logs.appended(self)
-        for cursor in tuple(self.cursors):
+        while self.kept_bytes > self.max_bytes and len(events) > 1:
+            self._trim("retained_bytes")
+        self._logs.changed(self, self.kept_bytes - before)
+        for cursor in self.cursors:
             cursor.wake()
         return event
 
-    def trim(self, limit: str) -> None:
-        """Forget the oldest event, because of the setting `limit`."""
+    def _trim(self, limit: str) -> None:
         self.trimmed_by = limit
-        size = len(self.events.popleft())
-        self.kept_bytes -= size
-        self._logs.kept_bytes -= size
+        self.kept_bytes -= len(self.events.popleft())
+
+    def give_way(self) -> int:
+        """Forget the oldest event for the sake of all other logs; returns its bytes."""
+        before = self.kept_bytes
+        self._trim("retained_bytes_total")
+        return before - self.kept_bytes
 
     def cursor(self, after: Position | None, wake: Callable[[], None]) -> MemoryCursor:
         """See `UserLog`."""
@@ -151,8 +170,12 @@ class MemoryUserLog:
         else:
             seq, recovered, lost = after.seq, True, 0
         cursor = MemoryCursor(self, seq, recovered, lost, wake)
-        self.cursors[cursor] = None
+        self.cursors += (cursor,)
         return cursor
+
+    def close(self, cursor: MemoryCursor) -> None:
+        """Stop waking `cursor`; harmless when repeated."""
+        self.cursors = tuple(one for one in self.cursors if one is not cursor)
 
 
 class MemoryEventLog:
@@ -163,6 +186,7 @@ class MemoryEventLog:
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
         self._by_append: OrderedDict[MemoryUserLog, None] = OrderedDict()
+        self._newest: MemoryUserLog | None = None
 
     def user(self, user_id: str) -> MemoryUserLog:
         """See `EventLog`."""
@@ -180,16 +204,26 @@ class MemoryEventLog:
         if log is not None:
             self.kept_bytes -= log.kept_bytes
             self._by_append.pop(log, None)
+            if log is self._newest:
+                self._newest = None
 
-    def appended(self, log: MemoryUserLog) -> None:
-        """Note that `log` has a new event, and keep all logs together within their bound."""
+    def changed(self, log: MemoryUserLog, by_bytes: int) -> None:
+        """Note a new event in `log`, and keep all logs together within their bound."""
+        self.kept_bytes += by_bytes
+        if log is not self._newest:
+            self._newest = log
+            self._by_append[log] = None
+            self._by_append.move_to_end(log)
+        if self.kept_bytes > self._settings.retained_bytes_total:
+            self._shrink(log)
+
+    def _shrink(self, newest: MemoryUserLog) -> None:
+        """Let those give way who have been silent for longest."""
         logs = self._by_append
-        logs[log] = None
-        logs.move_to_end(log)
         while self.kept_bytes > self._settings.retained_bytes_total:
             oldest = next(iter(logs))
-            if oldest is log and len(log.events) == 1:
+            if oldest is newest and len(newest.events) == 1:
                 break  # the newest event stays: it was accepted
-            oldest.trim("retained_bytes_total")
+            self.kept_bytes -= oldest.give_way()
             if not oldest.events:
                 del logs[oldest]

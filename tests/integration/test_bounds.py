@@ -10,7 +10,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -38,7 +38,6 @@ from websockets.exceptions import InvalidStatus
 from netra_ws.agent import AgentRun, source_reader
 from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
-from netra_ws.event_log import Position
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.events import decode
 from netra_ws.server import Backend
@@ -369,6 +368,51 @@ async def test_without_room_the_answer_is_503(bounded: Bounded, open_tab: OpenTa
             await ready(tab)
 
 
+async def test_the_echo_has_the_same_room(bounded: Bounded, fetch: Fetch, tokens: Tokens) -> None:
+    async with bounded(Settings(max_connections=1), "max_connections", echo=True) as backend:
+        assert (await fetch(backend.url, "/ws/test", *UPGRADE)).status == 503
+
+
+async def test_whoever_waits_longest_makes_room(bounded: Bounded, fetch: Fetch) -> None:
+    settings = Settings(max_pending_connections=3)
+    async with bounded(settings, "max_pending_connections") as backend, AsyncExitStack() as peers:
+        oldest, *others = [
+            await peers.enter_async_context(peer(backend.url, upgrade=False)) for _ in range(3)
+        ]
+        assert (await fetch(backend.url, "/ws/health")).status == 200
+        async with asyncio.timeout(LIMIT_S):
+            answer = await oldest.reader.read()  # to the end: it is closed
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in answer
+        for one in others:
+            one.writer.write(b"GET /ws/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(LIMIT_S):
+                assert (await one.reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_whoever_was_refused_and_stays_makes_room(bounded: Bounded, fetch: Fetch) -> None:
+    settings = Settings(max_pending_connections=1, close_timeout_s=LIMIT_S)
+    async with (
+        bounded(settings, "max_pending_connections") as backend,
+        peer(backend.url, upgrade=False) as refused,
+    ):
+        refused.writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(LIMIT_S):
+            assert (await refused.reader.readline()).startswith(b"HTTP/1.1 401 ")
+        assert (await fetch(backend.url, "/ws/health")).status == 200
+        await until(lambda: len(backend._server.handler_tasks) == 1)
+        assert backend._pending == {}
+
+
+async def test_whoever_is_let_in_is_pending_no_more(bounded: Bounded, open_tab: OpenTab) -> None:
+    async with bounded(Settings(max_pending_connections=1)) as backend:
+        async with open_tab(backend) as first, open_tab(backend) as second:
+            for tab in (first, second):
+                await ready(tab)
+                assert await answers(tab)
+        assert backend._pending == {}
+
+
 APP = "https://app.example"
 FOREIGN = {
     "a prefix": [f"{APP}.evil.example"],
@@ -653,8 +697,8 @@ class UnreadLog(MemoryUserLog):
 
     __slots__ = ()
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
-        return encode(Position(self.epoch, self.head + 1))
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
+        return encode(self.epoch, self.head + 1)
 
 
 class UnreadByProbes(MemoryEventLog):

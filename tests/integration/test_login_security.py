@@ -356,6 +356,42 @@ async def test_a_login_too_many_at_a_time_is_503(monkeypatch: pytest.MonkeyPatch
         assert (await log_in(listening.url, "eve@x", "right")).status == 200
 
 
+async def test_whoever_waits_longest_makes_room_for_a_login() -> None:
+    async with serving(max_pending_connections=2) as listening, asyncio.timeout(TIMEOUT_S):
+        host, port = listening.url.removeprefix("http://").split(":")
+        silent = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        with capture_logs() as lines:
+            assert (await log_in(listening.url, ANN.email, ANN.password)).status == 200
+        refused = await silent[0][0].read()  # to the end: it is closed
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5\r\n" in refused
+        (line,) = [line for line in lines if line["event"] == "limit exceeded"]
+        assert (line["limit"], line["code"]) == ("max_pending_connections", 503)
+        name = 'netra_ws_limit_exceeded_total{limit="max_pending_connections"}'
+        assert await metric(listening.url, name) == 1
+        silent[1][1].write(get(b"/metrics"))
+        assert (await silent[1][0].read()).startswith(b"HTTP/1.1 200 ")
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_a_connection_that_is_used_is_not_the_oldest() -> None:
+    async with serving(max_pending_connections=2) as listening, asyncio.timeout(TIMEOUT_S):
+        host, port = listening.url.removeprefix("http://").split(":")
+        used = await asyncio.open_connection(host, int(port))
+        silent = await asyncio.open_connection(host, int(port))
+        again = post(b"", start=b"GET /nothing HTTP/1.1", close=False)
+        for reader, writer in (used, used):
+            writer.write(again)
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 404 ")
+        assert (await log_in(listening.url, ANN.email, ANN.password)).status == 200
+        assert (await silent[0].read()).startswith(b"HTTP/1.1 503 ")
+        used[1].write(again)
+        assert (await used[0].readuntil(b"}")).startswith(b"HTTP/1.1 404 ")
+        for _, writer in (used, silent):
+            writer.close()
+
+
 async def test_the_metrics_count_every_login_once() -> None:
     async with serving(max_failed_logins=2, failed_login_window_s=3600.0) as listening:
         for password in (ANN.password, "wrong", "wrong", "wrong"):
@@ -375,6 +411,7 @@ async def test_the_metrics_count_every_login_once() -> None:
             'netra_ws_logins_total{result="limited"}': "1.0",
             'netra_ws_logins_total{result="malformed"}': "1.0",
             'netra_ws_limit_exceeded_total{limit="max_failed_logins"}': "1.0",
+            'netra_ws_limit_exceeded_total{limit="max_pending_connections"}': "0.0",
             'netra_ws_limit_exceeded_total{limit="max_waiting_logins"}': "0.0",
             "netra_ws_malformed_requests_total": "1.0",
             "netra_ws_logins_waiting": "0.0",

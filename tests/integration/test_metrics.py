@@ -115,7 +115,7 @@ async def test_a_session_moves_what_it_is_counted_by(
         seen = await scraped(backend)
         assert seen.value("connections") == 2
         assert seen.by("handshakes_total", "status") == {"101": 2}
-        assert seen.by("runs_total", "status") == {"completed": 1}
+        assert seen.by("runs_total", "status") == {"completed": 1, "failed": 0, "cancelled": 0}
         assert seen.value("events_appended_total") == 5
         assert seen.value("events_delivered_total") == 10
         assert 2 <= seen.value("delivery_latency_seconds_count") <= 10

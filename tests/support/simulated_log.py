@@ -123,11 +123,11 @@ class RecordedUserLog:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
-        def encode_and_record(position: Position) -> bytes:
-            event = encode(position)
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
+        def encode_and_record(epoch: str, seq: int) -> bytes:
+            event = encode(epoch, seq)
             if self.recording:
-                self._record.append(self.name, position, event)
+                self._record.append(self.name, Position(epoch, seq), event)
             return event
 
         return self._inner.append(encode_and_record)

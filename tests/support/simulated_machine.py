@@ -28,6 +28,8 @@ from weakref import WeakSet
 
 import jwt.api_jwt
 
+from netra_ws import context
+
 T = TypeVar("T")
 
 MIDNIGHT = 1_767_225_600
@@ -81,9 +83,11 @@ class Clock:
         before = [getattr(place, name) for place, name, _ in self._sources]
         for place, name, source in self._sources:
             setattr(place, name, source)
+        context._random.clear()
         try:
             yield
         finally:
+            context._random.clear()
             for (place, name, _), source in zip(self._sources, before, strict=True):
                 setattr(place, name, source)
 

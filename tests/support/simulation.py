@@ -110,7 +110,7 @@ class Simulation:
 
     def _check_logs(self) -> None:
         for line in self.log_lines:
-            expected = line["event"] in {"run failed", "run would not stop"}
+            expected = line["event"] in {"run failed", "tool failed", "run would not stop"}
             assert expected or line["log_level"] not in {"library", "error", "critical"}, line
         self.log_lines.clear()
 

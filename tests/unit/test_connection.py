@@ -285,14 +285,15 @@ async def test_a_run_goes_on_when_its_connection_drops(tokens: Tokens, open_tab:
     assert json.loads(messages[-1])["payload"]["status"] == "completed"
 
 
-async def test_an_event_is_on_the_wire_before_its_tool_blocks(
+async def test_an_event_is_on_the_wire_as_soon_as_its_tool_waits(
     tokens: Tokens, open_tab: OpenTab
 ) -> None:
     arrived: list[bytes] = []
 
     async def agent(run: AgentRun, message: str) -> str:
         async with run.tool("block", {}):
-            # Nothing here waits, so the client's own code has not run: its socket is asked.
+            await asyncio.sleep(0)
+            # The client's own code has not run since: its socket is asked.
             file = tab.transport.get_extra_info("socket").fileno()
             with socket.fromfd(file, socket.AF_INET, socket.SOCK_STREAM) as peeking:
                 arrived.append(peeking.recv(1 << 16, socket.MSG_PEEK))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -75,13 +74,13 @@ def test_whatever_is_accepted_fits_into_one_word_of_a_log_line(value: str) -> No
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_context_cannot_be_changed(field: str) -> None:
     context = UserExecutionContext("ann")
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         setattr(context, field, "bob")
 
 
 def test_a_context_takes_no_further_field() -> None:
     # Python 3.11 words the refusal of a frozen class with slots as a TypeError (gh-91126).
-    with pytest.raises((FrozenInstanceError, TypeError, AttributeError)):
+    with pytest.raises((TypeError, AttributeError)):
         UserExecutionContext("ann").role = "admin"  # type: ignore[attr-defined]
 
 

@@ -55,6 +55,7 @@ def test_the_readme_quotes_the_limits_as_they_are() -> None:
         f"on average over {limits.rate_window_s:g} s",
         f"{limits.max_runs_per_user} runs and {limits.max_connections_per_user} connections a user",
         f"{limits.max_connections:,} connections",
+        f"{limits.max_pending_connections:,} that are no WebSocket connection",
         f"a handshake within {limits.open_timeout_s:g} s",
         f"a byte within {limits.ping_timeout_s:g} s of a ping, one every "
         f"{limits.ping_interval_s:g} s",

@@ -92,9 +92,9 @@ class ListUserLog:
     def kept(self) -> list[bytes]:
         return [kept.event for kept in self.logs.listed if kept.user_id == self.user_id]
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         position = Position(self.epoch, self.head + 1)
-        event = encode(position)
+        event = encode(*position)
         self.logs.heads[self.user_id] = position
         self.logs.listed.append(Listed(self.user_id, event))
         while len(kept := self.kept()) > 1 and (
@@ -134,6 +134,10 @@ class ListCursor:
     @property
     def position(self) -> Position:
         return Position(self.log.epoch, self.seq)
+
+    @property
+    def head(self) -> int:
+        return self.log.head
 
     @property
     def pending(self) -> int:
@@ -183,8 +187,8 @@ def nothing() -> None:
     """Be woken, and do nothing."""
 
 
-def numbered(position: Position) -> bytes:
-    return b"event %d" % position.seq
+def numbered(_epoch: str, seq: int) -> bytes:
+    return b"event %d" % seq
 
 
 def fill(log: UserLog, count: int) -> list[bytes]:
@@ -211,8 +215,8 @@ def test_seq_counts_from_one_without_a_gap(event_log: EventLogFactory, count: in
     log = event_log(retained_events=8).user("ann")
     positions: list[Position] = []
 
-    def encode(position: Position) -> bytes:
-        positions.append(position)
+    def encode(epoch: str, seq: int) -> bytes:
+        positions.append(Position(epoch, seq))
         return b"event"
 
     for _ in range(count):
@@ -224,7 +228,7 @@ def test_seq_counts_from_one_without_a_gap(event_log: EventLogFactory, count: in
 def test_append_returns_what_encode_made(event_log: EventLogFactory) -> None:
     log = event_log().user("ann")
     made = [b"\x00", "ü".encode(), b"{}"]
-    assert [log.append(lambda _, event=event: event) for event in made] == made  # type: ignore[misc]
+    assert [log.append(lambda *_, event=event: event) for event in made] == made  # type: ignore[misc]
 
 
 def test_a_cursor_reads_what_append_returned(event_log: EventLogFactory) -> None:
@@ -345,7 +349,7 @@ class Readers(RuleBasedStateMachine):
 
     @rule(size=st.integers(0, 40))
     def append(self, size: int) -> None:
-        self.everything.append(self.log.append(lambda position: numbered(position).ljust(size)))
+        self.everything.append(self.log.append(lambda *place: numbered(*place).ljust(size)))
 
     @rule(target=readers)
     def new_cursor(self) -> Reader:
@@ -395,7 +399,7 @@ def test_a_take_is_at_least_one_event_and_else_as_many_as_fit(
     log = event_log().user("ann")
     cursor = log.cursor(None, nothing)
     for size in sizes:
-        log.append(lambda _, size=size: b"x" * size)  # type: ignore[misc]
+        log.append(lambda *_, size=size: b"x" * size)  # type: ignore[misc]
     while cursor.pending:
         before = cursor.position.seq
         taken = cursor.take(max_bytes)
@@ -501,7 +505,7 @@ def test_an_event_that_cannot_be_encoded_is_not_there(event_log: EventLogFactory
     woken: list[int] = []
     cursor = log.cursor(None, lambda: woken.append(log.head))
 
-    def broken(_position: Position) -> bytes:
+    def broken(_epoch: str, _seq: int) -> bytes:
         raise ValueError("not JSON")
 
     fill(log, 1)
@@ -536,7 +540,7 @@ def test_no_more_bytes_are_kept_than_allowed_but_for_the_newest_event(
 ) -> None:
     log = event_log(retained_bytes=limit).user("ann")
     for size in sizes:
-        log.append(lambda _, size=size: b"x" * size)  # type: ignore[misc]
+        log.append(lambda *_, size=size: b"x" * size)  # type: ignore[misc]
     kept = sizes[oldest_position(log) :]
     assert len(kept) == 1 or sum(kept) <= limit
     with_one_more = sizes[-len(kept) - 1 :]
@@ -546,7 +550,7 @@ def test_no_more_bytes_are_kept_than_allowed_but_for_the_newest_event(
 def test_the_newest_event_is_kept_whatever_its_size(event_log: EventLogFactory) -> None:
     log = event_log(retained_bytes=10).user("ann")
     cursor = log.cursor(None, nothing)
-    log.append(lambda _: b"x" * 11)
+    log.append(lambda *_: b"x" * 11)
     assert cursor.take(1) == [b"x" * 11]
 
 
@@ -574,12 +578,12 @@ def test_half_of_the_window_waits(event_log: EventLogFactory) -> None:
 
 def test_half_of_the_bytes_wait(event_log: EventLogFactory) -> None:
     log = event_log(retained_bytes=100).user("ann")
-    log.append(lambda _: b"x" * 60)
+    log.append(lambda *_: b"x" * 60)
     cursor = log.cursor(None, nothing)
-    log.append(lambda _: b"x" * 49)
+    log.append(lambda *_: b"x" * 49)
     assert not cursor.half_behind
     assert log.cursor(Position(log.epoch, 1), nothing).pending == 1
-    log.append(lambda _: b"x")
+    log.append(lambda *_: b"x")
     assert cursor.half_behind
     assert log.cursor(Position(log.epoch, 1), nothing).half_behind
     cursor.take(ALL)
@@ -595,7 +599,7 @@ def lost_by(logs: EventLog, user_id: str) -> int:
 
 
 def append(logs: EventLog, user_id: str, size: int) -> None:
-    logs.user(user_id).append(lambda _: b"x" * size)
+    logs.user(user_id).append(lambda *_: b"x" * size)
 
 
 def test_who_was_silent_longest_loses_first(event_log: EventLogFactory) -> None:
@@ -742,7 +746,7 @@ def test_no_event_reaches_another_user(event_log: EventLogFactory, users: list[s
     }
     sent = [(user, f"{user} {number}".encode()) for number, user in enumerate(users)]
     for user, event in sent:
-        logs.user(user).append(lambda _, event=event: event)  # type: ignore[misc]
+        logs.user(user).append(lambda *_, event=event: event)  # type: ignore[misc]
     assert woken == users
     for reader, cursor in cursors.items():
         assert cursor.take(ALL) == [event for user, event in sent if user == reader]

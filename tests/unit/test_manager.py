@@ -337,9 +337,9 @@ class UnreadLog(MemoryUserLog):
 
     __slots__ = ()
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         """Encode the event, and lose it."""
-        return encode(Position(self.epoch, self.head + 1))
+        return encode(self.epoch, self.head + 1)
 
 
 class UnreadEventLog(MemoryEventLog):

@@ -72,12 +72,7 @@ class Bench:
 
     def counted(self) -> dict[str, float]:
         """Return the counter of runs by status."""
-        return {
-            sample.labels["status"]: sample.value
-            for family in self.metrics.runs.collect()
-            for sample in family.samples
-            if sample.name.endswith("_total")
-        }
+        return {status: float(count) for status, count in self.metrics.runs.items() if count}
 
 
 class Agents:

@@ -21,7 +21,11 @@ from netra_ws.settings import Settings, read_settings
 ROOT = Path(__file__).parents[2]
 FIELDS = Settings.__struct_fields__
 UNITS = ("_s", "_per_s", "_per_user", "_bytes", "_bytes_total", "_events", "_logins")
-PLAIN = {"max_connections", "allowed_origins"}  # counts of what their names say
+PLAIN = {
+    "max_connections",
+    "max_pending_connections",
+    "allowed_origins",
+}  # counts of what their names say
 REASONS = (": ", "so that", "against", "below ")
 GUARDED_BY = "Guarded by"
 

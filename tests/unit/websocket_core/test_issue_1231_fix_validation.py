@@ -21,7 +21,6 @@ from netra_ws import (
     WebSocketManager,
     install_registry,
 )
-from netra_ws.event_log import Position
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.manager import remove_registry
 from netra_ws.routes import websocket_ssot
@@ -68,8 +67,8 @@ async def test_the_statistics_endpoint_is_restored(observer: Observer) -> None:
 class ForgettingLog(MemoryUserLog):
     """A log that accepts events and keeps none, as a broken store would."""
 
-    def append(self, encode: Callable[[Position], bytes]) -> bytes:
-        return encode(Position(self.epoch, self.head + 1))
+    def append(self, encode: Callable[[str, int], bytes]) -> bytes:
+        return encode(self.epoch, self.head + 1)
 
 
 class ForgettingEventLog(MemoryEventLog):

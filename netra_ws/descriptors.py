@@ -1,0 +1,135 @@
+"""File descriptors: each TCP connection takes one, and the process may have only so many.
+
+Without one a connection cannot be accepted: asyncio then logs a hundred tracebacks at a time,
+uvloop closes the connection without a word (measured, Python 3.11 and uvloop 0.23). So the limits
+are made to fit when the process starts, and whatever else takes descriptors is reported.
+
+Guarded by ``tests/unit/test_descriptors.py`` and ``tests/faults/test_file_descriptors.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+from netra_ws.errors import ConfigurationError
+from netra_ws.settings import Settings
+
+if sys.platform != "win32":  # where sockets are not among the files that are limited
+    import resource
+
+logger = structlog.get_logger(__name__)
+
+RESERVE = 128
+"""Descriptors for all that is no connection: a server that listens has 15 (measured), agents open
+files."""
+
+ACCEPTED_AT_ONCE = 400
+"""Connections of one service that asyncio accepts before the first of them is seen: as many as its
+backlog, 100, in each of four turns of the loop."""
+
+LEAST_CONNECTIONS = 16
+"""Connections of a service below which it had better not start."""
+
+PENDING_SHARE = 4
+"""One in so many connections may be pending where there are too few for all."""
+
+LOOK_S = 1.0
+"""Seconds between two looks at whether there are descriptors left."""
+
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
+    """Return settings whose connections there are descriptors for, with those two services.
+
+    For that the soft limit of the process (``ulimit -n``) is raised, as far as its hard limit
+    allows. If that is not enough, `max_connections` and `max_pending_connections` are lowered, and
+    one log line says so. Raises `ConfigurationError` if hardly anything would be left of them.
+    """
+    if sys.platform == "win32":
+        return settings
+    services = backend + auth
+    reserve = RESERVE + services * ACCEPTED_AT_ONCE
+    pending = settings.max_pending_connections
+    needed = reserve + services * pending + backend * settings.max_connections
+    limit = _raise_limit(needed)
+    if limit >= needed:
+        return settings
+    room = limit - reserve
+    least = services * LEAST_CONNECTIONS
+    if room < least:
+        msg = f"ulimit -n is {limit}: expected {needed} for the limits that are set"
+        raise ConfigurationError(f"{msg}, and {reserve + least} at the least; raise it")
+    pending = min(pending, room // PENDING_SHARE // services if backend else room)
+    fitting = msgspec.structs.replace(
+        settings,
+        max_pending_connections=pending,
+        max_connections=min(settings.max_connections, room - services * pending)
+        if backend
+        else settings.max_connections,
+    )
+    logger.warning(
+        "limits lowered to fit ulimit -n",
+        nofile=limit,
+        needed=needed,
+        max_connections=fitting.max_connections,
+        max_pending_connections=fitting.max_pending_connections,
+    )
+    return fitting
+
+
+def _raise_limit(needed: int) -> int:
+    """Raise the soft limit to what is needed or to the hard limit; return the one in force."""
+    soft, hard = (
+        sys.maxsize if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    wanted = min(needed, hard)
+    if wanted <= soft:
+        return soft
+    try:
+        kept = resource.RLIM_INFINITY if hard == sys.maxsize else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, kept))
+    except (OSError, ValueError):  # a system may allow less than its hard limit says
+        return soft
+    return wanted
+
+
+class Watch:
+    """Says in one line when there are no descriptors left, and in another when there are again."""
+
+    def __init__(self) -> None:
+        self._exhausted = False
+
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take an exception of the loop; each accept that fails is one, a hundred in a turn."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in EXHAUSTED and "socket" in context:
+            self._report(error)
+        else:
+            loop.default_exception_handler(context)
+
+    async def run(self) -> None:
+        """Look again and again; uvloop does not say that it could not accept a connection."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                os.close(os.open(os.devnull, os.O_RDONLY))
+            except OSError as error:
+                self._report(error)
+            else:
+                if self._exhausted:
+                    self._exhausted = False
+                    logger.warning("file descriptors available again")
+
+    def _report(self, error: OSError) -> None:
+        if not self._exhausted:
+            self._exhausted = True
+            logger.error("out of file descriptors: no connection is accepted", error=str(error))

@@ -1,0 +1,45 @@
+"""Waiting for what a server says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from plain_client import TIMEOUT_S
+from processes import Server
+from scripted_server import metric
+
+POLL_S = 0.02
+END_S = 30.0
+
+
+async def counted(server: Server, count: float, name: str, **labels: str) -> None:
+    """Return when the sample `netra_ws_` + `name` with these labels is `count`.
+
+    Raises `AssertionError` if it is more, or is not that after `TIMEOUT_S`.
+    """
+    last = -1.0
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            while (last := await metric(server, name, **labels)) < count:  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        pass  # what was there last is what there is to say
+    assert last == count, f"{name}{labels}: expected {count:g}, got {last:g}"
+
+
+async def let_go(server: Server, gone: int, began: float) -> list[float]:
+    """Return for each of so many connections when it had ended, in s after `began`.
+
+    `began` is of `time.perf_counter`. Raises `TimeoutError` if they have not after `END_S`.
+    """
+    left = int(await metric(server, "connections"))
+    least = left - gone
+    seconds: list[float] = []
+    async with asyncio.timeout(END_S):
+        while left > least:
+            await asyncio.sleep(POLL_S)
+            now = int(await metric(server, "connections"))
+            seconds += [time.perf_counter() - began] * (left - now)
+            left = now
+    return seconds
