@@ -1,0 +1,135 @@
+"""A tool that keeps the event loop to itself: everybody waits for as long, and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from idle_peers import idle_peers
+from measuring import Measured, Spread
+from neighbour import FREE, ROOM, talking
+from plain_client import dial, read_until, request, run_fault, say
+from processes import Server
+from scripted_agent import BLOCKING
+from scripted_server import journal, metric, mint, said, scripted_server
+
+LATE_S = 1.0
+"""What a busy machine may add to a wait."""
+
+PEERS = 20
+TICK_S = 0.5
+"""Between two looks of the server at its own lag: so much of a block they can miss."""
+
+
+async def pong_s(server: Server, user: str, begun: asyncio.Event, ready: asyncio.Barrier) -> float:
+    """Return how long a user waits for a pong who asks when the tool has begun."""
+    async with dial(server.backend, mint(user), ping_interval=None) as tab:
+        await read_until(tab, "connection_ready")
+        await ready.wait()
+        await begun.wait()
+        asked = time.perf_counter()
+        await say(tab, {"type": "ping"})
+        await read_until(tab, "pong")
+        return time.perf_counter() - asked
+
+
+async def health_s(server: Server, begun: asyncio.Event) -> float:
+    await begun.wait()
+    asked = time.perf_counter()
+    assert (await request(f"{server.backend}/ws/health")).status == 200
+    return time.perf_counter() - asked
+
+
+async def blocking(path: Path, times: int) -> float:
+    """Return when the journal says that the loop is blocked for the so-manieth time."""
+    async with asyncio.timeout(LATE_S):
+        while said(path, BLOCKING).total() < times:  # noqa: ASYNC110 - the agent is elsewhere
+            await asyncio.sleep(0.001)
+    return time.perf_counter()
+
+
+async def blocked(server: Server, block_s: float, path: Path) -> tuple[list[float], float]:
+    """Block the loop once.
+
+    Return how long others waited who asked meanwhile, for pongs and for health, and how long
+    after its beginning the tool was announced.
+    """
+    times = said(path, BLOCKING).total() + 1
+    begun, ready = asyncio.Event(), asyncio.Barrier(PEERS + 1)
+    pongs = [
+        asyncio.create_task(pong_s(server, f"asks-{number}", begun, ready))
+        for number in range(PEERS)
+    ]
+    health = asyncio.create_task(health_s(server, begun))
+    await ready.wait()
+    async with dial(server.backend, mint("ann"), ping_interval=None) as tab:
+        content = json.dumps([["think", 1, 0], ["block", block_s], ["think", 1, 0]])
+        await read_until(tab, "connection_ready")
+        await say(tab, {"type": "user_message", "content": content})
+        began = await blocking(path, times)
+        begun.set()
+        waited = [*await asyncio.gather(*pongs), await health]
+        run = await read_until(tab, "agent_completed")
+    assert run_fault(run) is None
+    assert run[-1].message["payload"]["status"] == "completed"
+    assert min(waited) >= 0.5 * block_s
+    assert max(waited) <= block_s + LATE_S
+    (announced,) = [frame.at for frame in run if frame.message["type"] == "tool_executing"]
+    return waited, announced - began
+
+
+@pytest.mark.fault(
+    "a tool that blocks the event loop",
+    promise="everybody waits for as long; shorter than ping_timeout_s, nobody loses anything",
+)
+async def test_while_a_tool_blocks_the_loop_all_wait_and_nobody_is_dropped(
+    tmp_path: Path, measured: Measured, soak: bool
+) -> None:
+    """Pings are on their way when it begins; the time for their answers is longer than the block.
+
+    What would end the process, a tool that never gives the loop back, no promise covers: an
+    agent puts what blocks into `asyncio.to_thread`.
+    """
+    blocks = [0.5, 1.0, 2.0, 4.0, 8.0] if soak else [0.8]
+    limits = {"ping_interval_s": 0.2, "ping_timeout_s": max(blocks) + LATE_S}
+    path = tmp_path / "journal"
+    waited: list[float] = []
+    announced: list[float] = []
+    codes = ("1006", "1011", "4001", "4002")
+    idle = [f"idle-{number}" for number in range(PEERS)]
+    start = partial(scripted_server, tmp_path, env=journal(path))
+    with start(**ROOM, **FREE, **limits) as server:
+        async with idle_peers(server.backend, idle, mint) as peers:
+            async with talking(server.backend) as neighbour:
+                lag_before = await metric(server, "event_loop_lag_seconds_sum")
+                for block_s in blocks:
+                    waits, after_s = await blocked(server, block_s, path)
+                    waited += [wait / block_s for wait in waits]
+                    announced.append(after_s / block_s)
+                    await neighbour.once_more()
+                lag_s = await metric(server, "event_loop_lag_seconds_sum") - lag_before
+            assert not any(peer.ended for peer in peers)
+            assert await metric(server, "connections") == PEERS
+            ended = [await metric(server, "disconnects_total", code=code) for code in codes]
+        met = [line for line in server.log() if line["event"] == "limit exceeded"]
+    assert ended == [0.0] * len(codes)
+    assert met == []
+    assert sum(blocks) - TICK_S * len(blocks) <= lag_s <= sum(blocks) + LATE_S * len(blocks)
+    measured(
+        "blocked for {blocks} s: {n} pongs and health answers waited {least:.2f} to {most:.2f} of "
+        "that, as did tool_executing itself ({announced:.2f}); the lag metric rose by "
+        "{lag_s:.1f} s; no connection ended, and the neighbour had {neighbour} of {appended} "
+        "events",
+        blocks=", ".join(f"{block_s:g}" for block_s in blocks),
+        n=len(waited),
+        least=min(waited),
+        most=max(waited),
+        announced=Spread.of(announced),
+        lag_s=lag_s,
+        neighbour=neighbour.balance.delivered,
+        appended=neighbour.balance.appended,
+    )
