@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup walkthrough test acceptance lab notebooks check clean
+.PHONY: help setup walkthrough test acceptance soak conformance bench lab notebooks check clean
 
 help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,15 @@ test: $(READY)  ## Run the whole suite, the notebooks and the end-to-end tests i
 
 acceptance: $(READY)  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
+
+soak: $(READY)  ## Break it on purpose, at full size (ten minutes); writes the README's table
+	@$(BIN)/python -m pytest --soak -v -p no:cacheprovider tests/faults
+
+conformance: $(READY)  ## Run the Autobahn test suite; AUTOBAHN_WSTEST names its wstest
+	@$(BIN)/python tests/conformance/autobahn.py
+
+bench: $(READY)  ## Measure the backend beside its peers, ten minutes on two cores
+	@$(BIN)/python -m benchmarks
 
 lab: $(READY)  ## Open JupyterLab at page 00
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
