@@ -24,8 +24,8 @@ TIMED_OUT = "The run took too long."
 STOPPED = "The run was stopped."
 
 THOUGHTS_A_TURN = 32
-"""Thoughts after which an agent that waits for nothing else lets the loop turn: connections that
-cannot be written to at once get their share before events leave the retained window."""
+"""Thoughts after which an agent that waits for nothing else lets the loop turn, so that others
+get theirs, and a connection that cannot be written to at once may drain meanwhile."""
 
 DIGEST_BYTES = 16 * 1024
 """Bytes of events that are digested at once: one by one they cost twice as much (measured)."""

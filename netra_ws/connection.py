@@ -151,7 +151,7 @@ class Connection:
         """
         self._replies.append((self._cursor.head, events.encode(message)))
         self._write_pending()
-        if self._replies:
+        if self._replies and self._socket.is_open:  # else the client's close frame is to be read
             self._socket.transport.pause_reading()
 
     # The token

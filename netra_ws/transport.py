@@ -62,6 +62,7 @@ class Socket(OpeningSocket):
         "_last_heard",
         "_listening",
         "_on_message",
+        "_pinged",
         "_pings",
         "_stalling",
         "_written_bytes",
@@ -110,6 +111,7 @@ class Socket(OpeningSocket):
         self._last_heard = self.loop.time()
         capacity = settings.max_pings_per_s * settings.rate_window_s
         self._pings = TokenBucket(settings.max_pings_per_s, capacity, self._last_heard)
+        self._pinged = False
         self._written_bytes = 0
         self._is_cut = False
         self._deaf = False
@@ -198,8 +200,16 @@ class Socket(OpeningSocket):
         return keep
 
     def process_event(self, event: Event) -> None:
-        """Take a frame, and count the pings, each of which websockets has answered by now."""
-        if isinstance(event, Frame) and event.opcode is Opcode.PING:
+        """Take a frame, and count the pings, each of which websockets has answered by now.
+
+        A pong that nobody asked for counts as one: it takes as long to read.
+        """
+        is_ping = False
+        if isinstance(event, Frame):
+            is_ping = event.opcode is Opcode.PING
+            if event.opcode is Opcode.PONG:
+                is_ping, self._pinged = not self._pinged, False
+        if is_ping:
             if not self._pings.take(self._last_heard):
                 self.cut_too_fast("max_pings_per_s", self._settings.max_pings_per_s)
         elif self._on_message is None or not isinstance(event, Frame):
@@ -213,6 +223,7 @@ class Socket(OpeningSocket):
         if self.state is State.OPEN:
             waits = self.unsent_bytes > 0
             self.protocol.send_ping(b"")
+            self._pinged = True
             self.send_data()
             timeout, now = self._settings.ping_timeout_s, self.loop.time()
             taken_bytes = self._taken_bytes if waits else None

@@ -156,6 +156,30 @@ async def test_ping_frames_too_many_close_with_4004(bounded: Bounded, open_tab: 
         assert (await close_of(tab))[0] == CloseCode.TOO_FAST
 
 
+async def test_pong_frames_too_many_close_with_4004(bounded: Bounded, open_tab: OpenTab) -> None:
+    """Those that nobody asked for: each takes as long to read as a ping."""
+    settings = Settings(max_pings_per_s=1.0, rate_window_s=3.0, close_timeout_s=0.1)
+    async with bounded(settings, "max_pings_per_s") as backend, open_tab(backend) as tab:
+        await ready(tab)
+        for _ in range(4):
+            await tab.pong()
+        assert (await close_of(tab))[0] == CloseCode.TOO_FAST
+
+
+async def test_pongs_that_were_asked_for_are_not_too_many(
+    bounded: Bounded, bearer: Callable[[], str]
+) -> None:
+    settings = Settings(
+        max_pings_per_s=0.01, rate_window_s=1.0, ping_interval_s=0.02, ping_timeout_s=0.1
+    )
+    async with bounded(settings) as backend, peer(backend.url, bearer()) as ann:
+        await ann.receive()
+        for _ in range(3):
+            ann.send(PONG, (await ann.receive_type(PING)).data)
+            ann.send(TEXT, PING_MESSAGE)
+            assert b'"pong"' in (await ann.receive_type(TEXT)).data
+
+
 UNREAD_PINGS = 300_000
 PING_BYTES = 125
 
