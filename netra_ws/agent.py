@@ -23,9 +23,9 @@ FAILED = "The agent failed."
 TIMED_OUT = "The run took too long."
 STOPPED = "The run was stopped."
 
-THOUGHTS_A_TURN = 32
-"""Thoughts after which an agent that waits for nothing else lets the loop turn, so that others
-get theirs, and a connection that cannot be written to at once may drain meanwhile."""
+EVENTS_A_TURN = 32
+"""Events after which an agent that waits for nothing else lets the loop turn, so that others get
+theirs, and a connection that cannot be written to at once may drain meanwhile."""
 
 DIGEST_BYTES = 16 * 1024
 """Bytes of events that are digested at once: one by one they cost twice as much (measured)."""
@@ -57,6 +57,7 @@ class ToolCall:
 
     async def __aenter__(self) -> Self:
         """Emit `tool_executing`; it is written as soon as the tool waits for anything."""
+        await self._run.let_others()
         self._started = time.perf_counter()
         self._run._executing(self, self._id, self._name, self._parameters)
         return self
@@ -108,6 +109,7 @@ class AgentRun:
         "_started",
         "_step",
         "_tool",
+        "_turn_due",
         "_undigested",
         "_undigested_bytes",
         "cancelled_as",
@@ -138,6 +140,7 @@ class AgentRun:
         self._undigested_bytes = 0
         self._count = 0
         self._step = 0
+        self._turn_due = EVENTS_A_TURN
         self._calls = 0
         self._tool: ToolCall | None = None
         self._started = 0.0
@@ -167,7 +170,12 @@ class AgentRun:
         payload = events.AgentThinkingPayload(reasoning, self._step + 1)
         self._emit(events.AgentThinking, payload)
         self._step += 1
-        if self._step % THOUGHTS_A_TURN == 0:
+        await self.let_others()
+
+    async def let_others(self) -> None:
+        """Let the loop turn after `EVENTS_A_TURN`, after each one that a reader is slow to take."""
+        if self._count >= self._turn_due:
+            self._turn_due = self._count + (1 if self._log.half_behind else EVENTS_A_TURN)
             await asyncio.sleep(0)
 
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:

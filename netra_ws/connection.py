@@ -49,6 +49,25 @@ class Connection:
     next. Above the socket's high-water mark nothing is written until it has drained.
     """
 
+    # With many users it is memory that an event waits for: an attribute table is a miss more.
+    __slots__ = (
+        "_claims",
+        "_context",
+        "_cursor",
+        "_expiry",
+        "_loop",
+        "_manager",
+        "_messages",
+        "_metrics",
+        "_position",
+        "_replies",
+        "_scheduled",
+        "_settings",
+        "_socket",
+        "_woken_at",
+        "id",
+    )
+
     def __init__(
         self,
         socket: Socket,
@@ -152,7 +171,7 @@ class Connection:
         self._replies.append((self._cursor.head, events.encode(message)))
         self._write_pending()
         if self._replies and self._socket.is_open:  # else the client's close frame is to be read
-            self._socket.transport.pause_reading()
+            self._socket.pause_reading()
 
     # The token
 
@@ -236,5 +255,5 @@ class Connection:
         while replies and replies[0][0] <= self._cursor.seq:
             due.append(replies.pop(0)[1])
         if not replies:
-            self._socket.transport.resume_reading()
+            self._socket.resume_reading()
         return due

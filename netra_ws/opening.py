@@ -1,8 +1,8 @@
 """A socket until its opening handshake is answered: every request gets an answer or a clean end.
 
 websockets 17 reads bytes after a request as frames, closes a request that it cannot parse without
-an answer, and allows a megabyte of headers. What is used here beyond its documentation are the
-methods of `ServerConnection` that are overridden, and `protocol.eof_sent`.
+an answer, and allows a megabyte of headers. The methods of `ServerConnection` that are overridden
+here are not in its documentation.
 
 Guarded by ``tests/integration/test_malformed_http.py``, and by ``tests/unit/test_transport.py``,
 which fails when a version of websockets moves what is used of it.
@@ -185,7 +185,7 @@ class OpeningSocket(ServerConnection):
         if self._phase in {Phase.REQUEST, Phase.ANSWER} and self._is_malformed():
             self._answer(HTTPStatus.BAD_REQUEST, MALFORMED)
         super().send_data()
-        is_over = self.protocol.eof_sent and self.state is State.CONNECTING
+        is_over = self.state is State.CONNECTING and self.protocol.close_expected()
         if is_over and self._phase is not Phase.REFUSED:
             self._linger()
 
@@ -238,6 +238,8 @@ class OpeningSocket(ServerConnection):
         for message in (self.request, self.response):
             if message is not None:
                 message.headers = Headers()
+        # It holds its connection, which would become garbage in place of going at its end.
+        vars(self.protocol).pop("select_subprotocol", None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""

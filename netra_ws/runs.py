@@ -33,6 +33,20 @@ class Runs:
     `on_rest` is called whenever an agent has come to its end. Set `stopping` to refuse new runs.
     """
 
+    __slots__ = (
+        "_agent",
+        "_agent_name",
+        "_log",
+        "_metrics",
+        "_on_rest",
+        "_runs",
+        "_settings",
+        "_timer",
+        "_user_id",
+        "last_completed",
+        "stopping",
+    )
+
     def __init__(
         self,
         user_id: str,

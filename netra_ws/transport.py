@@ -2,12 +2,8 @@
 
 websockets 17 leaves that to its user: an unread buffer grows without end, answers to ping frames
 too, a pong that waits behind other messages counts as none, and a client that says close and keeps
-the line keeps it for ever. What is used here beyond its documentation are the methods of
-`ServerConnection` that are overridden, and the attribute `paused`; its frames are a matter of
-`netra_ws.frames`.
-
-Messages are handled where they are parsed and not by a task that receives them: that is a fifth
-of what a run of five events costs (measured, Python 3.11).
+the line keeps it for ever. The methods of `ServerConnection` that are overridden here are not in
+its documentation.
 
 Guarded by ``tests/unit/test_transport.py``, which fails when a version moves them, by
 ``tests/unit/test_slow_readers.py``, ``tests/unit/test_delivery_model.py`` and
@@ -30,21 +26,20 @@ from netra_ws.context import UserExecutionContext
 from netra_ws.errors import CloseCode
 from netra_ws.event_log import Position
 from netra_ws.metrics import Metrics
-from netra_ws.opening import OpeningSocket, Pending, Phase
+from netra_ws.opening import Pending, Phase
 from netra_ws.rates import TokenBucket
+from netra_ws.reading import ReadingSocket
 from netra_ws.settings import Settings
 
 NO_CLOSE_FRAME = 1006
 """RFC 6455 section 7.1.5; never sent."""
-
-DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 
 
 def _nothing() -> None:
     pass
 
 
-class Socket(OpeningSocket):
+class Socket(ReadingSocket):
     """A connection, with what the opening handshake found out for the handler.
 
     Set `on_writable` to be called when the buffer has drained after `writable` was false, and
@@ -52,24 +47,15 @@ class Socket(OpeningSocket):
     """
 
     __slots__ = (
-        "_between_messages",
         "_closing",
-        "_deaf",
         "_dropping",
-        "_fragments",
         "_is_cut",
-        "_is_text",
-        "_last_heard",
-        "_listening",
-        "_on_message",
         "_pinged",
         "_pings",
         "_stalling",
         "_written_bytes",
         "claims",
         "context",
-        "ending",
-        "lost",
         "on_lost",
         "on_writable",
         "position",
@@ -99,94 +85,22 @@ class Socket(OpeningSocket):
         self.context: UserExecutionContext | None = None
         self.claims: Claims | None = None
         self.position: Position | None = None
-        self.ending = False
-        """Whether it was decided that this connection ends: then nothing more is written."""
-        self.lost = False
-        """Whether nobody is there any more."""
         self.on_writable: Callable[[], None] = _nothing
         self.on_lost: Callable[[], None] = _nothing
         self._closing: asyncio.Task[None] | None = None
         self._dropping: asyncio.TimerHandle | None = None
         self._stalling: asyncio.TimerHandle | None = None
-        self._last_heard = self.loop.time()
         capacity = settings.max_pings_per_s * settings.rate_window_s
         self._pings = TokenBucket(settings.max_pings_per_s, capacity, self._last_heard)
         self._pinged = False
         self._written_bytes = 0
         self._is_cut = False
-        self._deaf = False
-        self._on_message: Callable[[str | bytes], None] | None = None
-        self._listening: asyncio.Future[None]
-        self._fragments: list[bytes] = []
-        self._is_text = True
-        self._between_messages = False
 
     def begin(self) -> None:
         """Go on after the opening handshake with what was held back, and keep alive."""
         if self._phase is Phase.ANSWER:
             self._timer = self.loop.call_later(self._settings.ping_interval_s, self._ping)
             super().begin()
-
-    # Reading
-
-    async def listen(self, on_message: Callable[[str | bytes], None]) -> None:
-        """Call `on_message` with each message until the connection is lost.
-
-        It must return at once; what it raises is raised here, and ends the listening.
-        """
-        self._listening = self.loop.create_future()
-        self._on_message = on_message
-        self.begin()
-        if not self.lost:
-            await self._listening
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, which are a sign of life, unless nobody listens any more."""
-        self._last_heard = self.loop.time()
-        if self._deaf:
-            return
-        if self._between_messages and self.state is State.OPEN:
-            messages, end = frames.unpack(data, self._settings.max_message_bytes)
-            for message in messages:
-                self._deliver(message, is_text=True)
-            if end == len(data):
-                return
-            data = data[end:]
-        super().data_received(data)
-        if self._on_message is not None:
-            self._between_messages = frames.between_messages(self.protocol)
-
-    def _deliver(self, message: bytes, *, is_text: bool) -> None:
-        """Hand a message to whoever listens, unless the end has begun."""
-        if self.ending or self.state is not State.OPEN or self._listening.done():
-            return
-        assert self._on_message is not None
-        try:
-            self._on_message(message.decode() if is_text else message)
-        except UnicodeDecodeError as error:
-            self._fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
-        except Exception as error:
-            self._listening.set_exception(error)
-
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        self.protocol.fail(code, reason)
-        self.send_data()
-
-    def _assemble(self, frame: Frame) -> None:
-        """Put a message together whose frames websockets has found to be in order.
-
-        Their bytes are bounded by `max_message_bytes`, there.
-        """
-        if frame.opcode is not Opcode.CONT:
-            self._is_text = frame.opcode is Opcode.TEXT
-        self._fragments.append(bytes(frame.data))
-        if frame.fin:
-            message = b"".join(self._fragments)
-            self._fragments.clear()
-            self._deliver(message, is_text=self._is_text)
-        elif len(self._fragments) >= frames.MAX_FRAGMENTS and self.state is State.OPEN:
-            self._fragments.clear()
-            self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own signature
         """Take the end of the stream; with bytes unsent the end is a matter of `close_timeout_s`.
@@ -212,10 +126,8 @@ class Socket(OpeningSocket):
         if is_ping:
             if not self._pings.take(self._last_heard):
                 self.cut_too_fast("max_pings_per_s", self._settings.max_pings_per_s)
-        elif self._on_message is None or not isinstance(event, Frame):
+        else:
             super().process_event(event)
-        elif event.opcode in DATA:
-            self._assemble(event)
 
     # Keepalive
 
@@ -232,14 +144,14 @@ class Socket(OpeningSocket):
     def _check(self, pinged: float, taken_bytes: int | None) -> None:
         """Drop a client of whom no byte came since the ping.
 
-        Not if it is us who do not read, nor above the high-water mark: a write that stalls has a
-        clock of its own. Nor where the ping had to wait behind `taken_bytes` and more, and the
+        Not above the high-water mark, where it may be us who do not read: a write that stalls has
+        a clock of its own. Nor where the ping had to wait behind `taken_bytes` and more, and the
         system has taken some of them since.
         """
         settings = self._settings
         is_read = taken_bytes is not None and self._taken_bytes > taken_bytes
         silent = self._last_heard < pinged and not is_read
-        if silent and not self.paused and self.transport.is_reading():
+        if silent and self._stalling is None:
             reason = f"no byte for {settings.ping_timeout_s:g} s after a ping"
             self.cut("ping_timeout_s", CloseCode.INTERNAL_ERROR, reason)
         else:
@@ -258,7 +170,7 @@ class Socket(OpeningSocket):
         """Whether a message may be written: the buffer is below its high-water mark, no other
         message is on its way in fragments, and what is written now may still arrive.
         """
-        return not self.paused and self.is_open and frames.may_write(self.protocol)
+        return self._stalling is None and self.is_open and frames.may_write(self.protocol)
 
     @property
     def unsent_bytes(self) -> int:
@@ -320,14 +232,14 @@ class Socket(OpeningSocket):
     def cut_too_fast(self, limit: str, rate: float) -> None:
         """End the connection of a client that sends too fast, and listen to it no more."""
         self.cut(limit, CloseCode.TOO_FAST, f"more than {rate:g} per second")
-        self._deaf = True
+        self.stop_reading()
 
     def finish(self, code: int, reason: str = "") -> None:
         """End the connection, without waiting for it; the first call decides the code."""
         if self._closing is None:
             self.ending = True
             self.begin()  # or the client's own close frame stays unread, as it does while
-            self.transport.resume_reading()  # a reply waits
+            self.resume_reading()  # a reply waits
             self._start_to_drop()
             self._closing = self.loop.create_task(super().close(code, reason))
 
@@ -394,7 +306,5 @@ class Socket(OpeningSocket):
         for timer in (self._stalling, self._dropping):
             if timer is not None:
                 timer.cancel()
-        self.lost = True
-        if self._on_message is not None and not self._listening.done():
-            self._listening.set_result(None)
         self.on_lost()
+        self.on_lost = self.on_writable = _nothing  # both lead back here

@@ -109,8 +109,9 @@ class Tokens:
         claims = self._verified.get(_digest(token))
         if claims is None:
             return None
-        now, leeway_s = time.time(), self._leeway_s  # whole seconds, as PyJWT compares them
-        good = int(claims.not_before) - leeway_s <= now < int(claims.expires_at) + leeway_s
+        now, leeway_s = time.time(), self._leeway_s
+        # PyJWT compares whole seconds, and has the last word on what is refused here.
+        good = claims.not_before - leeway_s <= now < int(claims.expires_at) + leeway_s
         return claims if good else None
 
     def _remember(self, token: str, claims: Claims) -> None:

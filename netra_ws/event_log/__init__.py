@@ -79,6 +79,10 @@ class UserLog(Protocol):
     def head(self) -> int:
         """The `seq` of the newest event, 0 before the first."""
 
+    @property
+    def half_behind(self) -> bool:
+        """Whether a cursor is half of what the log retains behind."""
+
     def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         """Append the event that `encode` makes of the epoch and the `seq` it is given, wake the
         cursors, and return its bytes. Nothing is appended if `encode` raises.

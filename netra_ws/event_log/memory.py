@@ -12,6 +12,10 @@ from netra_ws.event_log import Position
 from netra_ws.settings import Settings
 
 
+def _nothing() -> None:
+    pass
+
+
 class MemoryCursor:
     """A `netra_ws.event_log.Cursor` over a `MemoryUserLog`."""
 
@@ -90,6 +94,7 @@ class MemoryCursor:
     def close(self) -> None:
         """See `Cursor`."""
         self._log.close(self)
+        self.wake = _nothing  # or cursor and reader would keep each other
 
 
 class MemoryUserLog:
@@ -124,6 +129,11 @@ class MemoryUserLog:
         self.half_bytes = max_bytes / 2
         self.trimmed_by = ""
         self._logs = logs
+
+    @property
+    def half_behind(self) -> bool:
+        """See `UserLog`."""
+        return any(cursor.half_behind for cursor in self.cursors)
 
     def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         """See `UserLog`."""

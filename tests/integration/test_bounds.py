@@ -437,6 +437,20 @@ async def test_whoever_is_let_in_is_pending_no_more(bounded: Bounded, open_tab: 
         assert backend._pending == {}
 
 
+async def test_whoever_is_let_in_pushes_nobody_out(bounded: Bounded, open_tab: OpenTab) -> None:
+    async with (
+        bounded(Settings(max_pending_connections=2)) as backend,
+        peer(backend.url, upgrade=False) as waits,
+        open_tab(backend) as first,
+        open_tab(backend) as second,
+    ):
+        for tab in (first, second):
+            await ready(tab)
+        waits.writer.write(b"GET /ws/stats HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(LIMIT_S):
+            assert (await waits.reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+
 APP = "https://app.example"
 FOREIGN = {
     "a prefix": [f"{APP}.evil.example"],
@@ -585,13 +599,14 @@ async def test_empty_fragments_are_bounded(bounded: Bounded, bearer: Callable[[]
 async def test_pings_come_at_their_interval(bounded: Bounded, bearer: Callable[[], str]) -> None:
     settings = Settings(ping_interval_s=0.05, ping_timeout_s=0.05)
     loop = asyncio.get_running_loop()
-    async with bounded(settings) as backend, peer(backend.url, bearer()) as ann:
-        await ann.receive()
+    async with bounded(settings) as backend:
         began = loop.time()
-        for _ in range(4):
-            assert (await ann.receive_type(PING)).data == b""
-            ann.send(PONG)
-        assert loop.time() - began >= 4 * 0.05
+        async with peer(backend.url, bearer()) as ann:
+            await ann.receive()
+            for _ in range(4):
+                assert (await ann.receive_type(PING)).data == b""
+                ann.send(PONG)
+            assert loop.time() - began >= 4 * 0.05
 
 
 async def test_a_client_that_is_silent_is_closed_with_1011(

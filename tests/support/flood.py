@@ -31,10 +31,10 @@ class Flood:
         return "done"
 
 
-def narrow(backend: Backend) -> dict[str, Any]:
+def narrow(backend: Backend, takes_bytes: int = 64 * 1024) -> dict[str, Any]:
     """Return the options of a tab that takes little before it is read, whatever the system."""
     host, port = backend.url.removeprefix("http://").split(":")
     small = socket.socket()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes_bytes)
     small.connect((host, int(port)))
     return {"sock": small, "max_size": None, "max_queue": 1}

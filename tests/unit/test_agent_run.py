@@ -14,7 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netra_ws import events
-from netra_ws.agent import SHOWN_AWAITS, AgentRun, agent_name, read_source, source_reader
+from netra_ws.agent import (
+    EVENTS_A_TURN,
+    SHOWN_AWAITS,
+    AgentRun,
+    agent_name,
+    read_source,
+    source_reader,
+)
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import GrammarError, IncompleteRun
@@ -434,6 +441,35 @@ async def test_a_run_begins_once(bench: Bench) -> None:
             await run.__aenter__()
         run.final_response = "done"
     assert types(bench.received()) == ["agent_started", "agent_completed"]
+
+
+@pytest.mark.parametrize("with_tools", [False, True])
+async def test_an_agent_that_waits_for_nothing_gives_others_their_turns(
+    bench: Bench, with_tools: bool
+) -> None:
+    """One in `EVENTS_A_TURN` events: each one would cost a run of five events much more."""
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    async with bench.run as run:
+        await asyncio.sleep(0)
+        before = turns
+        if with_tools:
+            for _ in range(5 * EVENTS_A_TURN):
+                async with run.tool("lookup", {}):
+                    pass
+        else:
+            for _ in range(10 * EVENTS_A_TURN):
+                await run.thinking("x")
+        given = turns - before
+    waiting.cancel()
+    assert 9 <= given <= 10  # out here: a run takes what is raised inside as its agent's failure
 
 
 async def test_every_event_carries_the_context_of_its_run(bench: Bench) -> None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from flood import narrow
 from tabs import (
     A_TYPE_OF_60_KB,
     LIMIT_S,
@@ -24,13 +25,14 @@ from tabs import (
     verified,
 )
 
-from netra_ws.agent import AgentRun
+from netra_ws.agent import Agent, AgentRun
 from netra_ws.auth.tokens import Tokens
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import CloseCode, ConfigurationError
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.events import EVENT_TYPES
 from netra_ws.manager import ManagerRegistry, get_websocket_manager
+from netra_ws.process import new_event_loop
 from netra_ws.server import Backend
 from netra_ws.settings import Settings
 
@@ -305,18 +307,42 @@ async def test_an_event_is_on_the_wire_as_soon_as_its_tool_waits(
     assert b'"tool_executing"' in arrived[0]
 
 
-async def test_an_agent_that_thinks_a_lot_at_once_loses_nothing(
-    tokens: Tokens, open_tab: OpenTab
-) -> None:
-    async def agent(run: AgentRun, message: str) -> str:
-        for number in range(300):  # more than are retained
-            await run.thinking(f"thought {number}")
-        return message
+async def thinks_a_lot(run: AgentRun, message: str) -> str:
+    """Emit more events than are retained, and wait for nothing."""
+    for number in range(400):
+        await run.thinking(f"{number} {'x' * 400}")
+    return message
 
-    async with serving(tokens, agent=agent) as backend, open_tab(backend) as tab:
-        await ready(tab)
-        run = verified(await chat(tab))
-    assert [event.seq for event in run.events] == list(range(1, 303))
+
+async def calls_a_lot(run: AgentRun, message: str) -> str:
+    """The same with a tool."""
+    for number in range(200):
+        async with run.tool("lookup", {"number": number, "of": "x" * 400}) as tool:
+            tool.results = "y" * 400
+    return message
+
+
+@pytest.mark.parametrize("agent", [thinks_a_lot, calls_a_lot])
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, new_event_loop])
+def test_an_agent_that_waits_for_nothing_loses_nothing(
+    agent: Agent, loop: Callable[[], asyncio.AbstractEventLoop], tokens: Tokens, open_tab: OpenTab
+) -> None:
+    """Guards `AgentRun.let_others`: a reader with small buffers would be pushed out."""
+
+    async def talk() -> None:
+        async with (
+            serving(tokens, agent=agent) as backend,
+            open_tab(backend, **narrow(backend, 4096)) as tab,
+        ):
+            await ready(tab)
+            (socket_,) = backend._sockets
+            system = socket_.transport.get_extra_info("socket")
+            system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+            run = verified(await chat(tab))
+        assert [event.seq for event in run.events] == list(range(1, 403))
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(talk())
 
 
 # Limits and the end

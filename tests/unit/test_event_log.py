@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count, pairwise
@@ -91,6 +92,11 @@ class ListUserLog:
 
     def kept(self) -> list[bytes]:
         return [kept.event for kept in self.logs.listed if kept.user_id == self.user_id]
+
+    @property
+    def half_behind(self) -> bool:
+        cursors = self.logs.cursors
+        return any(one.half_behind for one in cursors if one.log.user_id == self.user_id)
 
     def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         position = Position(self.epoch, self.head + 1)
@@ -586,8 +592,24 @@ def test_half_of_the_bytes_wait(event_log: EventLogFactory) -> None:
     log.append(lambda *_: b"x")
     assert cursor.half_behind
     assert log.cursor(Position(log.epoch, 1), nothing).half_behind
+    cursor.take(1)  # the one of 49 bytes: one byte is left
+    assert not cursor.half_behind
+    log.append(lambda *_: b"x" * 49)
+    assert cursor.half_behind
     cursor.take(ALL)
     assert not cursor.half_behind
+
+
+def test_a_log_is_half_behind_if_one_of_its_cursors_is(event_log: EventLogFactory) -> None:
+    log = event_log(retained_events=6).user("ann")
+    assert not log.half_behind
+    quick, slow = log.cursor(None, nothing), log.cursor(None, nothing)
+    fill(log, 3)
+    assert log.half_behind
+    quick.take(ALL)
+    assert log.half_behind
+    slow.close()
+    assert not log.half_behind
 
 
 # The bound on all users together
@@ -715,6 +737,15 @@ def test_what_was_dropped_counts_no_more(event_log: EventLogFactory) -> None:
 
 
 # Isolation
+
+
+def test_what_was_dropped_is_let_go(event_log: EventLogFactory) -> None:
+    """Though it may be the newest log of all, and nobody else says anything for hours."""
+    logs = event_log()
+    alone = bytes(1000)
+    event = logs.user("ann").append(lambda *_: bytes(1000))
+    logs.drop("ann")
+    assert sys.getrefcount(event) == sys.getrefcount(alone)
 
 
 def test_two_users_have_different_epochs(event_log: EventLogFactory) -> None:

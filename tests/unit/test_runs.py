@@ -206,6 +206,22 @@ async def test_a_run_that_takes_too_long_has_failed(log_lines: list[dict[str, An
     assert [(line["limit"], line["run_id"]) for line in log_lines] == [("run_timeout_s", run_id)]
 
 
+async def test_each_run_has_its_own_time() -> None:
+    """One timer is there for all: it goes on to the next run, and from none to a new one."""
+    bench = Bench(Agents().waits, Settings(run_timeout_s=0.05, stop_timeout_s=0.02))
+    loop, early = asyncio.get_running_loop(), bench.start()
+    later = loop.time() + 0.02
+    while loop.time() < later:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    late = bench.start()
+    await bench.until(lambda: early in bench.ended())
+    assert late not in bench.ended()
+    await bench.at_rest()
+    last = bench.start()
+    await bench.at_rest()
+    assert bench.ended() == dict.fromkeys((early, late, last), "failed")
+
+
 async def test_a_run_that_is_in_time_meets_no_limit(log_lines: list[dict[str, Any]]) -> None:
     bench = Bench(source_reader, Settings(run_timeout_s=0.5))
     bench.start()

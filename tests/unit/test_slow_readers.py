@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
+from frames import BINARY, CLOSE, TEXT, frame, peer
 from tabs import (
     A_TYPE_OF_60_KB,
     LIMIT_S,
@@ -145,6 +146,92 @@ async def test_a_pong_comes_after_what_was_there_before(tokens: Tokens, open_tab
     assert messages[:-1] == everything
 
 
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_the_echo_reads_no_faster_than_it_is_read(tokens: Tokens, opcode: int) -> None:
+    """Guards `Backend._echo_back`: what its client does not read is not kept for it."""
+    high_water = one_read = 256 * 1024
+    settings = Settings(write_high_water_bytes=high_water, max_message_bytes=16 * 1024)
+    data = b"x" * (16 * 1024)
+    async with (
+        serving(tokens, settings, echo=True) as backend,
+        peer(backend.url, path="/ws/test", takes_bytes=4096) as ann,
+    ):
+        (served,) = backend._sockets
+        system = served.transport.get_extra_info("socket")
+        system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ann.writer.write(frame(opcode, data) * 300)
+        turns = 0
+        async with asyncio.timeout(LIMIT_S):
+            while turns < 100:  # after much at once nothing is read for a turn, that is not meant
+                turns = 0 if served.transport.is_reading() else turns + 1
+                await asyncio.sleep(0)
+        assert high_water < served.unsent_bytes < high_water + 2 * one_read
+        for _ in range(300):
+            assert await ann.receive() == (opcode, data)
+
+
+# The end, while something waits
+
+
+async def test_who_is_let_go_while_a_reply_waits_can_say_goodbye(
+    tokens: Tokens, open_tab: OpenTab, log_lines: LogLines
+) -> None:
+    """Guards `Socket.finish`: nothing of a client is read whose reply waits, nor its close."""
+    settings = Settings(
+        retained_bytes=4 * FLOOD * EVENT_BYTES,
+        write_high_water_bytes=16 * 1024,
+        close_timeout_s=6 * LIMIT_S,
+    )
+    agent = Flood(40)
+    async with (
+        serving(tokens, settings, agent=agent) as backend,
+        open_tab(backend, **narrow(backend)) as tab,
+    ):
+        await ready(tab)
+        (served,) = backend._sockets
+        system = served.transport.get_extra_info("socket")
+        system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        await say(tab, "flood")
+        async with asyncio.timeout(LIMIT_S):
+            await agent.over.wait()
+            await tab.send('{"type":"ping"}')
+            while served.transport.is_reading():  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0)
+        served.finish(CloseCode.SERVICE_RESTART)
+        code, _, messages = await close_of(tab)
+    assert code == CloseCode.SERVICE_RESTART
+    assert 0 < len(messages) < 40
+    assert log_lines == []
+
+
+async def test_who_is_cut_over_a_reply_can_say_goodbye(
+    tokens: Tokens, logged: Callable[[str], Awaitable[dict[str, Any]]], log_lines: LogLines
+) -> None:
+    """Guards `Connection._reply`: others need the room of its events, in the very turn that it
+    asks something.
+    """
+    settings = Settings(retained_bytes_total=1 << 20, close_timeout_s=6 * LIMIT_S)
+    bearer = f"Authorization: Bearer {tokens.issue('ann')}"
+    async with serving(tokens, settings) as backend, peer(backend.url, bearer) as ann:
+        await ann.receive()
+        logs = backend._registry._event_log
+
+        def overtake() -> None:
+            logs.user("ann").append(lambda *_: bytes(1000))
+            for _ in range(2):
+                logs.user("bob").append(lambda *_: bytes(1 << 19))
+
+        with ann.writer.get_extra_info("socket").dup() as client:
+            client.send(frame(TEXT, b'{"type":"ping"}'))
+        asyncio.get_running_loop().call_soon(overtake)
+        assert (await ann.receive_type(CLOSE)).code == CloseCode.FELL_BEHIND
+        ann.send(CLOSE, b"\x03\xe8")
+        async with asyncio.timeout(LIMIT_S):
+            assert await ann.reader.read() == b""
+        await logged("limit exceeded")
+    assert len(log_lines) == 1
+
+
 async def test_a_stop_does_not_wait_for_a_stalled_reader(tokens: Tokens, open_tab: OpenTab) -> None:
     """Guards `close_timeout_s`: websockets alone would wait for room in the buffer."""
     settings = Settings(
@@ -224,7 +311,7 @@ async def test_who_says_goodbye_with_bytes_unsent_is_let_go(
             await flood.over.wait()
             while not served.unsent_bytes:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0)
-            tab.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            tab.transport.write_eof()
             while "netra_ws_connections 0.0" not in (
                 (await fetch(backend.url, "/metrics")).body.decode()
             ):

@@ -275,10 +275,15 @@ def test_a_secret_is_measured_in_bytes() -> None:
 # Tokens that were seen before
 
 
+@pytest.mark.parametrize("issued_at", [0.0, 0.75])
 @pytest.mark.parametrize("seen_before", [False, True])
-def test_a_token_seen_before_is_checked_against_the_clock(seen_before: bool) -> None:
+def test_a_token_seen_before_is_checked_against_the_clock(
+    seen_before: bool, issued_at: float
+) -> None:
+    """To the second, as PyJWT compares them: being seen makes nothing good for longer."""
     limits = Settings(token_lifetime_s=60.0, token_leeway_s=10.0)
     clock = Clock()
+    clock.now = issued_at
     answers = []
     with clock.in_force():
         tokens = Tokens(SECRET, limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import socket
 from collections.abc import Callable
@@ -10,8 +11,19 @@ from typing import Any
 
 import pytest
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
-from frames import CLOSE, TEXT, frame, peer
-from tabs import LIMIT_S, UPGRADE, OpenTab, close_of, ready, receive, say, serving
+from frames import CLOSE, CONTINUATION, TEXT, Peer, frame, peer
+from tabs import (
+    LIMIT_S,
+    UPGRADE,
+    OpenTab,
+    answers,
+    close_of,
+    ready,
+    receive,
+    receive_type,
+    say,
+    serving,
+)
 from websockets.asyncio.server import ServerConnection
 from websockets.server import ServerProtocol
 
@@ -19,6 +31,8 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.opening import MAX_HELD_BYTES, OpeningSocket
+from netra_ws.process import new_event_loop
+from netra_ws.reading import ReadingSocket
 from netra_ws.server import Backend
 from netra_ws.settings import Settings
 from netra_ws.transport import Socket
@@ -40,10 +54,15 @@ PROTOCOL = {
     "close_rcvd",
     "close_rcvd_then_sent",
     "close_sent",
-    "eof_sent",
     "handshake_exc",
 }
-PROTOCOL_METHODS = {"data_to_send": [], "send_ping": ["data"], "send_text": ["data", "fin"]}
+PROTOCOL_METHODS = {
+    "close_expected": [],
+    "data_to_send": [],
+    "fail": ["code", "reason"],
+    "send_ping": ["data"],
+    "send_text": ["data", "fin"],
+}
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -78,7 +97,8 @@ BURSTING = Settings(
 
 
 def test_websockets_has_what_is_used_of_it() -> None:
-    own = {name for name in vars(Socket) | vars(OpeningSocket) if not name.startswith("__")}
+    ours = vars(Socket) | vars(ReadingSocket) | vars(OpeningSocket)
+    own = {name for name in ours if not name.startswith("__")}
     assert {name for name in own if hasattr(ServerConnection, name)} == set(OVERRIDDEN)
     for name, expected in OVERRIDDEN.items():
         assert parameters(getattr(ServerConnection, name)) == expected
@@ -109,34 +129,47 @@ async def test_websockets_calls_what_is_overridden(
             await say(tab, "flood")
             async with asyncio.timeout(LIMIT_S):
                 while "agent_completed" not in await tab.recv(decode=True):
-                    called |= {"paused"} if socket_.paused else set()
-            assert not socket_.paused
+                    pass
+            assert socket_.writable
         async with open_tab(backend) as tab:
             await ready(tab)
             tab.transport.write_eof()
             await tab.wait_closed()
-    assert called == {*OVERRIDDEN, "paused"}
+    assert called == set(OVERRIDDEN)
 
 
 # Writing
 
 
+class Counted:
+    """A transport, and the sizes of what is written to it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.sizes: list[int] = []
+
+    def write(self, data: bytes) -> None:
+        self.sizes.append(len(data))
+        self.transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+
+def counting(socket_: Socket) -> list[int]:
+    """Return the list of the sizes of all writes from now on."""
+    counted = Counted(socket_.transport)
+    socket_.transport = counted  # type: ignore[assignment]
+    return counted.sizes
+
+
 async def count_writes(socket_: Socket, act: Callable[[], object]) -> int:
     """Return how often the transport is written to because of `act`, in this turn and the next."""
-    writes = 0
-    write = socket_.transport.write
-
-    def counted(data: bytes) -> None:
-        nonlocal writes
-        writes += 1
-        write(data)
-
-    socket_.transport.write = counted  # type: ignore[method-assign]
+    sizes = counting(socket_)
     act()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    socket_.transport.write = write  # type: ignore[method-assign]
-    return writes
+    return len(sizes)
 
 
 async def test_all_events_of_a_turn_are_one_write(backend: Backend, open_tab: OpenTab) -> None:
@@ -161,6 +194,25 @@ async def test_a_turn_longer_than_the_window_is_written_in_time(
         writes = await count_writes(served(backend), append)
         assert [await receive(tab) for _ in range(1000)][-1] == '{"seq":1000}'
     assert writes == 1000 // (Settings().retained_events // 2) + 1
+
+
+async def test_no_event_comes_between_the_fragments_of_a_message(
+    backend: Backend, open_tab: OpenTab
+) -> None:
+    """Guards `Socket.writable`: RFC 6455 section 5.4 allows control frames there, nothing else."""
+    async with open_tab(backend) as tab:
+        await ready(tab)
+        socket_, log = served(backend), log_of(backend)
+        socket_.protocol.send_text(b"fir", fin=False)
+        socket_.send_data()
+        log.append(numbered)
+        assert not socket_.writable
+        async with asyncio.timeout(LIMIT_S):
+            await (await tab.ping())  # by then the event would have been written
+        socket_.protocol.send_continuation(b"st", fin=True)
+        socket_.send_data()
+        log.append(numbered)
+        assert [await receive(tab) for _ in range(3)] == ["first", '{"seq":1}', '{"seq":2}']
 
 
 async def test_nothing_is_written_once_the_end_is_decided(
@@ -212,15 +264,7 @@ async def test_a_revocation_takes_what_is_unsent_with_it(tokens: Tokens, open_ta
     ):
         await ann.receive()
         socket_ = served(backend)
-        taken = 0
-        write = socket_.transport.write
-
-        def counted(data: bytes) -> None:
-            nonlocal taken
-            taken += len(data)
-            write(data)
-
-        socket_.transport.write = counted  # type: ignore[method-assign]
+        sizes = counting(socket_)
         ann.send(TEXT, b'{"type":"user_message","content":"flood"}')
         async with asyncio.timeout(LIMIT_S):
             await agent.over.wait()
@@ -234,7 +278,7 @@ async def test_a_revocation_takes_what_is_unsent_with_it(tokens: Tokens, open_ta
                     received += len(data)
             except ConnectionResetError:
                 pass
-        assert received <= taken - unsent
+        assert received <= sum(sizes) - unsent
 
 
 # Bytes that come before the answer
@@ -289,3 +333,199 @@ async def test_what_is_held_before_the_answer_is_bounded(tokens: Tokens) -> None
         assert MAX_HELD_BYTES < len(held) <= MAX_HELD_BYTES + 256 * 1024
         async with asyncio.timeout(LIMIT_S):
             assert (await ann.reader.readline()).startswith(b"HTTP/1.1 503 ")
+
+
+# Reading
+
+
+async def test_what_a_message_raises_closes_with_1011(
+    backend: Backend,
+    tokens: Tokens,
+    monkeypatch: pytest.MonkeyPatch,
+    log_lines: list[dict[str, Any]],
+) -> None:
+    heard = []
+
+    def fails(message: str) -> None:
+        heard.append(message)
+        raise ZeroDivisionError
+
+    async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
+        await ann.receive()
+        monkeypatch.setattr("netra_ws.connection.decode_client_message", fails)
+        ann.writer.write(frame(TEXT, b"1") + frame(TEXT, b"2"))
+        closed = await ann.receive()
+        assert (closed.code, closed.data[2:]) == (CloseCode.INTERNAL_ERROR, b"")
+        await goodbye(ann)
+    assert heard == ["1"]
+    assert [line["event"] for line in log_lines] == ["route failed"]
+
+
+QUESTION = b'{"type":"user_message","content":"hello"}'
+
+
+async def test_nothing_is_heard_once_the_end_is_decided(backend: Backend, tokens: Tokens) -> None:
+    """Guards `ReadingSocket._deliver`: the close frame is written a turn later."""
+    async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
+        await ann.receive()
+        socket_ = served(backend)
+        socket_.finish(CloseCode.TOKEN_EXPIRED)
+        socket_.data_received(frame(TEXT, QUESTION))  # read in the same turn of the loop
+        assert (await ann.receive()).code == CloseCode.TOKEN_EXPIRED
+        await goodbye(ann)
+    assert log_of(backend).head == 0
+
+
+async def test_nothing_is_heard_after_a_close_frame(backend: Backend, tokens: Tokens) -> None:
+    """The same, for what a client says before it has read that."""
+    async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
+        await ann.receive()
+        served(backend).finish(CloseCode.TOKEN_EXPIRED)
+        assert (await ann.receive()).code == CloseCode.TOKEN_EXPIRED
+        ann.send(TEXT, QUESTION)
+        await goodbye(ann)
+    assert log_of(backend).head == 0
+
+
+async def test_nothing_is_heard_behind_text_that_is_none(backend: Backend, tokens: Tokens) -> None:
+    """RFC 6455 section 7.1.7: whoever fails a connection processes nothing more of it."""
+    async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
+        await ann.receive()
+        ann.writer.write(frame(TEXT, b"\xff") + frame(TEXT, QUESTION))
+        assert (await ann.receive()).code == CloseCode.INVALID_DATA
+        await goodbye(ann)
+    assert log_of(backend).head == 0
+
+
+async def goodbye(ann: Peer) -> None:
+    """Answer a close frame, and wait for the end."""
+    ann.send(CLOSE, b"\x03\xe8")
+    async with asyncio.timeout(LIMIT_S):
+        assert await ann.reader.read() == b""
+
+
+async def test_a_client_is_read_on_once_its_reply_is_on_its_way(
+    tokens: Tokens, open_tab: OpenTab
+) -> None:
+    async with (
+        serving(tokens, BURSTING, agent=(agent := Flood())) as backend,
+        open_tab(backend, **narrow(backend)) as tab,
+    ):
+        await ready(tab)
+        transport = served(backend).transport
+        await say(tab, "flood")
+        async with asyncio.timeout(LIMIT_S):
+            await agent.over.wait()
+            await tab.send('{"type":"ping"}')
+            while transport.is_reading():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        await receive_type(tab, "pong")
+        assert await answers(tab)
+
+
+# One client among others
+
+
+FRAGMENTED = (
+    frame(TEXT, b"{", fin=False) + frame(CONTINUATION, fin=False) * 4000 + frame(CONTINUATION, b"}")
+)
+ONE_READ_BYTES = 256 * 1024
+"""What uvloop and asyncio read of a socket at once."""
+
+
+async def most_of_a_turn(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many bytes of one client are taken in a turn, though more wait."""
+    taken = 0
+    data_received = Socket.data_received
+
+    def counted(self: Socket, data: bytes) -> None:
+        nonlocal taken
+        taken += len(data)
+        data_received(self, data)
+
+    monkeypatch.setattr(Socket, "data_received", counted)
+    bearer = f"Authorization: Bearer {tokens.issue('ann')}"
+    async with serving(tokens) as backend, peer(backend.url, bearer) as ann:
+        await ann.receive()
+        transport = served(backend).transport
+        system = transport.get_extra_info("socket")
+        system.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * ONE_READ_BYTES)
+        transport.pause_reading()
+        with ann.writer.get_extra_info("socket").dup() as client:
+            waiting = fill(client, FRAGMENTED, 3 * ONE_READ_BYTES)
+        assert waiting > 2 * ONE_READ_BYTES
+        transport.resume_reading()
+        turns: list[int] = []
+        async with asyncio.timeout(LIMIT_S):
+            while taken < waiting:
+                before = taken
+                await asyncio.sleep(0)
+                turns.append(taken - before)
+    return max(turns)
+
+
+def fill(client: socket.socket, data: bytes, enough: int) -> int:
+    """Send until the system takes no more, or has enough; return how many bytes it took."""
+    sent = 0
+    try:
+        while sent < enough:
+            sent += client.send(data[sent % len(data) :])
+    except BlockingIOError:
+        pass
+    return sent
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, new_event_loop])
+def test_a_client_of_whom_much_waits_is_read_once_a_turn(
+    tokens: Tokens,
+    monkeypatch: pytest.MonkeyPatch,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """uvloop would read until nothing is left, and nobody else would have a turn meanwhile."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        most = runner.run(most_of_a_turn(tokens, monkeypatch))
+    assert 0 < most <= ONE_READ_BYTES
+
+
+# What is left of a handshake, and of a connection
+
+
+async def test_nothing_is_kept_of_the_headers_of_a_handshake(
+    backend: Backend, open_tab: OpenTab
+) -> None:
+    """They are 4 KiB of an idle connection, and the token is one of them."""
+    async with open_tab(backend) as tab:
+        await ready(tab)
+        socket_ = served(backend)
+        assert socket_.request is not None
+        assert socket_.response is not None
+        assert (len(socket_.request.headers), len(socket_.response.headers)) == (0, 0)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, new_event_loop])
+@pytest.mark.parametrize("how", ["closed", "aborted"])
+def test_a_connection_that_has_ended_leaves_no_garbage(
+    tokens: Tokens, how: str, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """`GARBAGE_THRESHOLD` is so high that thousands would wait for the collector."""
+
+    async def come_and_go() -> None:
+        bearer = f"Authorization: Bearer {tokens.issue('ann')}"
+        async with serving(tokens) as backend:
+            async with peer(backend.url, bearer) as ann:
+                await ann.receive()
+                assert len(backend._sockets) == 1
+                if how == "closed":
+                    ann.send(CLOSE, b"\x03\xe8")
+                    await ann.reader.read()
+            async with asyncio.timeout(LIMIT_S):
+                while backend._sockets:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(come_and_go())
+    finally:
+        gc.enable()
