@@ -106,7 +106,7 @@ def throughput(
 
 PACED_CONNECTIONS = 50
 PACED_REQUESTS_PER_S = 1000.0
-PACED_TURNS, PACED_S = 8, 0.5
+PACED_TURNS, PACED_S = 12, 0.5
 
 
 async def paced(stage: Stage) -> Values:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from tabs import LIMIT_S, UPGRADE
 
-CONTINUATION, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = bytes(4)  # a mask of zeros is one, too
 
 
@@ -66,9 +66,13 @@ class Peer:
 
 @asynccontextmanager
 async def peer(
-    url: str, *headers: str, upgrade: bool = True, takes_bytes: int = 64 * 1024
+    url: str,
+    *headers: str,
+    upgrade: bool = True,
+    path: str = "/ws",
+    takes_bytes: int = 64 * 1024,
 ) -> AsyncIterator[Peer]:
-    """Connect; with `upgrade` ask for a WebSocket, and read the answer to that.
+    """Connect; with `upgrade` ask for a WebSocket at `path`, and read the answer to that.
 
     `takes_bytes` is about what it takes in before it is read.
     """
@@ -80,7 +84,7 @@ async def peer(
     reader, writer = await asyncio.open_connection(sock=small, limit=takes_bytes)
     try:
         if upgrade:
-            lines = ("GET /ws HTTP/1.1", f"Host: {host}:{port}", *UPGRADE, *headers, "", "")
+            lines = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *UPGRADE, *headers, "", "")
             writer.write("\r\n".join(lines).encode())
             async with asyncio.timeout(LIMIT_S):
                 answer = await reader.readuntil(b"\r\n\r\n")
