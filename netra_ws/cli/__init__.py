@@ -5,22 +5,63 @@ Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as ask
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
 import click
 
-from netra_ws.cli.drilling import drill_command
-from netra_ws.cli.history import checkout_command
+from netra_ws.cli.lazy import Lazy, LazyGroup
 from netra_ws.cli.options import INTERRUPTED
-from netra_ws.cli.pages import notebooks_command, walkthrough_command
-from netra_ws.cli.probing import probe_command
-from netra_ws.cli.proving import verify_command
-from netra_ws.cli.serving import hash_password_command, serve
 from netra_ws.errors import NetraError
+from netra_ws.prevention.errors import PreventionError
+
+COMMANDS = {
+    "serve": Lazy(
+        "netra_ws.cli.serving:serve", "Serve the backend and the login service.", "serve"
+    ),
+    "hash-password": Lazy(
+        "netra_ws.cli.serving:hash_password_command", "Print the hash of a password.", "serve"
+    ),
+    "checkout": Lazy(
+        "netra_ws.cli.history:checkout_command", "Write the incident as a git repository.", "serve"
+    ),
+    "verify": Lazy(
+        "netra_ws.cli.proving:verify_command",
+        "Run the incident's tests before and after the fix.",
+        "test",
+    ),
+    "probe": Lazy(
+        "netra_ws.cli.probing:probe_command", "Walk the golden path of any deployment.", "serve"
+    ),
+    "drill": Lazy(
+        "netra_ws.cli.drilling:drill_command", "Rehearse the emergency rollback, timed.", "test"
+    ),
+    "audit": Lazy(
+        "netra_ws.cli.auditing:audit_command",
+        "Find wrong awaits and coroutines that nobody awaits.",
+    ),
+    "fix": Lazy(
+        "netra_ws.cli.fixing:fix_command", "Take out wrong awaits; by default show the diff."
+    ),
+    "walkthrough": Lazy(
+        "netra_ws.cli.pages:walkthrough_command",
+        "Run the notebooks, write the post-mortem.",
+        "notebooks",
+    ),
+    "notebooks": Lazy(
+        "netra_ws.cli.pages:notebooks_command",
+        "Run the notebooks, keep what did not change.",
+        "notebooks",
+    ),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
 @click.version_option(package_name="netra_ws")
 def cli() -> None:
     """A WebSocket backend that streams agent events, and the incident it went through.
@@ -32,26 +73,19 @@ def cli() -> None:
     netra-ws verify                        the tests of the incident, before and after the fix
     netra-ws probe --base-url URL …        the golden path of any deployment, step by step
     netra-ws drill                         the emergency rollback, rehearsed and timed
+    netra-ws audit PATH                    wrong awaits and un-awaited coroutines, in any code
+    netra-ws fix PATH                      the same code without the wrong awaits, as a diff
+    netra-ws audit --since REV PATH        callers left behind by functions that changed colour
     """
-
-
-for command in (
-    serve,
-    hash_password_command,
-    checkout_command,
-    verify_command,
-    probe_command,
-    drill_command,
-    walkthrough_command,
-    notebooks_command,
-):
-    cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line; what it cannot do is one line on standard error and an exit code."""
     # Whoever cancels a job sends SIGTERM; what is running has to be ended and undone as well.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
+        # pre-commit names the environment of its hook there, which has nothing of the project.
+        del os.environ["VIRTUAL_ENV"]
     try:
         code = cli.main(prog_name="netra-ws", standalone_mode=False)
     except click.exceptions.Abort:
@@ -68,7 +102,7 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"netra-ws: {error.format_message()}", err=True)
         code = 2
-    except NetraError as error:
+    except (NetraError, PreventionError) as error:
         click.echo(f"netra-ws: {error}", err=True)
         code = error.exit_code
     sys.exit(code)

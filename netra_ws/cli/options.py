@@ -21,9 +21,12 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a missing package into the command that installs it."""
+    """Turn a missing package into the command that installs it, by the name of its extra."""
     try:
         yield
     except ModuleNotFoundError as error:
-        msg = f"{error.name} is not installed: pip install 'netra_ws[{name}]'"
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "netra_ws"}:
+            raise  # no installation mends that
+        msg = f"{missing} is not installed: pip install 'netra_ws[{name}]'"
         raise ConfigurationError(msg) from error

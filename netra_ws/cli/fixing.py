@@ -1,0 +1,115 @@
+"""``netra-ws fix``: take out the `await`s that are wrong, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from netra_ws.prevention.fix import FileFix
+
+PATHS = click.Path(path_type=Path)
+
+
+@click.command("fix", short_help="Take out wrong awaits; by default show the diff.")
+@click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
+@click.option("--write", "writes", is_flag=True, help="Write the files instead of a diff.")
+@click.option(
+    "--python",
+    type=PATHS,
+    help="The project's Python; otherwise VIRTUAL_ENV, or the nearest .venv.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["pyrefly", "both"]),
+    default="pyrefly",
+    show_default=True,
+    help="The type checker to ask; both: pyright gives a second opinion.",
+)
+def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engine: str) -> None:
+    """Take out every `await` of what is certainly not awaitable, and keep every byte around it.
+
+    The diff goes to standard output, as `git apply` takes it in this folder; nothing is written
+    without --write. The edited files are judged again as copies before that. An edit that does not
+    pass is given up. What a person has to decide is named with the reason, and stays.
+
+    \b
+    Examples:
+      netra-ws fix src
+      netra-ws fix src | git apply
+      netra-ws fix --write src tests
+
+    \b
+    Exit codes:
+      0  nothing is left to fix
+      1  the diff shows what to fix, or something is left for a person to decide
+      2  it could not judge, or not write; what is named
+    """
+    from netra_ws.prevention import report as reports
+    from netra_ws.prevention.audit import audit
+    from netra_ws.prevention.engines import Engine
+    from netra_ws.prevention.errors import PreventionError
+    from netra_ws.prevention.fix import propose
+    from netra_ws.prevention.writing import write
+
+    folder = Path.cwd()
+    try:
+        report = audit(paths, python=python, engine=Engine(engine))
+        fixes = propose(report)
+        if writes:
+            write(fixes)
+    except PreventionError as error:
+        raise click.ClickException(str(error)) from error
+    if not writes:
+        _show(fixes, folder)
+    for fix in fixes:
+        name = reports.relative(fix.path, folder)
+        for left in fix.left:
+            span = left.finding.span
+            where = f"{name}:{span.line}:{span.column + 1}"
+            click.echo(f"{where}: {left.finding.message}; left, because {left.why}", err=True)
+    for line in reports.not_judged(report, folder):
+        click.echo(line, err=True)
+    for line in (next(reports.summary(report, folder)), _summary(report.files, fixes, writes)):
+        click.echo(line, err=True)
+    open_ends = any(fix.left or (fix.changed and not writes) for fix in fixes)
+    sys.exit(1 if open_ends else 2 if report.unjudged else 0)
+
+
+def _summary(files: Sequence[Path], fixes: Sequence[FileFix], written: bool) -> str:
+    changed = [fix for fix in fixes if fix.changed]
+    removed, left = sum(fix.removed for fix in changed), sum(len(fix.left) for fix in fixes)
+    rest = f"; {left} left" if left else ""
+    if not changed:
+        return f"nothing to take out in {_count(len(files), 'file')}{rest}"
+    what = f"{_count(removed, 'await')} in {_count(len(changed), 'file')}"
+    if written:
+        return f"took out {what}{rest}"
+    return f"{what} to take out; --write does it{rest}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _show(fixes: Sequence[FileFix], folder: Path) -> None:
+    """Print the diffs: coloured on a terminal, and otherwise in the bytes of the files."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from netra_ws.prevention.diff import STYLES, diff
+
+    console = Console(highlight=False, soft_wrap=True)
+    for fix in fixes:
+        lines = diff(fix, folder)
+        if console.is_terminal:
+            for line in lines:
+                shown = line.decode(errors="replace").rstrip("\r\n")
+                style = next((to for mark, to in STYLES.items() if shown.startswith(mark)), "")
+                console.print(Text(shown, style=style))
+        else:
+            sys.stdout.buffer.write(b"".join(lines))

@@ -1,0 +1,56 @@
+"""What no type checker sees: coroutines that go nowhere by another way, and a mock that hides it.
+
+A type checker complains of a coroutine that is a statement of its own. In a text, a list, behind
+`and`, under a name that nobody reads or where a callback is expected it is a value like any other
+to all of them (measured: pyrefly 1.4, pyright 1.1.414, mypy 2.4, ty 0.0.105).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from netra_ws.prevention.checks.coroutines import Coroutines
+from netra_ws.prevention.checks.dropped import dropped
+from netra_ws.prevention.checks.mocks import mocks
+from netra_ws.prevention.checks.running import nested_runs
+from netra_ws.prevention.drift.functions import Unparsable
+from netra_ws.prevention.drift.modules import Tree
+from netra_ws.prevention.files import Files
+from netra_ws.prevention.finding import Finding
+
+ASYNC = re.compile(rb"\basync\s+def\s+(\w+)")
+WORTH = re.compile(rb"\basync\b|\bAsyncMock\b")
+"""Without one of these words there is nothing to find in a file."""
+
+
+def own_findings(files: Files, root: Path) -> Iterator[Finding]:
+    """Yield what the checks find in the files of an audit; `root` is where its imports start.
+
+    What cannot be parsed is passed over: the type checker has said so.
+    """
+    names: set[str] = set()
+    worth: list[Path] = []
+    for path in files.paths:
+        data = path.read_bytes()
+        names.update(name.decode() for name in ASYNC.findall(data))
+        if WORTH.search(data):
+            worth.append(path)
+    relative = {path: PurePath(os.path.relpath(path, root)).as_posix() for path in files.paths}
+    absolute = {text: path for path, text in relative.items()}
+
+    def read(path: str) -> bytes:
+        try:
+            return absolute[path].read_bytes()
+        except (KeyError, OSError) as error:
+            raise Unparsable("cannot be read") from error
+
+    coroutines = Coroutines(Tree(absolute, read), frozenset(names))
+    for path in worth:
+        source = coroutines.source(path, relative[path])
+        if source is not None:
+            yield from dropped(source, coroutines)
+            yield from nested_runs(source, coroutines)
+            yield from mocks(source, coroutines)

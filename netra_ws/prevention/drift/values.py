@@ -1,0 +1,64 @@
+"""What an expression stands for, as far as the text of the project's own modules tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleValue:
+    """A module, by its dotted name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionValue:
+    """A function of the project."""
+
+    path: str
+    qualname: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassValue:
+    """A class of the project."""
+
+    path: str
+    qualname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance of a class of the project, or, unless `exact`, of a subclass of it."""
+
+    path: str
+    qualname: str
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Super:
+    """What ``super()`` gives in a method of a class."""
+
+    path: str
+    qualname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Something from outside the project, by its dotted name; an object of its without one."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It could be anything."""
+
+
+Value = ModuleValue | FunctionValue | ClassValue | Instance | Super | Foreign | Unknown
+Values = frozenset[Value]
+
+UNKNOWN: Values = frozenset({Unknown()})
+FOREIGN: Values = frozenset({Foreign()})

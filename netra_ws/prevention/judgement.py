@@ -1,0 +1,128 @@
+"""What the messages of the type checkers amount to: findings with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netra_ws.prevention.asking import ask, find_definitions
+from netra_ws.prevention.callee import Callee, callee_of, definition, look_up
+from netra_ws.prevention.certainty import is_certain, is_open
+from netra_ws.prevention.engines import Settings
+from netra_ws.prevention.engines.diagnostic import Diagnostic, Symptom
+from netra_ws.prevention.files import Files
+from netra_ws.prevention.finding import Finding, Kind, Unjudged
+from netra_ws.prevention.flags import NO_FLAG, Flag, gather_flags
+from netra_ws.prevention.names import Names, read_names
+from netra_ws.prevention.source import Text
+from netra_ws.prevention.unannotated import find_candidates, infer
+
+LONGEST_TYPE = 120
+"""Characters of a type in a message; the rest of a long one tells nobody anything."""
+
+
+@dataclass(slots=True)
+class Judgement:
+    """Findings, and what could not be judged; `broken` are the files with a syntax error."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    broken: set[Path] = field(default_factory=set)
+
+
+def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic]]) -> Judgement:
+    """Turn what each engine says into findings. Raises PreventionError if an engine fails."""
+    judgement = _unjudged(diagnostic for _, diagnostic in said)
+    everything = {path: files.text(path).text for path in files.paths}
+    candidates = find_candidates(everything)
+    paths = {one.path for _, one in said if one.symptom not in NO_FLAG} - judgement.broken
+    asked_of = {path for path, _ in candidates.calls} - judgement.broken
+    texts = {path: Text(everything[path]) for path in paths | asked_of}
+    flags = ask(gather_flags(said, texts), texts, settings)
+    callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
+    names_asked = {
+        (flag.path, callee.offset)
+        for flag in flags
+        if (callee := callees[id(flag)]) and callee.offset is not None
+    }
+    calls = {call for call in candidates.calls if call[0] in asked_of}
+    places = find_definitions(names_asked | calls, flags, texts, settings)
+    known = {(flag.path, flag.span) for flag in flags}
+    for flag in infer(candidates, places, texts):
+        if (flag.path, flag.span) not in known:
+            flags.append(flag)
+            callees[id(flag)] = callee_of(texts[flag.path], flag.operand)
+    if not flags:
+        return judgement
+    wanted = {callee.name for callee in callees.values() if callee and callee.name}
+    names = read_names(everything.items(), wanted)
+    flags = [flag for flag in flags if flag.kind is Kind.UNAWAITED or not is_open(flag, names)]
+    misused = [flag for flag in flags if flag.kind is Kind.UNAWAITED]
+    for flag in flags:
+        callee = callees[id(flag)]
+        at = places.get((flag.path, callee.offset or -1)) if callee else None
+        finding = _finding(flag, callee, at, names, misused)
+        # What no type checker said is said only if nothing speaks against it.
+        if finding.certain or not flag.inferred:
+            judgement.findings.append(finding)
+    return judgement
+
+
+def _unjudged(said: Iterable[Diagnostic]) -> Judgement:
+    judgement = Judgement()
+    for one in said:
+        if one.symptom is Symptom.SYNTAX_ERROR and one.path not in judgement.broken:
+            why = f"it has a syntax error: {one.message}"
+            judgement.unjudged.append(Unjudged(one.path, one.span.line, why))
+            judgement.broken.add(one.path)
+        elif one.symptom is Symptom.UNRESOLVED_IMPORT:
+            why = f"the import of {one.subject or 'a module'} was not resolved"
+            judgement.unjudged.append(Unjudged(one.path, one.span.line, why))
+    return judgement
+
+
+def _finding(
+    flag: Flag,
+    callee: Callee | None,
+    at: tuple[Path, int] | None,
+    names: Names,
+    misused: Sequence[Flag],
+) -> Finding:
+    found = look_up(*at) if at else None
+    awaited = flag.kind is Kind.AWAIT_SYNC
+    return Finding(
+        path=flag.path,
+        span=flag.span,
+        kind=flag.kind,
+        rule=flag.symptom.value,
+        message=_message(flag),
+        engines=tuple(flag.engines),
+        certain=awaited and is_certain(flag, callee, found, names, misused),
+        operand=flag.operand if awaited else None,
+        operand_type=flag.whole,
+        definition=definition(callee, at, flag.whole) if callee and at else None,
+    )
+
+
+def _message(flag: Flag) -> str:
+    written = flag.whole or " | ".join(sorted(flag.types))
+    written = " ".join(written.split())
+    if len(written) > LONGEST_TYPE:
+        written = written[:LONGEST_TYPE] + "…"
+    if flag.inferred:
+        return "what is returned is not awaitable, whatever it is called with"
+    match flag.symptom:
+        case Symptom.NOT_AWAITABLE:
+            return f"`{written}` is not awaitable"
+        case Symptom.NOT_ASYNC_CONTEXT:
+            return f"`{written}` is not an asynchronous context manager"
+        case Symptom.NOT_ASYNC_ITERABLE:
+            return f"`{written}` is not an asynchronous iterable"
+        case Symptom.NOT_COROUTINE_ARGUMENT:
+            return f"{flag.subject} awaits its argument, and `{written}` is not awaitable"
+        case Symptom.DROPPED:
+            return "this coroutine is never awaited, so its body never runs"
+        case _:
+            words = " ".join(flag.message.split())
+            return f"a coroutine that is not awaited is used as a value: {words}"

@@ -1,0 +1,68 @@
+"""The folders that the imports of an audited project start from."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+INI_SECTIONS = {"pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
+"""The files beside pyproject.toml in which pytest looks for its settings, and the section there."""
+
+
+def search_path(
+    root: Path, files: Sequence[Path], environment: Mapping[str, str] = os.environ
+) -> tuple[Path, ...]:
+    """Return the folders that imports start from, by absolute paths.
+
+    They are the root, those in PYTHONPATH, those in the `pythonpath` of pytest's settings in the
+    root, the folders of a `conftest.py`, which pytest puts there as well, and the folders above
+    the packages that `files` belong to. One of the last is taken only if no other package has the
+    same name: the type checker looks above each importing file as well, and finds the right one
+    there.
+    """
+    tops: dict[str, set[Path]] = defaultdict(set)
+    for folder in {path.parent for path in files}:
+        top = folder
+        while (top / "__init__.py").is_file() and top.parent != top:
+            top = top.parent
+        if top != folder:
+            tops[folder.relative_to(top).parts[0]].add(top)
+        elif not folder.is_relative_to(root):
+            tops[str(folder)].add(folder)
+    single = sorted({next(iter(found)) for found in tops.values() if len(found) == 1})
+    given = [Path(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    named = [root / entry for entry in _of_pytest(root)]
+    tests = sorted(
+        path.parent
+        for path in files
+        if path.name == "conftest.py" and not (path.parent / "__init__.py").is_file()
+    )
+    every = (root, *given, *named, *tests, *single)
+    absolute = [Path(os.path.abspath(path)) for path in every]  # noqa: PTH100
+    return tuple(dict.fromkeys(absolute))
+
+
+def _of_pytest(root: Path) -> list[str]:
+    """Return `pythonpath` as pytest's settings in `root` have it; nothing if they cannot be read.
+
+    An import that is not found without it is told as not judged, so that nothing is lost.
+    """
+    try:
+        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        found = document["tool"]["pytest"]["ini_options"]["pythonpath"]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError):
+        found = None
+    for name, section in INI_SECTIONS.items():
+        if found is None:
+            parser = configparser.ConfigParser(interpolation=None)
+            try:
+                parser.read(root / name, encoding="utf-8")
+                found = parser.get(section, "pythonpath")
+            except (OSError, UnicodeDecodeError, configparser.Error):
+                continue
+    entries = found.split() if isinstance(found, str) else found
+    return [entry for entry in entries or [] if isinstance(entry, str)]

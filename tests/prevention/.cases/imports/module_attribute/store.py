@@ -1,0 +1,2 @@
+def load(key: str) -> str:
+    return key.upper()

@@ -1,0 +1,3 @@
+from .inner import load as load
+
+__all__ = ["load"]

@@ -1,0 +1,1 @@
+from .first import get_manager as get_manager

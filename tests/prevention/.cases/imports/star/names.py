@@ -1,0 +1,5 @@
+__all__ = ["load"]
+
+
+def load():
+    return "loaded"

@@ -1,0 +1,3 @@
+class Client:
+    def ping(self) -> str:
+        return "pong"

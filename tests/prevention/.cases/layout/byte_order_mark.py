@@ -1,0 +1,9 @@
+﻿"""The file starts with a byte order mark."""
+
+
+def load():
+    return 1
+
+
+async def main():
+    assert await load() == 1  # expect: await-sync  # fix: mechanical

@@ -1,0 +1,9 @@
+"""A form feed between the functions is no line break."""
+
+
+def load():
+    return 1
+
+
+async def main():
+    assert await load() == 1  # expect: await-sync  # fix: mechanical

@@ -1,0 +1,9 @@
+"""More than one blank behind `await`."""
+
+
+def load():
+    return 1
+
+
+async def main():
+    assert await   load() == 1  # expect: await-sync  # fix: mechanical

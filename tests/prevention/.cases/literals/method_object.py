@@ -1,0 +1,10 @@
+"""A method, not called."""
+
+
+class Client:
+    async def close(self):
+        pass
+
+
+async def main():
+    await Client().close  # expect: await-sync  # fix: report-only

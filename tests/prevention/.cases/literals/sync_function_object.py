@@ -1,0 +1,9 @@
+"""A synchronous function, not called."""
+
+
+def load():
+    return 1
+
+
+async def main():
+    await load  # expect: await-sync  # fix: report-only

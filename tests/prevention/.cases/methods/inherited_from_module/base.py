@@ -1,0 +1,3 @@
+class Base:
+    def name(self):
+        return type(self).__name__

@@ -1,0 +1,219 @@
+"""What the type checkers say, in one shape, and that the audited project cannot change it."""
+
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+from processes import netra_ws, python_path
+
+from netra_ws.prevention.engines import Settings, pyrefly, pyright
+from netra_ws.prevention.engines.diagnostic import Symptom
+from netra_ws.prevention.engines.language_server import definitions
+from netra_ws.prevention.source import Text
+
+pytest.importorskip("pyright")
+
+ROOT = Path(__file__).parents[2]
+PYTHON = Path(sys.executable)
+BOTH = pytest.mark.parametrize("engine", [pyrefly, pyright], ids=lambda engine: engine.NAME)
+
+MODULE = """\
+import asyncio
+
+def plain() -> int: return 1
+async def made() -> int: return 1
+
+async def main():
+    await plain()
+    async with plain(): pass
+    async for one in [1]: pass
+    asyncio.create_task(plain())
+    made()
+    made().real
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder that is the search path of what stands in it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def check(engine, folder: Path, source: str, name: str = "app.py"):
+    path = folder / name
+    path.write_text(source, encoding="utf-8")
+    return engine.check([path], Settings(PYTHON, (folder,)))
+
+
+def places(said) -> list[tuple[Symptom, int, int, int]]:
+    found = {(one.symptom, one.span.line, one.span.column, one.span.end_column) for one in said}
+    return sorted(found, key=lambda place: place[1:])
+
+
+@BOTH
+def test_each_symptom_has_its_place(engine, project):
+    said = check(engine, project, MODULE)
+    assert [place for place in places(said) if place[1] not in {10, 12}] == [
+        (Symptom.NOT_AWAITABLE, 7, 4, 17),
+        (Symptom.NOT_ASYNC_CONTEXT, 8, 15, 22),
+        (Symptom.NOT_ASYNC_ITERABLE, 9, 21, 24),
+        (Symptom.DROPPED, 11, 4, 10),
+    ]
+    (argument,) = [one for one in said if one.span.line == 10]
+    assert (argument.symptom, argument.subject, argument.types) == (
+        Symptom.NOT_COROUTINE_ARGUMENT,
+        "asyncio.create_task",
+        ("int",),
+    )
+    (misused,) = [one for one in said if one.span.line == 12]
+    assert misused.symptom is Symptom.MISUSED
+
+
+@BOTH
+def test_columns_are_code_points(engine, project):
+    said = check(engine, project, 'async def main():\n    return "🎻漢é", await 1\n')
+    assert places(said) == [(Symptom.NOT_AWAITABLE, 2, 18, 25)]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyrefly.toml", 'preset = "off"\nproject-excludes = ["**"]\n'),
+        ("pyproject.toml", '[tool.pyrefly]\npreset = "off"\n[tool.pyright]\nignore = ["**"]\n'),
+        ("pyrightconfig.json", '{"typeCheckingMode": "off", "ignore": ["**"]}'),
+        (".gitignore", "*\n"),
+    ],
+)
+def test_no_configuration_of_the_project_changes_the_outcome(engine, project, name, text):
+    before = check(engine, project, MODULE)
+    (project / name).write_text(text)
+    assert check(engine, project, MODULE) == before
+    assert before
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "comment", ["# type: ignore", "# pyrefly: ignore", "# type: ignore[not-async]", "# noqa"]
+)
+def test_no_comment_for_another_tool_silences_a_line(engine, project, comment):
+    said = check(engine, project, f"async def main():\n    await 1  {comment}\n")
+    assert places(said) == [(Symptom.NOT_AWAITABLE, 2, 4, 11)]
+
+
+@BOTH
+def test_no_variable_of_the_environment_changes_the_outcome(engine, project, monkeypatch):
+    monkeypatch.setenv("PYREFLY_PRESET", "off")
+    monkeypatch.setenv("PYREFLY_CONFIG", str(project / "none.toml"))
+    monkeypatch.setenv("PYTHONPATH", str(project))
+    assert places(check(engine, project, "async def main():\n    await 1\n"))
+
+
+@pytest.mark.parametrize("folder", ["odd [d] name", "a*b", "what?", "{x}", "ümlaut", ".hidden"])
+def test_a_path_stands_for_itself_alone(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    said = check(pyrefly, tmp_path / folder, "async def main():\n    await 1\n", "we[i]rd.py")
+    assert [(one.path, one.span.line) for one in said] == [(tmp_path / folder / "we[i]rd.py", 2)]
+
+
+@BOTH
+def test_a_text_can_be_given_in_place_of_a_file(engine, project):
+    library, user = project / "library.py", project / "user.py"
+    library.write_text("async def load(): return 1\n")
+    user.write_text("from library import load\nasync def main():\n    await load()\n")
+    settings = Settings(PYTHON, (project,))
+    assert engine.check([user, library], settings) == []
+    said = engine.check([user, library], settings, {library: "def load(): return 1\n"})
+    assert [(one.path, one.span.line) for one in said] == [(user, 3)]
+    assert library.read_text() == "async def load(): return 1\n"
+
+
+def test_a_module_beside_the_file_is_found_below_pythonpath(tmp_path, monkeypatch):
+    folder = tmp_path / "tests" / "unit"
+    folder.mkdir(parents=True)
+    (folder / "beside.py").touch()
+    (folder / "user.py").write_text("import beside\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert pyrefly.check([folder / "user.py"], Settings(PYTHON, (tmp_path,))) == []
+
+
+def test_the_same_module_name_in_two_folders_is_the_one_beside(tmp_path):
+    for name, word in (("one", "def"), ("two", "async def")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "library.py").write_text(f"{word} load() -> int: return 1\n")
+        (folder / "user.py").write_text(
+            "import library\nasync def main():\n    await library.load()\n"
+        )
+    files = sorted(tmp_path.rglob("*.py"))
+    said = pyrefly.check(files, Settings(PYTHON, (tmp_path,)))
+    assert [one.path for one in said] == [tmp_path / "one" / "user.py"]
+
+
+def test_an_import_that_is_not_found_and_a_syntax_error_are_said(project):
+    said = check(pyrefly, project, "import no_such_module\n")
+    assert [(one.symptom, one.subject) for one in said] == [
+        (Symptom.UNRESOLVED_IMPORT, "no_such_module")
+    ]
+    assert Symptom.SYNTAX_ERROR in {one.symptom for one in check(pyrefly, project, "def f(:\n")}
+
+
+def test_an_import_is_that_of_the_audited_interpreter(project, tmp_path):
+    venv.create(tmp_path / "env", symlinks=True)
+    (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    (site / "only_there.py").write_text("def load() -> int: return 1\n")
+    path = project / "app.py"
+    path.write_text("from only_there import load\nasync def main():\n    await load()\n")
+    for python, symptom in (
+        (tmp_path / "env" / "bin" / "python", Symptom.NOT_AWAITABLE),
+        (PYTHON, Symptom.UNRESOLVED_IMPORT),
+    ):
+        said = pyrefly.check([path], Settings(python, (project,)))
+        assert {one.symptom for one in said} == {symptom}
+
+
+def test_a_definition_is_found_through_imports_inheritance_and_attributes(project):
+    (project / "base.py").write_text("class Base:\n    def load(self): return 1\n")
+    (project / "door.py").write_text("from base import Base as Base\n")
+    path = project / "app.py"
+    path.write_text(
+        "from door import Base\n\n"
+        "class Store(Base): pass\n\n"
+        "class User:\n"
+        "    def __init__(self): self.store = Store()\n"
+        "    async def main(self): await self.store.load()\n"
+    )
+    text = Text.read(path)
+    name = (path, text.text.index("load()"))
+    found = definitions([name], {path: text}, Settings(PYTHON, (project,)))
+    assert found == {name: (project / "base.py", 2)}
+
+
+@pytest.mark.parametrize(("missing", "engine"), [("pyrefly", "pyrefly"), ("pyright", "both")])
+def test_an_engine_that_is_not_there_is_an_error(project, tmp_path, missing, engine):
+    (project / "app.py").touch()
+    python = environment_without(missing, tmp_path / "env")
+    run = netra_ws(
+        *("audit", "--engine", engine, project),
+        cwd=project,
+        env=python_path(ROOT),
+        command=(str(python), "-P", "-m", "netra_ws"),
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"netra-ws: {missing} is not installed")
+    assert f"pip install {missing}" in line
+
+
+def environment_without(package: str, folder: Path) -> Path:
+    """Make an environment that has what this one has but for one package; return its Python."""
+    venv.create(folder, symlinks=True)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(package):
+            (site / entry.name).symlink_to(entry)
+    return folder / "bin" / "python"

@@ -1,0 +1,219 @@
+"""Which files an audit judges, and what it says of those that it cannot read."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from netra_ws.prevention.errors import PreventionError
+from netra_ws.prevention.files import find_files
+from netra_ws.prevention.search_path import search_path
+
+NOBODY = 65534
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Go on as a user whom permissions bind."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that any user may read, whatever stands above it."""
+    for above in (tmp_path, *tmp_path.parents[:3]):
+        if above.stat().st_uid == os.geteuid():
+            above.chmod(0o755)
+    return tmp_path
+
+
+def write(path: Path, data: bytes = b"x = 1\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def test_files_come_once_and_in_order(folder):
+    first, second = write(folder / "a.py"), write(folder / "b" / "c.py")
+    write(folder / "notes.txt")
+    (folder / "d.py").symlink_to(first)
+    assert find_files([folder, second, folder / "b"]).paths == [first, second]
+
+
+def test_a_file_is_the_one_that_is_named(folder, monkeypatch):
+    path = write(folder / "a.py")
+    monkeypatch.chdir(folder)
+    assert find_files([Path("a.py"), Path("./a.py")]).paths == [path]
+
+
+@pytest.mark.parametrize("name", [".hidden", "__pycache__", "node_modules", "site-packages", "env"])
+def test_what_others_wrote_is_left_out_unless_it_is_asked_for(folder, name):
+    path = write(folder / name / "a.py")
+    if name == "env":
+        write(folder / name / "pyvenv.cfg", b"home = /usr/bin\n")
+    own = write(folder / "own.py")
+    assert find_files([folder]).paths == [own]
+    assert find_files([folder / name]).paths == [path]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (
+            b"x = 1\ny = '\xe9'\n",
+            "byte 0xe9 in line 2 is not utf-8; name the encoding in a coding line",
+        ),
+        (b"# coding: ascii\nx = '\xe9'\n", "byte 0xe9 in line 2 is not ascii"),
+        (b"# coding: klingon\nx = 1\n", "unknown encoding"),
+        (b"x = '\0'\n", "null byte"),
+    ],
+)
+def test_what_python_cannot_decode_is_not_judged(folder, data, why):
+    path = write(folder / "a.py", data)
+    files = find_files([folder])
+    assert files.paths == []
+    (said,) = files.unjudged
+    assert (said.path, said.line) == (path, None)
+    assert said.why.startswith("cannot be decoded: ")
+    assert why in said.why
+
+
+def test_another_encoding_is_read_by_its_coding_line(folder):
+    path = write(folder / "a.py", "# coding: latin-1\nx = 'é'\n".encode("latin-1"))
+    files = find_files([folder])
+    assert files.recoded == {path: "# coding: latin-1\nx = 'é'\n"}
+    assert files.text(path).line(2) == "x = 'é'"
+
+
+def test_a_byte_order_mark_is_utf_8(folder):
+    path = write(folder / "a.py", b"\xef\xbb\xbfx = 1\n")
+    files = find_files([folder])
+    assert (files.paths, files.recoded, files.unjudged) == ([path], {}, [])
+
+
+def test_a_file_without_permission_is_not_judged(folder):
+    path = write(folder / "a.py")
+    path.chmod(0)
+    with unprivileged():
+        files = find_files([folder])
+    assert [(said.path, said.why) for said in files.unjudged] == [
+        (path, "cannot be read: permission denied")
+    ]
+
+
+def test_a_folder_without_permission_is_not_judged(folder):
+    closed, own = folder / "closed", write(folder / "own.py")
+    write(closed / "a.py")
+    closed.chmod(0)
+    try:
+        with unprivileged():
+            files = find_files([folder])
+    finally:
+        closed.chmod(0o755)
+    assert files.paths == [own]
+    assert [(said.path, said.why) for said in files.unjudged] == [
+        (closed, "cannot be read: permission denied")
+    ]
+
+
+def test_a_link_to_a_folder_above_it_is_not_followed(folder):
+    path = write(folder / "a" / "b.py")
+    (folder / "a" / "again").symlink_to(folder)
+    files = find_files([folder])
+    assert files.paths == [path]
+    assert [said.path for said in files.unjudged] == [folder / "a" / "again"]
+    assert "symbolic link to a folder above it" in files.unjudged[0].why
+
+
+@pytest.mark.parametrize("name", ["loop", "loop.py"])
+def test_a_link_to_itself_is_not_judged(folder, name):
+    own = write(folder / "own.py")
+    (folder / name).symlink_to(folder / name)
+    files = find_files([folder])
+    assert files.paths == [own]
+    assert [said.path.name for said in files.unjudged] == [name]
+    assert "symbolic links" in files.unjudged[0].why
+
+
+def test_a_link_to_nothing_is_not_judged(folder):
+    (folder / "a.py").symlink_to(folder / "gone.py")
+    (said,) = find_files([folder]).unjudged
+    assert said.why == "cannot be read: no such file or directory"
+
+
+def test_a_pipe_is_not_waited_for(folder):
+    os.mkfifo(folder / "a.py")
+    (said,) = find_files([folder]).unjudged
+    assert said.why == "is not a regular file"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty", "expected Python files"),
+        ("gone", "no such file or folder"),
+        ("notes.txt", "expected a Python file"),
+    ],
+)
+def test_nothing_to_judge_is_an_error(folder, name, words):
+    (folder / "empty").mkdir()
+    write(folder / "notes.txt")
+    with pytest.raises(PreventionError, match=words):
+        find_files([folder / name])
+
+
+def test_imports_start_at_the_root_and_where_the_project_says(folder):
+    package = write(folder / "src" / "app" / "__init__.py").parent
+    write(folder / "tests" / "test_app.py")
+    (folder / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\npythonpath = ["tests/support"]\n'
+    )
+    files = find_files([folder]).paths
+    environment = {"PYTHONPATH": os.pathsep.join([str(folder / "lib"), ""])}
+    assert search_path(folder, files, environment) == (
+        folder,
+        folder / "lib",
+        folder / "tests" / "support",
+        package.parent,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\npythonpath = one two\n"),
+        ("setup.cfg", "[tool:pytest]\npythonpath =\n  one\n  two\n"),
+        ("pyproject.toml", '[tool.pytest.ini_options]\npythonpath = "one two"\n'),
+    ],
+)
+def test_the_path_of_pytest_is_read_from_each_of_its_files(folder, name, text):
+    (folder / name).write_text(text)
+    assert search_path(folder, [], {}) == (folder, folder / "one", folder / "two")
+
+
+def test_settings_that_cannot_be_read_name_no_folder(folder):
+    (folder / "pyproject.toml").write_text("[tool\n")
+    (folder / "setup.cfg").write_bytes(b"\xff")
+    assert search_path(folder, [], {}) == (folder,)
+
+
+def test_of_two_packages_with_one_name_neither_is_preferred(folder):
+    for parent in ("a", "b"):
+        write(folder / parent / "app" / "__init__.py")
+    assert search_path(folder, find_files([folder]).paths, {}) == (folder,)
+
+
+def test_a_package_outside_of_the_root_is_found(folder):
+    write(folder / "there" / "app" / "__init__.py")
+    write(folder / "scripts" / "run.py")
+    files = find_files([folder]).paths
+    here = folder / "here"
+    assert search_path(here, files, {}) == (here, folder / "scripts", folder / "there")

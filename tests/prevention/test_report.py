@@ -1,0 +1,126 @@
+"""A report as text: for people, for programs, for GitHub."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from netra_ws.prevention import report as reports
+from netra_ws.prevention.finding import Definition, Finding, Kind, Report, Span, Unjudged
+
+SOURCE = "async def main():\n\tx = await (\n\t\tmake()\n\t)\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "app.py").write_text(SOURCE)
+    return tmp_path
+
+
+def report_of(folder: Path, *findings: Finding, **rest) -> Report:
+    return Report(
+        root=folder,
+        interpreter=folder / ".venv" / "bin" / "python",
+        interpreter_source="VIRTUAL_ENV",
+        engines=(("pyrefly", "1.4.1"),),
+        files=(folder / "src" / "app.py",),
+        findings=findings,
+        unjudged=rest.get("unjudged", ()),
+        unused_ignores=rest.get("unused_ignores", ()),
+    )
+
+
+def finding(folder: Path, message: str = "`Manager` is not awaitable") -> Finding:
+    return Finding(
+        path=folder / "src" / "app.py",
+        span=Span(2, 5, 4, 2),
+        kind=Kind.AWAIT_SYNC,
+        rule="await-of-non-awaitable",
+        message=message,
+        engines=("pyrefly",),
+        definition=Definition(folder / "make.py", 7, "`make` is a `def`, so it returns at once"),
+    )
+
+
+def written(report: Report, folder: Path) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in reports.full(report, folder):
+        console.print(line)
+    return stream.getvalue()
+
+
+def test_people_see_the_source_and_the_reason(project):
+    assert written(report_of(project, finding(project)), project) == (
+        "src/app.py:2:6: await-sync: `Manager` is not awaitable [await-of-non-awaitable]\n"
+        "  2 |  x = await (\n"
+        "  3 |   make()\n"
+        "  4 |  )\n"
+        "  defined in make.py:7: `make` is a `def`, so it returns at once\n"
+        "\n"
+        "Python: .venv/bin/python (VIRTUAL_ENV); checked with pyrefly 1.4.1\n"
+        "1 finding in 1 file\n"
+    )
+
+
+def test_a_file_that_went_away_is_reported_without_its_source(project):
+    (project / "src" / "app.py").unlink()
+    assert "  defined in make.py:7" in written(report_of(project, finding(project)), project)
+
+
+def test_what_was_not_judged_for_one_reason_is_one_line(project):
+    app = project / "src" / "app.py"
+    why = "the import of yaml was not resolved"
+    report = report_of(
+        project,
+        unjudged=(
+            Unjudged(app, 1, why),
+            Unjudged(app, 2, why),
+            Unjudged(project / "a.py", None, "cannot be read"),
+            Unjudged(project / "b.py", None, "cannot be read"),
+        ),
+        unused_ignores=(Unjudged(app, 3, "this ignore[unawaited] silences nothing"),),
+    )
+    assert written(report, project).splitlines() == [
+        "src/app.py:3: this ignore[unawaited] silences nothing",
+        f"src/app.py:1: not judged: {why} (and in 1 more place)",
+        "a.py: not judged: cannot be read",
+        "b.py: not judged: cannot be read",
+        "",
+        "Python: .venv/bin/python (VIRTUAL_ENV); checked with pyrefly 1.4.1",
+        "0 findings in 1 file; 4 places not judged; 1 ignore to take out or to mend",
+    ]
+
+
+def test_only_what_was_judged_whole_is_called_clean(project):
+    assert written(report_of(project), project).endswith("0 findings in 1 file: clean\n")
+
+
+def test_programs_get_one_object_a_line(project):
+    (line,) = reports.json_lines(report_of(project, finding(project)), project)
+    assert json.loads(line) == {
+        "file": "src/app.py",
+        "line": 2,
+        "end_line": 4,
+        "kind": "await-sync",
+        "rule": "await-of-non-awaitable",
+        "message": "`Manager` is not awaitable",
+    }
+    (line,) = reports.json_lines(report_of(project, finding(project)), project / "src")
+    assert json.loads(line)["file"] == "app.py"
+
+
+def test_github_gets_commands_with_their_signs_escaped(project):
+    report = report_of(
+        project,
+        finding(project, "100 %\nof a, b: c"),
+        unjudged=(Unjudged(project / "a,b:c.py", None, "cannot be read"),),
+    )
+    assert list(reports.github(report, project)) == [
+        "::error file=src/app.py,line=2,endLine=4,col=6,"
+        "title=await-sync (await-of-non-awaitable)::100 %25%0Aof a, b: c",
+        "::warning file=a%2Cb%3Ac.py,title=not judged::cannot be read",
+    ]

@@ -1,0 +1,116 @@
+"""The command line imports a command when it is used, and the package a name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from processes import clean_environment
+
+import netra_ws
+from netra_ws.cli import COMMANDS, cli
+from netra_ws.cli.lazy import Lazy, LazyGroup
+from netra_ws.errors import ConfigurationError
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_each_command_says_of_itself(name: str) -> None:
+    command = COMMANDS[name].load()
+    assert command.name == name
+    assert command.short_help == COMMANDS[name].short_help
+
+
+def imported(code: str) -> set[str]:
+    """Return the top-level packages and our modules that a new process has after this code."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    return {name for name in done.stdout.split() if "." not in name or "netra_ws" in name}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import netra_ws",
+        "import netra_ws.prevention.audit, netra_ws.prevention.drift",
+        "from netra_ws.cli import cli; cli.main(['--help'], standalone_mode=False)",
+        "from netra_ws.cli import cli; cli.main(['audit', '--help'], standalone_mode=False)",
+    ],
+)
+def test_what_needs_no_server_imports_none(code: str) -> None:
+    names = imported(code)
+    server = {"aiohttp", "argon2", "jwt", "msgspec", "structlog", "tenacity", "websockets"}
+    assert "netra_ws" in names
+    assert not names & (server | {"matplotlib", "nbformat", "netra_ws.incident"})
+
+
+def test_the_public_names_are_the_ones_of_their_modules() -> None:
+    from netra_ws import manager, settings
+
+    assert netra_ws.WebSocketManager is manager.WebSocketManager
+    assert netra_ws.Settings is settings.Settings
+    assert set(netra_ws.__all__) <= set(dir(netra_ws))
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'netra_ws' has no attribute 'nope'"):
+        netra_ws.nope  # noqa: B018 - reading it is what is tried
+    assert not hasattr(netra_ws, "path")
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = CliRunner().invoke(cli, ["nope"])
+    assert result.exit_code == 2
+    assert "No such command 'nope'" in result.output
+
+
+@click.command("here")
+def here() -> None:
+    import_module("no_such_package")
+
+
+@click.command("broken")
+def broken() -> None:
+    import_module("netra_ws.no_such_module")
+
+
+GROUP = LazyGroup(
+    "group",
+    lazy={
+        "absent": Lazy("no_such_package.module:command", "", "serve"),
+        "here": Lazy(f"{__name__}:here", "", "test"),
+        "broken": Lazy(f"{__name__}:broken", "", "serve"),
+        "base": Lazy(f"{__name__}:here", ""),
+    },
+)
+
+
+@pytest.mark.parametrize(("name", "extra"), [("absent", "serve"), ("here", "test")])
+def test_a_missing_package_is_named_with_its_extra(name: str, extra: str) -> None:
+    words = rf"^no_such_package is not installed: pip install 'netra_ws\[{extra}\]'$"
+    with pytest.raises(ConfigurationError, match=words):
+        GROUP.main([name], standalone_mode=False)
+
+
+@pytest.mark.parametrize("name", ["broken", "base"])
+def test_what_no_extra_brings_is_not_explained_away(name: str) -> None:
+    with pytest.raises(ModuleNotFoundError):
+        GROUP.main([name], standalone_mode=False)
+
+
+def test_the_extras_of_the_commands_exist() -> None:
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = {lazy.extra for lazy in COMMANDS.values()} - {None}
+    assert extras <= set(project["optional-dependencies"])
