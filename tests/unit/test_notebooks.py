@@ -29,6 +29,7 @@ EXPECTED = [
     "05-verify",
     "06-event-delivery",
     "07-roll-back",
+    "09-prevent",
 ]
 
 committed = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

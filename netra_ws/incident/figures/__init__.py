@@ -8,6 +8,7 @@ from netra_ws.incident.figures.resume import resume
 from netra_ws.incident.figures.style import Picture
 from netra_ws.incident.figures.success import success, wilson
 from netra_ws.incident.figures.swimlanes import swimlanes
+from netra_ws.incident.figures.which_tool import which_tool
 
 __all__ = [
     "Picture",
@@ -19,5 +20,6 @@ __all__ = [
     "resume",
     "success",
     "swimlanes",
+    "which_tool",
     "wilson",
 ]
