@@ -10,6 +10,8 @@ import msgspec
 from websockets.http11 import Response
 
 from netra_ws.answer import refuse, response
+from netra_ws.contract import asyncapi
+from netra_ws.live import page, page_headers
 from netra_ws.manager import ManagerRegistry
 from netra_ws.routes.websocket_ssot import (
     websocket_config,
@@ -23,15 +25,21 @@ def _json(status: HTTPStatus, body: dict[str, Any]) -> Response:
 
 
 class Endpoints:
-    """What ``GET`` answers, by path: health, configuration, statistics and metrics."""
+    """What ``GET`` answers, by path: the live page, health, configuration, statistics and so on.
+
+    `auth_url` is where the login service of the live page is; `None` if that is not known here.
+    """
 
     def __init__(self, registry: ManagerRegistry, commit: str) -> None:
+        self.auth_url: str | None = None
         self._metrics = registry.metrics
         self._commit = commit
         self._endpoints: dict[str, Callable[[], Awaitable[Response]]] = {
+            "/": self._live,
             "/ws/health": self._health,
             "/ws/config": self._config,
             "/ws/stats": self._stats,
+            "/ws/asyncapi.json": self._contract,
             "/metrics": self._show_metrics,
         }
 
@@ -48,6 +56,10 @@ class Endpoints:
             detail = "the request failed; the log says where"
             return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
+    async def _live(self) -> Response:
+        headers = page_headers(self.auth_url)
+        return response(HTTPStatus.OK, page(self.auth_url), "text/html; charset=utf-8", headers)
+
     async def _health(self) -> Response:
         healthy, body = await websocket_health_check(self._commit)
         return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, body)
@@ -57,6 +69,9 @@ class Endpoints:
 
     async def _stats(self) -> Response:
         return _json(HTTPStatus.OK, await websocket_stats())
+
+    async def _contract(self) -> Response:
+        return _json(HTTPStatus.OK, asyncapi())
 
     async def _show_metrics(self) -> Response:
         return response(HTTPStatus.OK, self._metrics.render(), self._metrics.content_type)

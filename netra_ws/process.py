@@ -156,6 +156,13 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _introduce(auth: AuthService | Backend | None, backend: AuthService | Backend | None) -> None:
+    """Let the backend's own page log in, if both services are in this process."""
+    if isinstance(auth, AuthService) and isinstance(backend, Backend):
+        auth.origins |= backend.origins
+        backend.name_login(auth.url)
+
+
 async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
     """Serve until a signal; returns whether every agent has come to its end."""
     if options.service == "backend" and (options.users is not None or options.demo_users):
@@ -192,6 +199,7 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         for name, service in services.items():
             await listening.enter_async_context(service)
             urls[name] = service.url
+        _introduce(services.get("auth"), services.get("backend"))
         announcement = Announcement(
             urls["backend"], urls["auth"], options.revision, os.getpid(), demo_users
         )

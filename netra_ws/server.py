@@ -24,7 +24,7 @@ from netra_ws.messages import SUBPROTOCOL
 from netra_ws.opening import Pending
 from netra_ws.routes.websocket_ssot import websocket_endpoint
 from netra_ws.transport import Socket
-from netra_ws.urls import base_url
+from netra_ws.urls import base_url, own_origins
 
 TICK_S = 0.5
 """Seconds between two looks at the lag of the event loop and at the users who are idle."""
@@ -108,9 +108,18 @@ class Backend:
                 raise ConfigurationError(f"{msg}; choose another --port, or 0") from error
             undo.pop_all()
         self.url = base_url(*self._server.sockets[0].getsockname()[:2])
-        self._admission.origins.add(self.url)
+        self._admission.origins |= own_origins(self.url)
         self._ticking = asyncio.create_task(self._tick())
         return self
+
+    @property
+    def origins(self) -> set[str]:
+        """The origins whose pages may connect."""
+        return self._admission.origins
+
+    def name_login(self, auth_url: str) -> None:
+        """Let the live page know where people log in."""
+        self._endpoints.auth_url = auth_url
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -288,7 +297,7 @@ class Backend:
                 socket.protocol.send_binary(message)
                 socket.send_data()
             if not socket.writable:
-                socket.transport.pause_reading()
+                socket.pause_reading()
 
-        socket.on_writable = socket.transport.resume_reading
+        socket.on_writable = socket.resume_reading
         await socket.listen(echo)

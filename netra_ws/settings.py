@@ -114,7 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     allowed_origins: tuple[str, ...] = ()
-    """Origins whose pages may connect, compared as they are, beside the backend's own address.
+    """Origins whose pages may connect and log in, compared as they are, beside the backend's own.
     Another one is answered with 403, so that no stranger's page uses a visitor's token. A client
     that is no browser sends none, and may connect.
 

@@ -19,6 +19,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def own_origins(url: str) -> set[str]:
+    """Return the origins of the pages that a service at `url` serves.
+
+    On loopback people also write ``localhost`` into the address bar.
+    """
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or ""):
+        return {url, f"{parts.scheme}://localhost:{parts.port}"}
+    return {url}
+
+
 def is_here(url: str) -> bool:
     """Whether `url` leads to this machine: a proxy of the environment is for others."""
     return is_loopback(urlsplit(url).hostname or "")

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from netra_ws.auth import cors
 from netra_ws.auth.failures import LoginFailures
 from netra_ws.auth.http import Handler, HttpServer, Refused
 from netra_ws.auth.metrics import LoginMetrics
@@ -25,6 +26,8 @@ MAX_CONCURRENT_HASHES = 4
 
 OVERLOAD_RETRY_S = 5.0
 """Seconds after which to try again when there are too many: a third of that work is then done."""
+
+LOGIN = "/auth/login"
 
 Credential = Annotated[str, Meta(max_length=1024)]
 
@@ -59,21 +62,22 @@ class LoginResponse(Struct, frozen=True):
 class AuthService:
     """The login service as an async context manager: it listens inside.
 
-    Its limits are those of `tokens.settings`. Raises `ConfigurationError` on entering if the
-    address cannot be listened on.
+    Its limits are those of `tokens.settings`. Pages of `origins` may log in: those that may connect
+    to the backend. Raises `ConfigurationError` on entering if the address cannot be listened on.
     """
 
     def __init__(self, users: UserStore, tokens: Tokens, host: str, port: int) -> None:
         self._users = users
         self._tokens = tokens
         self._settings = tokens.settings
+        self.origins = set(tokens.settings.allowed_origins)
         self._metrics = LoginMetrics()
         self._failures = LoginFailures(self._settings)
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
         self._waiting = 0
         self._http = HttpServer(self._answer, self._settings, self._metrics, host, port)
         self._routes: dict[str, tuple[tuple[str, ...], Handler]] = {
-            "/auth/login": (("POST",), self._login),
+            LOGIN: (("POST",), self._login),
             "/metrics": (("GET", "HEAD"), self._show_metrics),
         }
 
@@ -92,6 +96,19 @@ class AuthService:
         await self._http.__aexit__(*exc_info)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path != LOGIN:
+            return await self._route(request)
+        allowed = cors.preflight(request, self.origins)
+        if allowed is not None:
+            return allowed
+        try:
+            response = await self._route(request)
+        except Refused as refused:
+            response = refused.response()
+        response.headers.update(cors.granted(request, self.origins))
+        return response
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         methods, handler = self._routes.get(request.path, ((), None))
         if handler is None:
             raise Refused(HTTPStatus.NOT_FOUND, "expected /auth/login or /metrics")

@@ -1,0 +1,145 @@
+"""The contract of `/ws`, published: an AsyncAPI 3 document made of the structs on the wire.
+
+Nothing in it is written twice. The schemas are those of the structs that encode and decode the
+messages, their words the docstrings, the close codes those of `netra_ws.errors`.
+
+Guarded by tests/integration/test_contract.py
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from typing import Any, get_args
+
+import msgspec
+
+from netra_ws import messages
+from netra_ws.errors import CloseCode
+from netra_ws.events import Event
+
+ASYNCAPI = "3.0.0"
+
+PATH = "/ws"
+"""The channel that the document describes."""
+
+SERVER_MESSAGES: tuple[type[msgspec.Struct], ...] = (
+    messages.ConnectionReady,
+    *get_args(Event),
+    messages.Error,
+    messages.Pong,
+    messages.TokenRenewed,
+)
+"""What the server sends."""
+
+CLIENT_MESSAGES: tuple[type[msgspec.Struct], ...] = get_args(messages.ClientMessage)
+"""What a client sends."""
+
+
+def _tag(struct: type[msgspec.Struct]) -> str:
+    return str(struct.__struct_config__.tag)
+
+
+def _message(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    return {
+        "name": _tag(struct),
+        "summary": (inspect.getdoc(struct) or "").splitlines()[0],
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{struct.__name__}"},
+    }
+
+
+def _operation(
+    action: str, structs: Iterable[type[msgspec.Struct]], summary: str
+) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/session"},
+        "summary": summary,
+        "security": [{"$ref": "#/components/securitySchemes/bearer"}],
+        "messages": [{"$ref": f"#/channels/session/messages/{_tag(one)}"} for one in structs],
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of each message and payload, by its struct's name."""
+    structs = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
+    _, components = msgspec.json.schema_components(
+        structs, ref_template="#/components/schemas/{name}"
+    )
+    return components
+
+
+def _close_codes() -> str:
+    rows = (f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode)
+    return "\n".join(("Close codes; 4000-4499 reconnect, 4500-4999 do not:", *rows))
+
+
+@cache
+def asyncapi() -> dict[str, Any]:
+    """Return the AsyncAPI document of the backend as JSON values.
+
+    See the specification of AsyncAPI, version 3.0.0. The server's operations are seen from the
+    server: what it sends is what a client receives.
+    """
+    structs = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
+    return {
+        "asyncapi": ASYNCAPI,
+        "info": {
+            "title": "netra_ws",
+            "version": version("netra_ws"),
+            "description": "Five agent events a run, streamed to authenticated users.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "session": {
+                "address": PATH,
+                "title": "One connection of one user",
+                "description": _close_codes(),
+                "messages": {
+                    _tag(one): {"$ref": f"#/components/messages/{_tag(one)}"} for one in structs
+                },
+                "bindings": {
+                    "ws": {
+                        "method": "GET",
+                        "query": {
+                            "type": "object",
+                            "description": "The position to resume after: both, or neither.",
+                            "properties": {
+                                "epoch": {"type": "string", "minLength": 1},
+                                "seq": {"type": "integer", "minimum": 0},
+                            },
+                            "dependentRequired": {"epoch": ["seq"], "seq": ["epoch"]},
+                        },
+                        "bindingVersion": "0.1.0",
+                    }
+                },
+            }
+        },
+        "operations": {
+            "sendToClient": _operation(
+                "send", SERVER_MESSAGES, "First `connection_ready`, then the user's events."
+            ),
+            "receiveFromClient": _operation(
+                "receive", CLIENT_MESSAGES, "Start and stop runs, ping, renew the token."
+            ),
+        },
+        "components": {
+            "messages": {_tag(one): _message(one) for one in structs},
+            "schemas": schemas(),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": (
+                        "From `POST /auth/login`. Browsers offer it as a subprotocol beside "
+                        f"`{messages.SUBPROTOCOL}`: `bearer.TOKEN`, which is never echoed."
+                    ),
+                }
+            },
+        },
+    }

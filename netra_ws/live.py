@@ -1,0 +1,82 @@
+"""The live page, `live.html`: a client in the browser, served by the backend at ``/``.
+
+The page is one file and asks nobody else for anything. Its policy (Content Security Policy,
+level 3) allows its own script and style by their hashes, and requests to this backend and to the
+login service.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import cache
+from hashlib import sha256
+from html import escape
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PAGE = Path(__file__).with_name("live.html")
+
+AUTH_URL = "{{ auth_url }}"
+"""Where the address of the login service stands in the file."""
+
+
+@cache
+def _source() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+@cache
+def _hash_of(element: str) -> str:
+    """Return the source expression for what is inside of the file's one `element`."""
+    (inside,) = re.findall(rf"<{element}>(.*?)</{element}>", _source(), re.DOTALL)
+    return f"'sha256-{base64.b64encode(sha256(inside.encode()).digest()).decode()}'"
+
+
+def _reachable(auth_url: str | None) -> str | None:
+    """Return the address unless a browser can do nothing with it: `0.0.0.0` is everywhere."""
+    try:
+        host = urlsplit(auth_url or "").hostname or ""
+        return None if not host or ip_address(host).is_unspecified else auth_url
+    except ValueError:  # a name
+        return auth_url
+
+
+def _login_source(auth_url: str | None) -> str:
+    """Return where the page may log in.
+
+    Any address if the person who looks at the page has to name it; and any plain one if it is an
+    address of IPv6, for which the policy has no form.
+    """
+    if auth_url is None:
+        return "http: https:"
+    return "http:" if "[" in auth_url else auth_url
+
+
+def page(auth_url: str | None) -> bytes:
+    """Return the page; without `auth_url` it asks for the address of the login service."""
+    return _source().replace(AUTH_URL, escape(_reachable(auth_url) or "")).encode()
+
+
+def page_headers(auth_url: str | None) -> dict[str, str]:
+    """Return the headers that go with `page`.
+
+    Guarded by tests/integration/test_live_page.py::test_the_policy_allows_what_the_page_needs
+    """
+    policy = {
+        "default-src": "'none'",
+        "script-src": _hash_of("script"),
+        "style-src": _hash_of("style"),
+        "img-src": "data:",  # the icon
+        "worker-src": "blob:",  # the socket's
+        "connect-src": f"'self' {_login_source(_reachable(auth_url))}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
