@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup walkthrough test acceptance soak conformance bench lab notebooks check clean
+.PHONY: help setup walkthrough test acceptance soak conformance bench lab notebooks audit check clean
 
 help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,10 @@ lab: $(READY)  ## Open JupyterLab at page 00
 notebooks: $(READY)  ## Run the notebooks and rewrite those that changed
 	@$(BIN)/netra-ws notebooks
 
-check: $(READY)  ## Lint, types and import contracts
+audit: $(READY)  ## Look for wrong awaits and dropped coroutines in the project's own code
+	@$(BIN)/netra-ws audit netra_ws benchmarks tests
+
+check: $(READY) audit  ## Lint, types, import contracts and the audit
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,13 @@ from netra_ws.incident.case import REVISIONS
 from netra_ws.incident.checkout import scratch_checkout
 from netra_ws.incident.deployment import Deployment, deploy, deploy_staging
 from netra_ws.incident.logins import read_logins
+from netra_ws.process import new_event_loop
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+ON_BOTH_LOOPS = {"test_connection", "test_slow_readers", "test_transport"}
+"""Modules whose tests run on asyncio's loop and on that of the product, which is uvloop's where
+there is one: the two read, write and end a socket in turns of their own."""
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(netra_ws.__file__).resolve().parent
@@ -176,6 +184,17 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(f"{waiting} end-to-end tests skipped; to run them, add --staging")
 
 
+# Loops
+
+
+def pytest_asyncio_loop_factories(item: pytest.Function) -> dict[str, LoopFactory]:
+    """Run a test on asyncio's loop, or on the product's, too."""
+    factories: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
+    if item.module.__name__ in ON_BOTH_LOOPS:
+        factories["product"] = new_event_loop
+    return factories
+
+
 # What a test saw
 
 
@@ -203,8 +222,9 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "call" and call.excinfo is not None and report.failed:
         last = call.excinfo.traceback[-1]
-        if last.path.is_relative_to(PACKAGE):
-            place = f"{last.path.relative_to(PACKAGE.parent).as_posix()}:{last.lineno + 1}"
+        path = Path(last.path)  # a str where the frame is of an extension module, as uvloop's are
+        if path.is_relative_to(PACKAGE):
+            place = f"{path.relative_to(PACKAGE.parent).as_posix()}:{last.lineno + 1}"
             line = str(last.statement).strip()
             error = f"{call.excinfo.typename} at {place} in {last.name}: {line}"
             item.user_properties.append(("error", error))

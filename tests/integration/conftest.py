@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fixtures import backend, fetch, log_lines, logged, open_tab, recorder, tokens  # noqa: F401
-from processes import Serve, Server, git
+from forking import Forking
+from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
 
 from netra_ws.incident.checkout import checkout
 
@@ -37,6 +40,17 @@ def serve(tmp_path: Path, scratch: Path) -> Iterator[Serve]:
             return servers.enter_context(Server(*arguments, log=log, **options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraWs]:
+    """`processes.netra_ws`, without its start where a process can fork: for a command's answers."""
+    if not hasattr(os, "fork"):
+        yield netra_ws
+        return
+    folder, env = tmp_path_factory.mktemp("forking"), clean_environment()
+    with Forking("netra_ws.cli.serving", "netra_ws.process", folder=folder, env=env) as forking:
+        yield partial(forking.run, "netra_ws")
 
 
 @pytest.fixture(scope="session")

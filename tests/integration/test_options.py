@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from plain_client import log_in, refusal, request
-from processes import Serve, clean_environment, netra_ws, python_path
+from processes import RunNetraWs, Serve, clean_environment, python_path
 
 from netra_ws.incident.deployment import StagingDeployment, deploy_staging
 
@@ -225,9 +225,13 @@ async def test_staging_has_no_echo_and_no_demo_users(local_staging: StagingDeplo
     ],
 )
 def test_staging_has_no_defaults(
-    options: tuple[str, ...], env: dict[str, str], words: str, tmp_path: Path
+    options: tuple[str, ...],
+    env: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    run_netra_ws: RunNetraWs,
 ) -> None:
-    done = netra_ws("serve", *options, cwd=tmp_path, env={"TEST_ENVIRONMENT": "staging", **env})
+    done = run_netra_ws("serve", *options, cwd=tmp_path, env={"TEST_ENVIRONMENT": "staging", **env})
     assert done.returncode == 2
     assert words in done.stderr
 
@@ -266,8 +270,12 @@ def test_one_service_announces_itself_alone(service: str, serve: Serve) -> None:
     ],
 )
 def test_one_service_needs_what_it_shares(
-    options: tuple[str, ...], env: dict[str, str], words: str, tmp_path: Path
+    options: tuple[str, ...],
+    env: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    run_netra_ws: RunNetraWs,
 ) -> None:
-    done = netra_ws("serve", *options, cwd=tmp_path, env=env)
+    done = run_netra_ws("serve", *options, cwd=tmp_path, env=env)
     assert done.returncode == 2
     assert words in done.stderr

@@ -345,7 +345,7 @@ async def test_an_idle_process_is_gone_at_once(start: Start) -> None:
     server = start("never", services="both", drain_timeout_s=20)
     with closing(raw_socket(server.backend)), closing(raw_socket(server.backend)) as half:
         half.sendall(b"GET /ws")
-        assert (await request(server.backend)).status == 404  # it has read what came before
+        assert (await request(f"{server.backend}/no")).status == 404  # it has read what came before
         await check_stop(server, drain_s=0)
     assert limits_met(server) == []
 
@@ -384,7 +384,7 @@ async def test_it_is_gone_in_time_though_peers_do_not_speak(start: Start) -> Non
         login.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         half.sendall(b"GET /ws")
         for url in (server.auth, server.backend):
-            assert (await request(url)).status == 404  # it has read what came before
+            assert (await request(f"{url}/no")).status == 404  # it has read what came before
         async with connected(server) as tab:
             await ask(tab)
             await read_until(tab, "tool_executing")

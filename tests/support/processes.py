@@ -54,6 +54,10 @@ def netra_ws(
     )
 
 
+RunNetraWs = Callable[..., subprocess.CompletedProcess[str]]
+"""`netra_ws`, and the fixture `run_netra_ws`: arguments of the command, `cwd` and `env`."""
+
+
 def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run git as somebody without any configuration, or with what `env` says, and return stdout."""
     environment = clean_environment()

@@ -21,6 +21,7 @@ from netra_ws.settings import Settings
 # Plain requests
 
 ENDPOINTS = {
+    "/": "text/html",
     "/ws/health": "application/json",
     "/ws/config": "application/json",
     "/ws/stats": "application/json",
@@ -93,7 +94,7 @@ async def test_a_plain_request_to_the_socket_without_a_token_is_401(
     assert (await fetch(backend.url, "/ws")).status == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/ws/", "/ws/nothing", "/WS/health", "//[", "/%2e"])
+@pytest.mark.parametrize("path", ["/nothing", "/ws/", "/ws/nothing", "/WS/health", "//[", "/%2e"])
 async def test_an_unknown_path_is_404(backend: Backend, fetch: Fetch, path: str) -> None:
     answer = await fetch(backend.url, path)
     assert answer.status == 404

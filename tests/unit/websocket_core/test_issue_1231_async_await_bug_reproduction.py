@@ -43,7 +43,7 @@ async def test_awaiting_a_manager_raises_type_error_at_the_await(
     ada: UserExecutionContext, registry: ManagerRegistry
 ) -> None:
     async def caller() -> None:
-        await get_websocket_manager(ada)  # type: ignore[misc]
+        await get_websocket_manager(ada)  # type: ignore[misc]  # netra: ignore[await-sync]
 
     with pytest.raises(TypeError) as raised:
         await caller()
