@@ -56,6 +56,8 @@ BEHIND_POLL_S = 0.02
 class WebSocketManager:
     """All of one user: the log of the events, the runs that write it, the cursors that read it."""
 
+    __slots__ = ("_canary", "_connections", "_log", "registry", "runs", "user_id")
+
     def __init__(self, user_id: str, log: UserLog, registry: ManagerRegistry) -> None:
         self.user_id = user_id
         self.registry = registry
@@ -65,7 +67,7 @@ class WebSocketManager:
             registry.agent,
             registry.settings,
             registry.metrics,
-            on_rest=lambda: registry.rest(self),
+            on_rest=self._rest,
         )
         self._log = log
         self._connections: set[OpenConnection] = set()
@@ -99,6 +101,10 @@ class WebSocketManager:
     def events(self) -> int:
         """How many events the user has had."""
         return self._log.head
+
+    def _rest(self) -> None:
+        if not self._connections:  # else whoever disconnects last says so
+            self.registry.rest(self)
 
     # Connections
 

@@ -14,6 +14,9 @@ from netra_ws.urls import is_here
 LOGIN_TIMEOUT_S = 10.0
 """Seconds that the login service has for its answer."""
 
+# Made once, and not by several threads at a time, which ends the process (msgspec 0.22).
+_ANSWER = msgspec.json.Decoder(LoginResponse)
+
 
 async def login(auth_url: str, email: str, password: str) -> LoginResponse:
     """Return what the login service at `auth_url` answers.
@@ -41,7 +44,7 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
             response.request_info, (), status=response.status, headers=response.headers
         )
     try:
-        return msgspec.json.decode(body, type=LoginResponse)
+        return _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{url} answered something that is not a login: {error}"
         raise LoginError(msg, response.status) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from secrets import token_hex
 
 from netra_ws.context import SERVICE_PREFIX
@@ -102,6 +103,7 @@ class MemoryUserLog:
 
     __slots__ = (
         "_logs",
+        "appended_at",
         "appended_bytes",
         "cursors",
         "epoch",
@@ -121,6 +123,8 @@ class MemoryUserLog:
         self.events: deque[bytes] = deque()
         # Made anew whenever one comes or goes: appending is what happens often.
         self.cursors: tuple[MemoryCursor, ...] = ()
+        self.appended_at = 0
+        """The number of its newest event among all that the process has appended."""
         self.appended_bytes = 0
         self.kept_bytes = 0
         self.max_events = max_events
@@ -195,8 +199,10 @@ class MemoryEventLog:
         self.kept_bytes = 0
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
-        self._by_append: OrderedDict[MemoryUserLog, None] = OrderedDict()
-        self._newest: MemoryUserLog | None = None
+        self._appends = 0
+        # In order only when memory is short: to keep them so would cost each event of a server
+        # with many users the reads of a list that has long left the processor's caches.
+        self._silent: deque[tuple[int, MemoryUserLog]] = deque()
 
     def user(self, user_id: str) -> MemoryUserLog:
         """See `EventLog`."""
@@ -213,27 +219,32 @@ class MemoryEventLog:
         log = self._logs.pop(user_id, None)
         if log is not None:
             self.kept_bytes -= log.kept_bytes
-            self._by_append.pop(log, None)
-            if log is self._newest:
-                self._newest = None
+            log.appended_at = 0  # to be passed over among the silent ones
 
     def changed(self, log: MemoryUserLog, by_bytes: int) -> None:
         """Note a new event in `log`, and keep all logs together within their bound."""
+        self._appends += 1
+        log.appended_at = self._appends
         self.kept_bytes += by_bytes
-        if log is not self._newest:
-            self._newest = log
-            self._by_append[log] = None
-            self._by_append.move_to_end(log)
         if self.kept_bytes > self._settings.retained_bytes_total:
             self._shrink(log)
 
     def _shrink(self, newest: MemoryUserLog) -> None:
         """Let those give way who have been silent for longest."""
-        logs = self._by_append
         while self.kept_bytes > self._settings.retained_bytes_total:
-            oldest = next(iter(logs))
+            oldest = self._silent_for_longest() or newest
             if oldest is newest and len(newest.events) == 1:
                 break  # the newest event stays: it was accepted
             self.kept_bytes -= oldest.give_way()
-            if not oldest.events:
-                del logs[oldest]
+
+    def _silent_for_longest(self) -> MemoryUserLog | None:
+        """Return the log with events whose newest one is the oldest."""
+        for _ in range(2):
+            while self._silent:
+                appended_at, log = self._silent[0]
+                if log.appended_at == appended_at and log.events:
+                    return log
+                self._silent.popleft()  # it has spoken since, or has nothing left, or is gone
+            keeping = ((log.appended_at, log) for log in self._logs.values() if log.events)
+            self._silent.extend(sorted(keeping, key=itemgetter(0)))
+        return None

@@ -57,10 +57,33 @@ class Tagged(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Milestone(Struct, frozen=True, forbid_unknown_fields=True):
-    """A point on the timeline; its time comes from a rehearsal, never from the file."""
+    """A point on the timeline; its time comes from a rehearsal, never from the file.
+
+    `evidence` is the id of the cell of a notebook that plays it.
+    """
 
     name: str
     what: str
+    evidence: str | None = None
+
+
+class Cause(Struct, frozen=True, forbid_unknown_fields=True):
+    """A contributing cause, asked as how or what, with the ids of the cells that show it.
+
+    Never who: https://sre.google/sre-book/postmortem-culture/
+    """
+
+    question: Annotated[str, Meta(pattern=r"^(How|What) .*\?$")]
+    answer: str
+    evidence: list[str]
+
+
+class Lessons(Struct, frozen=True, forbid_unknown_fields=True):
+    """What went well, what went wrong, and where it was luck."""
+
+    well: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    lucky: list[str] = field(default_factory=list)
 
 
 class Category(Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,6 +203,10 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     milestones: list[Milestone]
     actions: list[Action]
     history: History
+    trigger: str = ""
+    resolution: str = ""
+    causes: list[Cause] = field(default_factory=list)
+    lessons: Lessons = field(default_factory=Lessons)
     triage: list[TriageRow] = field(name="fingerprints", default_factory=list)
 
     @property
@@ -207,6 +234,11 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
         }
         rows = "\n".join(f"| **{name}** | {value} |" for name, value in facts.items())
         return f"**{self.title}** (#{self.id})\n\n{self.summary}\n\n| | |\n|---|---|\n{rows}"
+
+
+# What msgspec knows of a type is made at its first use, and two threads that make it at once end
+# the process (msgspec 0.22). So it is made here, while only one imports.
+msgspec.json.Decoder(Case)
 
 
 def case_folder(folder: Path | None = None) -> Path:

@@ -24,6 +24,9 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
 """Seconds for a server to drain and go: `drain_timeout_s`, and some for a busy machine."""
 
+ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
+"""Made once, and not by the threads that deploy side by side; see `netra_ws.incident.case`."""
+
 
 class Server:
     """One ``netra-ws serve`` in a child process; it listens as soon as the object exists.
@@ -47,7 +50,7 @@ class Server:
         )
         try:
             line = self._first_line()
-            self.announcement = msgspec.json.decode(line, type=Announcement)
+            self.announcement = ANNOUNCEMENT.decode(line)
         except msgspec.DecodeError as error:
             said = self.stderr().strip().splitlines()[-1:] or ["no word at all"]
             self.stop()
