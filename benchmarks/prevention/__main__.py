@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import resource
+import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.prevention.injection import choose, inject, sites
 from benchmarks.prevention.projects import PROJECTS, Project, environment, fetch
+from benchmarks.prevention.table import Measured, Results, markdown, publish
 from netra_ws.prevention.audit import audit
 from netra_ws.prevention.finding import Kind
 from netra_ws.prevention.fix import propose
 
 CACHE = Path("build/prevention")
-RESULTS = Path("benchmarks/prevention/results.json")
 INJECTED = 150
 SEED = 1
 LIMIT_S = 600.0
-
-
-@dataclass
-class Measured:
-    """What was measured of one project; times in seconds, a value for each round."""
-
-    project: str
-    files: int
-    lines: int
-    findings: list[str]
-    edits: int
-    injected: int
-    found: int
-    elsewhere: int
-    mended: int
-    wrong_edits: int
-    audit_s: list[float]
-    pyrefly_s: list[float]
-    pyright_s: list[float]
-    audit_mib: float
 
 
 def measure(project: Project, rounds: int) -> Measured:
@@ -90,10 +67,10 @@ def measure(project: Project, rounds: int) -> Measured:
             len(at - lines - old),
             mended,
             wrong_edits,
-            [one[0] for one in times],
-            [one[1] for one in times],
-            [one[2] for one in times],
-            resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+            [one[0].seconds for one in times],
+            [one[1].seconds for one in times],
+            [one[2].seconds for one in times],
+            [one[0].mib for one in times],
         )
 
 
@@ -103,8 +80,15 @@ def _only_injected(before: bytes, wrong: bytes, after: bytes) -> bool:
     return all(now in {was, then} for was, then, now in triples)
 
 
-def _times(root: Path, package: str, python: Path) -> tuple[float, float, float]:
-    """Return the seconds of the audit, of its engine alone and of pyright, one after the other."""
+class Cost(NamedTuple):
+    """What a command took: wall-clock time, and the memory of the largest of its processes."""
+
+    seconds: float
+    mib: float
+
+
+def _times(root: Path, package: str, python: Path) -> tuple[Cost, Cost, Cost]:
+    """Return the cost of the audit, of its engine alone and of pyright, one after the other."""
     own = [sys.executable, "-P", "-m"]
     return (
         _timed([*own, "netra_ws", "audit", f"--python={python}", package], root),
@@ -125,41 +109,21 @@ def _times(root: Path, package: str, python: Path) -> tuple[float, float, float]
     )
 
 
-def _timed(command: list[str], folder: Path) -> float:
+def _timed(command: list[str], folder: Path) -> Cost:
     began = time.perf_counter()
-    subprocess.run(
-        command,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=LIMIT_S,
-        check=False,  # an exit code of 1 says that something was found
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    return time.perf_counter() - began
-
-
-def show(measured: list[Measured]) -> Table:
-    """Return the table."""
-    table = Table("project", "lines", "findings", "edits", "injected", "found", "mended", "wrong")
-    for heading in ("audit s", "÷ engine", "÷ pyright"):
-        table.add_column(heading)
-    for one in measured:
-        engine = median(a / b for a, b in zip(one.audit_s, one.pyrefly_s, strict=True))
-        pyright = median(a / b for a, b in zip(one.audit_s, one.pyright_s, strict=True))
-        table.add_row(
-            one.project,
-            f"{one.lines:,}",
-            str(len(one.findings)),
-            str(one.edits),
-            str(one.injected),
-            str(one.found),
-            str(one.mended),
-            str(one.wrong_edits),
-            f"{median(one.audit_s):.1f}",
-            f"{engine:.2f}",
-            f"{pyright:.2f}",
-        )
-    return table
+    watch = threading.Timer(LIMIT_S, process.kill)
+    watch.start()
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        watch.cancel()
+    process.returncode = code = os.waitstatus_to_exitcode(status)
+    if code not in {0, 1, 2}:  # 1: something was found; 2: something could not be judged
+        raise subprocess.CalledProcessError(code, command)
+    return Cost(time.perf_counter() - began, usage.ru_maxrss / 1024)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -167,6 +131,8 @@ def show(measured: list[Measured]) -> Table:
 @click.option("--project", "names", multiple=True, help="Only this one; may be given again.")
 def main(rounds: int, names: tuple[str, ...]) -> None:
     """Measure the audit on large projects; fetches them from the package index.
+
+    Takes four minutes. With all projects it renews the results of record and the README's table.
 
     \b
     Example:
@@ -178,14 +144,10 @@ def main(rounds: int, names: tuple[str, ...]) -> None:
         click.echo(f"{project.name} {project.version}", err=True)
         measured.append(measure(project, rounds))
     versions = {name: version(name) for name in ("pyrefly", "pyright", "libcst")}
+    results = Results(versions, SEED, measured)
     if len(chosen) == len(PROJECTS):
-        document = {
-            "versions": versions,
-            "seed": SEED,
-            "projects": [asdict(one) for one in measured],
-        }
-        RESULTS.write_text(json.dumps(document, indent=2) + "\n")
-    Console(width=130).print(show(measured))
+        publish(results)
+    click.echo(markdown(results))
     for one in measured:
         for finding in one.findings:
             click.echo(finding)

@@ -39,7 +39,6 @@ def fetch(project: Project, cache: Path) -> Path:
             "download",
             "--no-deps",
             "--no-binary=:all:",
-            "--no-build-isolation",
             f"--dest={sources}",
             f"{project.name}=={project.version}",
         )

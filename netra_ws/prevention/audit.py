@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from netra_ws.prevention.checks import own_findings
@@ -42,14 +43,16 @@ def audit(
     engines = [pyrefly, pyright] if engine is Engine.BOTH else [pyrefly]
     versions = tuple((one.NAME, one.version()) for one in engines)
     checked = [path for path in files.paths if only is None or path in only]
-    said = [
-        (one.NAME, diagnostic)
-        for one in engines
-        for diagnostic in one.check(checked, settings, files.recoded)
-    ]
-    judgement = judge(files, settings, said)
+    with ThreadPoolExecutor(1) as pool:  # an engine is another process, and leaves this one idle
+        looked = pool.submit(lambda: list(own_findings(files, root)))
+        said = [
+            (one.NAME, diagnostic)
+            for one in engines
+            for diagnostic in one.check(checked, settings, files.recoded)
+        ]
+        judgement = judge(files, settings, said)
+        own = [one for one in looked.result() if only is None or one.path in only]
     known = {(found.path, found.span.line, found.kind) for found in judgement.findings}
-    own = [one for one in own_findings(files, root) if only is None or one.path in only]
     judgement.findings += [one for one in own if (one.path, one.span.line, one.kind) not in known]
     marks = [
         mark

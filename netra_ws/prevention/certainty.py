@@ -14,6 +14,7 @@ from netra_ws.prevention.callee import Callee, Defined
 from netra_ws.prevention.engines.diagnostic import Symptom
 from netra_ws.prevention.flags import Flag
 from netra_ws.prevention.names import Names
+from netra_ws.prevention.plain_values import own_nodes
 from netra_ws.prevention.written_types import OPEN, class_name, is_one_class, is_value, members
 
 
@@ -29,6 +30,25 @@ def is_open(flag: Flag, names: Names) -> bool:
     if flag.symptom is Symptom.NOT_COROUTINE_ARGUMENT:
         return len(parts) > 1 and not all(is_value(part) for part in parts)
     return bool(set(parts) - flag.types)
+
+
+def rests_on_abstract(found: Defined | None, names: Names) -> bool:
+    """Say whether the type of the operand comes from the body of an abstract method.
+
+    Without an annotation a type checker takes what the body returns, which is there only to be
+    overridden: what the methods of the derived classes give, nobody has said.
+    """
+    if found is None or not isinstance(found.node, ast.FunctionDef) or found.node.returns:
+        return False
+    if found.node.name in names.abstract and "abstractmethod" in " ".join(found.decorators):
+        return True
+    return any(
+        node.value.func.attr in names.abstract
+        for node in own_nodes(found.node)
+        if isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+    )
 
 
 def is_certain(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netra_ws.prevention.asking import ask, find_definitions
 from netra_ws.prevention.callee import Callee, callee_of, definition, look_up
-from netra_ws.prevention.certainty import is_certain, is_open
+from netra_ws.prevention.certainty import is_certain, is_open, rests_on_abstract
 from netra_ws.prevention.engines import Settings
 from netra_ws.prevention.engines.diagnostic import Diagnostic, Symptom
+from netra_ws.prevention.engines.language_server import Place
 from netra_ws.prevention.files import Files
 from netra_ws.prevention.finding import Finding, Kind, Unjudged
 from netra_ws.prevention.flags import NO_FLAG, Flag, gather_flags
@@ -39,15 +41,17 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     paths = {one.path for _, one in said if one.symptom not in NO_FLAG} - judgement.broken
     asked_of = {path for path, _ in candidates.calls} - judgement.broken
     texts = {path: Text(everything[path]) for path in paths | asked_of}
-    flags = ask(gather_flags(said, texts), texts, settings)
-    callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
-    names_asked = {
-        (flag.path, callee.offset)
-        for flag in flags
-        if (callee := callees[id(flag)]) and callee.offset is not None
-    }
     calls = {call for call in candidates.calls if call[0] in asked_of}
-    places = find_definitions(names_asked | calls, flags, texts, settings)
+    first = gather_flags(said, texts)
+    began = frozenset(map(id, first))
+    with ThreadPoolExecutor(1) as pool:  # two other processes: one need not wait for the other
+        early = pool.submit(_definitions, list(first), calls, texts, settings)
+        flags = ask(first, texts, settings)
+        places = early.result()
+    changed = began ^ frozenset(map(id, flags))
+    if changed:  # what was hidden is asked about too, and in files without the new wrong awaits
+        places = _definitions(flags, calls, texts, settings)
+    callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
     known = {(flag.path, flag.span) for flag in flags}
     for flag in infer(candidates, places, texts):
         if (flag.path, flag.span) not in known:
@@ -62,11 +66,26 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     for flag in flags:
         callee = callees[id(flag)]
         at = places.get((flag.path, callee.offset or -1)) if callee else None
+        if flag.kind is Kind.AWAIT_SYNC and at and rests_on_abstract(look_up(*at), names):
+            continue
         finding = _finding(flag, callee, at, names, misused)
         # What no type checker said is said only if nothing speaks against it.
         if finding.certain or not flag.inferred:
             judgement.findings.append(finding)
     return judgement
+
+
+def _definitions(
+    flags: Sequence[Flag], calls: set[Place], texts: Mapping[Path, Text], settings: Settings
+) -> dict[Place, tuple[Path, int]]:
+    """Return where the callees of the flags and of the calls are defined."""
+    callees = ((flag.path, callee_of(texts[flag.path], flag.operand)) for flag in flags)
+    asked = {
+        (path, callee.offset)
+        for path, callee in callees
+        if callee is not None and callee.offset is not None
+    }
+    return find_definitions(asked | calls, flags, texts, settings)
 
 
 def _unjudged(said: Iterable[Diagnostic]) -> Judgement:

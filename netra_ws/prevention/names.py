@@ -28,6 +28,10 @@ PARAMETERS = (
     re.compile(r"def[ \t]+\w+\[([^\]]*)\]"),
 )
 IMPORT = re.compile(r"from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n]*)")
+ABSTRACT = re.compile(
+    r"abstractmethod[ \t]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*def[ \t]+(\w+)"
+    r"\s*\([^()]*(?:\([^()]*\)[^()]*)*\)\s*:"
+)
 BRACKETS = re.compile(r"\[[^\[\]]*\]")
 SUBJECT = re.compile(r"\w+$")
 
@@ -58,6 +62,8 @@ class Names:
     """The classes that define a method with `async def`, by the name of the method."""
     awaitable: set[Class] = field(default_factory=set)
     """The classes that define `__await__`."""
+    abstract: set[str] = field(default_factory=set)
+    """The methods whose abstract definition does not say what they return."""
     replaced: dict[str, set[Replacement]] = field(default_factory=lambda: defaultdict(set))
     neighbours: dict[Class, set[Class]] = field(default_factory=lambda: defaultdict(set))
     """The bases and the derived classes of each class, once they are asked for."""
@@ -134,6 +140,7 @@ def read_names(texts: Iterable[tuple[Path, str]], wanted: Iterable[str]) -> Name
     setting = re.compile(rf"setattr\(\s*(?P<of>[^,]+?)\s*,\s*[\"'](?P<name>{any_of})[\"']")
     for path, text in texts:
         _read_classes(path, text, names)
+        names.abstract.update(ABSTRACT.findall(text))
         names.type_variables.update(TYPE_VARIABLE.findall(text))
         for parameters in (found for pattern in PARAMETERS for found in pattern.findall(text)):
             names.type_variables.update(re.findall(r"(?:^|,)\s*\**(\w+)", parameters))

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from netra_ws.prevention.checks.coroutines import Coroutines
 from netra_ws.prevention.checks.dropped import dropped
-from netra_ws.prevention.checks.mocks import mocks
+from netra_ws.prevention.checks.mocks import MOCK, mocks
 from netra_ws.prevention.checks.running import nested_runs
 from netra_ws.prevention.drift.functions import Unparsable
 from netra_ws.prevention.drift.modules import Tree
@@ -22,8 +22,6 @@ from netra_ws.prevention.files import Files
 from netra_ws.prevention.finding import Finding
 
 ASYNC = re.compile(rb"\basync\s+def\s+(\w+)")
-WORTH = re.compile(rb"\basync\b|\bAsyncMock\b")
-"""Without one of these words there is nothing to find in a file."""
 
 
 def own_findings(files: Files, root: Path) -> Iterator[Finding]:
@@ -32,12 +30,12 @@ def own_findings(files: Files, root: Path) -> Iterator[Finding]:
     What cannot be parsed is passed over: the type checker has said so.
     """
     names: set[str] = set()
-    worth: list[Path] = []
+    mocking: set[Path] = set()
     for path in files.paths:
         data = path.read_bytes()
         names.update(name.decode() for name in ASYNC.findall(data))
-        if WORTH.search(data):
-            worth.append(path)
+        if MOCK.encode() in data:
+            mocking.add(path)
     relative = {path: PurePath(os.path.relpath(path, root)).as_posix() for path in files.paths}
     absolute = {text: path for path, text in relative.items()}
 
@@ -48,9 +46,10 @@ def own_findings(files: Files, root: Path) -> Iterator[Finding]:
             raise Unparsable("cannot be read") from error
 
     coroutines = Coroutines(Tree(absolute, read), frozenset(names))
-    for path in worth:
+    for path in files.paths if names else mocking:
         source = coroutines.source(path, relative[path])
         if source is not None:
             yield from dropped(source, coroutines)
             yield from nested_runs(source, coroutines)
-            yield from mocks(source, coroutines)
+            if path in mocking:
+                yield from mocks(source, coroutines)

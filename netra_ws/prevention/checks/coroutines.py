@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from netra_ws.prevention.drift.functions import Unparsable, parse
@@ -24,7 +25,11 @@ class Source:
     path: Path
     relative: str
     tree: ast.Module
-    lines: list[bytes] = field(default_factory=list)
+    lines: list[bytes]
+    holding: list[ast.AST]
+    """The nodes in which a coroutine function is named other than to await it at once."""
+    loops: set[str] | None = None
+    """What is assigned an event loop of asyncio, as it is written; `None` until it is asked for."""
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return the span of a node: its columns count bytes, those of a span code points."""
@@ -37,6 +42,34 @@ class Source:
 
     def _column(self, line: int, column: int) -> int:
         return len(self.lines[line - 1][:column].decode(errors="replace"))
+
+
+def _holding(tree: ast.Module, names: Set[str]) -> list[ast.AST]:
+    """Return the nodes that hold one of the names, the outer ones of a file first.
+
+    The name in ``await name()`` does not count: most are there, and nothing is wrong with them.
+    """
+    above: dict[ast.AST, ast.AST] = {}
+    holding: set[ast.AST] = set()
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        for child in ast.iter_child_nodes(node):
+            above[child] = node
+            nodes.append(child)
+        if isinstance(node, ast.Name):
+            name = node.id
+        elif isinstance(node, ast.Attribute):
+            name = node.attr
+        else:
+            continue
+        call = above[node]
+        at_once = isinstance(call, ast.Call) and call.func is node
+        if name in names and not (at_once and isinstance(above[call], ast.Await)):
+            one: ast.AST | None = node
+            while one is not None and one not in holding:
+                holding.add(one)
+                one = above.get(one)
+    return [node for node in nodes if node in holding]
 
 
 def _place(node: ast.expr) -> tuple[int, ...]:
@@ -64,7 +97,8 @@ class Coroutines:
         except Unparsable:
             return None
         text = data.decode(errors="replace").removeprefix("\ufeff")
-        return Source(path, relative, tree, [line.encode() for line in text.splitlines()])
+        lines = [line.encode() for line in text.splitlines()]
+        return Source(path, relative, tree, lines, _holding(tree, self._names))
 
     def made_by(self, node: ast.expr, source: Source) -> tuple[Function, str] | None:
         """Return the coroutine function that an expression calls, and the file it is in."""

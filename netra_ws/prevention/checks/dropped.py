@@ -20,13 +20,17 @@ CALLBACK_AT = {
 }
 """Methods of asyncio that call what they are given, and drop its result; which argument it is."""
 
+LOOPS = frozenset({"get_event_loop", "get_running_loop", "new_event_loop"})
+"""Functions of asyncio that return an event loop. A task group or a loop of somebody else's may
+have methods of the same names that do await what they call (distributed, tornado)."""
+
 Place = tuple[ast.expr, str, str]
 """An expression that makes a coroutine if it is a call of one, the rule, and what becomes of it."""
 
 
 def dropped(source: Source, coroutines: Coroutines) -> Iterator[Finding]:
     """Yield the coroutines of a file that nobody can await."""
-    for node in ast.walk(source.tree):
+    for node in source.holding:
         for made, rule, fate in _places(node):
             function = coroutines.made_by(made, source)
             if function is not None:
@@ -111,8 +115,11 @@ def _callback(call: ast.Call, source: Source, coroutines: Coroutines) -> Iterato
     match call.func:
         case ast.Attribute(attr=name) if len(call.args) > CALLBACK_AT.get(name, len(call.args)):
             given = call.args[CALLBACK_AT[name]]
+            owner = call.func.value
         case _:
             return
+    if name != "add_done_callback" and not _is_loop(owner, source):
+        return
     if isinstance(given, ast.Lambda):
         function = coroutines.made_by(given.body, source)
     else:
@@ -120,3 +127,24 @@ def _callback(call: ast.Call, source: Source, coroutines: Coroutines) -> Iterato
     if function is not None:
         message = f"`{name}` calls `{function[0].name}` and drops its coroutine; nobody awaits it"
         yield coroutines.finding(source, given, "coroutine-as-callback", message, function)
+
+
+def _is_loop(owner: ast.expr, source: Source) -> bool:
+    """Say whether an expression is an event loop of asyncio, or was made from one in this file."""
+    if _gives_loop(owner):
+        return True
+    if source.loops is None:
+        source.loops = {
+            ast.unparse(target)
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Assign) and _gives_loop(node.value)
+            for target in node.targets
+        }
+    return ast.unparse(owner) in source.loops
+
+
+def _gives_loop(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name in LOOPS
+    return False

@@ -17,7 +17,7 @@ def nested_runs(source: Source, coroutines: Coroutines) -> Iterator[Finding]:
 
     One in a nested plain function is none: that may run in a thread.
     """
-    for function in ast.walk(source.tree):
+    for function in source.holding:
         if not isinstance(function, ast.AsyncFunctionDef):
             continue
         for node in own_nodes(function):

@@ -45,3 +45,9 @@ async def main_right():
     task = asyncio.create_task(load())
     task.add_done_callback(lambda task: task.result())
     assert await task == 1
+
+
+async def main_call_soon_of_a_loop_with_a_name():
+    loop = asyncio.get_running_loop()
+    loop.call_soon(load)  # expect: unawaited
+    await asyncio.sleep(0)

@@ -95,3 +95,17 @@ async def main_method_of_the_same_name():
             return 1
 
     Other().work()
+
+
+class Tasks:
+    def __init__(self):
+        self.tasks = []
+
+    def call_soon(self, function):
+        self.tasks.append(asyncio.ensure_future(function()))
+
+
+async def main_a_group_with_a_method_of_the_loop():
+    group = Tasks()
+    group.call_soon(work)
+    await asyncio.gather(*group.tasks)

@@ -1,0 +1,101 @@
+"""The results of record, and the table of them in the README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+RESULTS = Path(__file__).with_name("results.json")
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- python -m benchmarks.prevention writes from here -->", "<!-- to there -->"
+
+
+@dataclass
+class Measured:
+    """What was measured of one project; times in seconds, a value for each round."""
+
+    project: str
+    files: int
+    lines: int
+    findings: list[str]
+    edits: int
+    injected: int
+    found: int
+    elsewhere: int
+    mended: int
+    wrong_edits: int
+    audit_s: list[float]
+    pyrefly_s: list[float]
+    pyright_s: list[float]
+    audit_mib: list[float]
+
+    def ratio(self, other: Sequence[float]) -> tuple[float, float, float]:
+        """Return the time of the audit as a share of another's: median, least and most."""
+        shares = [own / theirs for own, theirs in zip(self.audit_s, other, strict=True)]
+        return median(shares), min(shares), max(shares)
+
+
+@dataclass
+class Results:
+    """All projects of a run, and the versions of the tools that took part."""
+
+    versions: dict[str, str]
+    seed: int
+    projects: list[Measured]
+
+
+def read() -> Results:
+    """Return the results of record."""
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    projects = [Measured(**one) for one in found["projects"]]
+    return Results(found["versions"], found["seed"], projects)
+
+
+def _times(shares: tuple[float, float, float]) -> str:
+    middle, least, most = shares
+    return f"{middle:.2f} ({least:.2f}-{most:.2f})"
+
+
+def markdown(results: Results) -> str:
+    """Return the table, with what it was measured with below it."""
+    rows = [
+        "| release | lines | findings, edits | injected awaits found | mended | wrongly "
+        "| audit, s | ÷ pyrefly | ÷ pyright |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in results.projects:
+        seconds = median(one.audit_s), min(one.audit_s), max(one.audit_s)
+        cells = (
+            one.project,
+            f"{one.lines:,}",
+            f"{len(one.findings)}, {one.edits}",
+            f"{one.found} of {one.injected}",
+            str(one.mended),
+            str(one.elsewhere + one.wrong_edits),
+            f"{seconds[0]:.1f} ({seconds[1]:.1f}-{seconds[2]:.1f})",
+            _times(one.ratio(one.pyrefly_s)),
+            _times(one.ratio(one.pyright_s)),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    rounds = len(results.projects[0].audit_s)
+    mib = max(max(one.audit_mib) for one in results.projects)
+    tools = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    rows += ["", f"Median and spread of {rounds} rounds; largest process {mib:.0f} MiB; {tools}."]
+    return "\n".join(rows)
+
+
+def between(text: str) -> str:
+    """Return what stands between the two markers of the README."""
+    return text.partition(BEGIN)[2].partition(END)[0]
+
+
+def publish(results: Results) -> None:
+    """Make these the results of record, in the file and in the README."""
+    RESULTS.write_text(json.dumps(asdict(results), indent=2) + "\n", encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    old = f"{BEGIN}{between(text)}{END}"
+    new = f"{BEGIN}\n\n{markdown(results)}\n\n{END}"
+    README.write_text(text.replace(old, new), encoding="utf-8")
