@@ -106,7 +106,7 @@ def throughput(
 
 PACED_CONNECTIONS = 50
 PACED_REQUESTS_PER_S = 1000.0
-PACED_TURNS, PACED_S = 12, 0.5
+PACED_TURNS, PACED_S = 24, 0.4
 
 
 async def paced(stage: Stage) -> Values:
@@ -228,7 +228,7 @@ def idle_memory(*, deflate: bool) -> Callable[[Stage], Coroutine[Any, Any, Value
 
 
 FEW, MANY = 10, 10_000
-GROWTH_TURNS, GROWTH_S = 4, 0.4
+GROWTH_TURNS, GROWTH_S = 8, 0.4
 GROWN = "_grown"
 """What is added to the name of a server that has `MANY` users."""
 

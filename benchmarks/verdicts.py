@@ -1,6 +1,6 @@
 """What must be reached, and whether it was: ratios of two servers that were paired in each round.
 
-Guarded by ``tests/integration/test_benchmarks.py``.
+Guarded by ``tests/acceptance/test_benchmarks.py``.
 """
 
 from __future__ import annotations
