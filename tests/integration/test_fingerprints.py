@@ -8,6 +8,7 @@ from netra_ws.incident.case import TriageRow, load_case
 from netra_ws.incident.control import failing_tree
 from netra_ws.incident.deployment import Deployment, deploy
 from netra_ws.incident.fingerprint import NOTHING, fingerprint
+from netra_ws.incident.triage import measure_failures
 
 TABLE = load_case().fingerprints
 
@@ -36,3 +37,13 @@ def test_the_columns_tell_the_failures_apart() -> None:
     """As typed, and as they are read in the table: without the name and what to do next."""
     assert len({row.columns for row in TABLE}) == len(TABLE) == 4
     assert len({row.cells[1:-1] for row in TABLE}) == len(TABLE)
+
+
+async def test_what_the_pages_show_is_measured_the_same_way() -> None:
+    case = load_case()
+    found = await measure_failures(case)
+    assert found.differences(case) == []
+    assert list(found) == [row.name for row in TABLE]
+    del found["abrupt drop"]
+    found["sync handler"] = found["needless await"]
+    assert found.differences(case) == ["abrupt drop", "sync handler"]

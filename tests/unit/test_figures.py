@@ -19,15 +19,18 @@ from matplotlib.text import Text
 from netra_ws import events
 from netra_ws.incident.figures import (
     Picture,
+    fingerprints,
     isolation_matrix,
     latency_ecdf,
     leaks,
     one_word,
     resume,
+    session_sequence,
     success,
     swimlanes,
     wilson,
 )
+from netra_ws.incident.fingerprint import Fingerprint, Sign
 from netra_ws.incident.interruption import Interruption
 from netra_ws.incident.load import Frame, Received, Session, isolation
 
@@ -114,7 +117,27 @@ def an_interruption(runs: int = 8, ms: float = 1, away: int = 2, lost: int = 0) 
     return Interruption(runs, witness, interrupted, at[before], before, reconnects=1)
 
 
-FIGURES = ("one word", "swimlanes", "isolation", "latency", "success", "resume")
+def failures() -> dict[str, Fingerprint]:
+    """Two failures: the endpoints share the one and the log explains it; nothing does the other."""
+    paths = ("/ws/health", "/ws/config", "/ws/stats")
+    sign = Sign("TypeError", "create_thing", "package/routes/a_long_name_of_a_file.py", awaits=True)
+    down, up = dict.fromkeys(paths, 500), dict.fromkeys(paths, 200)
+    return {
+        "needless await": Fingerprint(101, 1011, "", 0, 0, down, (sign,)),
+        "abrupt drop": Fingerprint(101, 1006, "", 0, 0, up, ()),
+    }
+
+
+FIGURES = (
+    "one word",
+    "sequence",
+    "swimlanes",
+    "isolation",
+    "latency",
+    "success",
+    "resume",
+    "fingerprints",
+)
 
 
 @cache
@@ -124,11 +147,13 @@ def drawn(users: tuple[str, ...] = USERS, each: int = 2, ms: float = 1) -> dict[
     panels = {"buggy": broken, "fixed": working, "leaky control": with_a_leak(working)}
     return {
         "one word": one_word(LINE, LINE.replace("await ", ""), FAILURE, PATH),
+        "sequence": session_sequence(broken[0], working[0], FAILURE),
         "swimlanes": swimlanes(broken, working),
         "isolation": isolation_matrix({name: isolation(of) for name, of in panels.items()}),
         "latency": latency_ecdf(working),
         "success": success(broken, working),
         "resume": resume(an_interruption(ms=ms, away=1 + each % 5)),
+        "fingerprints": fingerprints(failures()),
     }
 
 
@@ -334,3 +359,22 @@ def test_resume_says_that_nothing_was_lost_only_where_nothing_was() -> None:
     assert "2 events lost" in without_two.alt
     assert "the same messages, once each and in order: no" in without_two.facts
     assert "runs proven by count and digest: 7 of 8" in without_two.facts
+
+
+def test_a_sequence_needs_a_session_that_broke_and_one_that_completed() -> None:
+    [broken, *_], [working, *_] = broken_sessions(), working_sessions()
+    picture = session_sequence(broken, working, FAILURE)
+    assert "handshake 101; raises TypeError; 0 events; close 1011, no reason" in picture.facts[0]
+    assert "5 events (agent_started, agent_thinking, " in picture.facts[1]
+    for left, right in ((working, working), (broken, broken), (Session("ada", 0.9), working)):
+        with pytest.raises(ValueError, match="expected a session"):
+            session_sequence(left, right, FAILURE)
+
+
+def test_fingerprints_say_whether_they_tell_the_failures_apart() -> None:
+    different = failures()
+    assert fingerprints(different).facts[-1] == "told apart: yes"
+    same = dict.fromkeys(different, different["abrupt drop"])
+    assert fingerprints(same).facts[-1] == "told apart: no"
+    with pytest.raises(ValueError, match="at least one failure"):
+        fingerprints({})

@@ -84,6 +84,11 @@ class Picture:
         """Give the facts, one a line."""
         return "\n".join(self.facts)
 
+    @property
+    def title(self) -> str:
+        """The finding, which `canvas` writes first; empty in a figure without any text."""
+        return " ".join(text.get_text() for text in self.figure.texts[:1]).replace("\n", " ")
+
     @cached_property
     def png(self) -> bytes:
         """The figure as PNG, drawn once."""
@@ -104,7 +109,7 @@ class Picture:
     ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """Give a notebook the PNG with its alt text, and the facts."""
         data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
-        return data, {"image/png": {"alt": self.alt}}
+        return data, {"image/png": {"alt": self.alt, "title": self.title}}
 
 
 def percent(share: float, decimals: int = 0) -> str:
