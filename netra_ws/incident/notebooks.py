@@ -15,6 +15,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from netra_ws.errors import ConfigurationError, NetraError
+from netra_ws.incident.navigation import PAGES, set_bar
 
 CELL_TIMEOUT_S = 60
 
@@ -40,7 +41,7 @@ def find_notebooks(folder: Path) -> list[Path]:
 
     Raises `ConfigurationError` if there are none.
     """
-    paths = sorted(folder.glob("[0-9][0-9]-*.ipynb"))
+    paths = sorted(folder.glob(PAGES))
     if not paths:
         msg = f"no notebooks in {folder}: run this in a checkout of the project"
         raise ConfigurationError(msg)
@@ -60,13 +61,17 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
-    """Run the notebook at `path` in a fresh kernel and return it with its new outputs.
+def run_notebook(
+    path: Path, progress: Progress = lambda: None, *, timing: bool = False
+) -> NotebookNode:
+    """Run the notebook at `path` in a fresh kernel and return it with its bar and new outputs.
 
-    The file is not touched. Raises `NotebookFailed` for a cell that raises, hangs for
-    `CELL_TIMEOUT_S` seconds or ends the kernel.
+    The file is not touched. With `timing`, the metadata of each code cell say when it began and
+    ended. Raises `NotebookFailed` for a cell that raises, hangs for `CELL_TIMEOUT_S` seconds or
+    ends the kernel.
     """
     notebook = read_notebook(path)
+    set_bar(notebook, path)
     running: list[int] = []
 
     def started(cell: NotebookNode, cell_index: int) -> None:
@@ -80,7 +85,7 @@ def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
         kernel_name="python3",
         # Below that level a kernel warns of its own transport, which is this machine's loopback.
         extra_arguments=["--log-level=ERROR"],
-        record_timing=False,
+        record_timing=timing,
         coalesce_streams=True,  # where one cell's prints are cut apart is a matter of timing
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=started,
@@ -131,8 +136,8 @@ def digests(notebook: NotebookNode) -> dict[str, str]:
 def build_notebook(path: Path, progress: Progress = lambda: None) -> bool:
     """Run the notebook at `path` and rewrite the file if its source or an output changed.
 
-    Pictures alone are no reason: they differ from run to run, and a diff of them tells nothing.
-    Returns whether the file was written.
+    A bar that leads elsewhere is a change of the source. Pictures alone are no reason: they differ
+    from run to run, and a diff of them tells nothing. Returns whether the file was written.
     """
     old = read_notebook(path)
     new = run_notebook(path, progress)

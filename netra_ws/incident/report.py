@@ -1,113 +1,118 @@
-"""The post-mortem as pages: one a notebook and a contents page, readable without a network."""
+"""The post-mortem as pages: one a notebook, a glossary and a contents page.
+
+They need no network and no script; ``tests/acceptance/test_report_browser.py`` shows them to a
+browser.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nbconvert import HTMLExporter
-from nbformat import NotebookNode
 
 from netra_ws.incident.case import Case
-from netra_ws.incident.comparison import MIME_TYPE, Row, html_table, render
-from netra_ws.incident.notebooks import code_cells
+from netra_ws.incident.comparison import html_table
+from netra_ws.incident.hypertext import Heading, headings, read_markdown
+from netra_ws.incident.markup import Anchors, finish
+from netra_ws.incident.minutes import ACTIONS, POST_MORTEM, write_minutes
+from netra_ws.incident.page import Page, headline
 
 PAGES = Path(__file__).parent / "pages"
 
-
-@dataclass(frozen=True)
-class Image:
-    """A figure of a page: base64 PNG and its alternative text."""
-
-    png: str
-    alt: str
+GLOSSARY = "glossary.md"
+"""The file beside the notebooks that becomes a page as well."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """An executed notebook under the name of its file."""
-
-    name: str
-    notebook: NotebookNode
-
-    @property
-    def title(self) -> str:
-        """Return the first heading."""
-        heading = re.search(r"^# (.+)$", self.notebook.cells[0].source, re.MULTILINE)
-        return heading[1] if heading else self.name
-
-    @property
-    def pictures(self) -> list[Image]:
-        """Return the figures, in their order."""
-        return [
-            Image(
-                output.data["image/png"].replace("\n", ""),
-                output.metadata.get("image/png", {}).get("alt", ""),
-            )
-            for cell in code_cells(self.notebook)
-            for output in cell.outputs
-            if "image/png" in output.get("data", {})
-        ]
+def _headings(page: Page) -> list[Heading]:
+    cells = [cell.source for cell in page.body.cells if cell.cell_type == "markdown"]
+    return headings("\n\n".join(cells))
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The before and after table of a run, and the page that measured it."""
+class Report:
+    """The pages of one report, in the making."""
 
-    page: Page
-    titles: list[str]
-    rows: list[Row]
-
-    def __str__(self) -> str:
-        """Return the table as plain text."""
-        return render(self.rows, ["", *self.titles])
-
-
-def headline(pages: Sequence[Page]) -> Headline:
-    """Return the first comparison among the outputs of `pages`.
-
-    Raises `LookupError` if no page compares anything.
-    """
-    for page in pages:
-        for cell in code_cells(page.notebook):
-            for output in cell.outputs:
-                found = output.get("data", {}).get(MIME_TYPE)
-                if found:
-                    return Headline(page, found["titles"], [tuple(row) for row in found["rows"]])
-    raise LookupError("no page compares before and after")
-
-
-def write_report(case: Case, pages: Sequence[Page], folder: Path) -> Path:
-    """Write all pages into `folder` and return the path of the contents page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    style = (PAGES / "page.css").read_text(encoding="utf-8")
-    exporter = HTMLExporter(
-        template_name="post_mortem", extra_template_basedirs=[str(PAGES)], anchor_link_text=""
-    )
-    for number, page in enumerate(pages):
-        resources = {
-            "style": style,
-            "page": page,
-            "previous": pages[number - 1] if number else None,
-            "next": pages[number + 1] if number + 1 < len(pages) else None,
+    def __init__(self, case: Case, pages: Sequence[Page], glossary: str | None = None) -> None:
+        self.case = case
+        self.pages = pages
+        self.glossary = glossary
+        self._anchors: Anchors = {f"{page.name}.ipynb": _headings(page) for page in pages}
+        if glossary is not None:
+            self._anchors = {**self._anchors, GLOSSARY: headings(glossary)}
+        environment = Environment(
+            loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined
+        )
+        environment.globals |= {
+            "case": case,
+            "pages": pages,
+            "has_glossary": glossary is not None,
+            "style": (PAGES / "page.css").read_text(encoding="utf-8"),
         }
-        html, _ = exporter.from_notebook_node(page.notebook, resources=resources)
-        html = re.sub(r'href="(\d\d-[\w-]+)\.ipynb', r'href="\1.html', html)
-        (folder / f"{page.name}.html").write_text(html, encoding="utf-8")
-    table = headline(pages)
-    environment = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined
-    )
-    contents = environment.get_template("contents.html.j2").render(
-        case=case,
-        pages=pages,
-        style=style,
-        measured=table.page,
-        table=html_table(table.rows, ["", *table.titles]),
-    )
+        self._environment = environment
+        self._exporter = HTMLExporter(
+            template_name="post_mortem",
+            extra_template_basedirs=[str(PAGES)],
+            exclude_anchor_links=True,
+        )
+
+    def page(self, number: int) -> str:
+        """Return the HTML of one page."""
+        page = self.pages[number]
+        body, _ = self._exporter.from_notebook_node(page.body, resources={"page": page})
+        return self._render(
+            "page.html.j2",
+            source=f"{page.name}.ipynb",
+            body=body,
+            page=page,
+            previous=self.pages[number - 1] if number else None,
+            next=self.pages[number + 1] if number + 1 < len(self.pages) else None,
+        )
+
+    def glossary_page(self, glossary: str) -> str:
+        """Return the HTML of the glossary."""
+        return self._render("glossary.html.j2", source=GLOSSARY, body=str(read_markdown(glossary)))
+
+    def contents(self) -> str:
+        """Return the HTML of the contents page.
+
+        Raises `LookupError` if no page compares before and after.
+        """
+        table = headline(self.pages)
+        sections = {
+            page.name: [one for one in self._anchors[f"{page.name}.ipynb"] if one.level == 2]
+            for page in self.pages
+        }
+        return self._render(
+            "contents.html.j2",
+            source="index.html",
+            body=html_table(table.rows, ["", *table.titles]),
+            measured=table.page,
+            sections=sections,
+            downloads=[POST_MORTEM, ACTIONS],
+        )
+
+    def _render(self, template: str, *, source: str, body: str, **names: Any) -> str:
+        html, found = finish(body, self._anchors, source)
+        return self._environment.get_template(template).render(body=html, headings=found, **names)
+
+
+def write_report(
+    case: Case, pages: Sequence[Page], folder: Path, glossary: str | None = None
+) -> Path:
+    """Write all pages and the minutes into `folder` and return the path of the contents page.
+
+    `glossary` is the text of `GLOSSARY`, if there is one. Raises `LookupError` if no page compares
+    before and after, or if the case names a cell as evidence that no page has.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    report = Report(case, pages, glossary)
+    for number, page in enumerate(pages):
+        (folder / f"{page.name}.html").write_text(report.page(number), encoding="utf-8")
+    if glossary is not None:
+        (folder / "glossary.html").write_text(report.glossary_page(glossary), encoding="utf-8")
+    write_minutes(case, pages, folder)
     index = folder / "index.html"
-    index.write_text(contents, encoding="utf-8")
+    index.write_text(report.contents(), encoding="utf-8")
     return index

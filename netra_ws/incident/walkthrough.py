@@ -22,7 +22,8 @@ from netra_ws.incident.notebooks import (
     read_notebook,
     run_notebook,
 )
-from netra_ws.incident.report import Page, headline, write_report
+from netra_ws.incident.page import Page, headline
+from netra_ws.incident.report import GLOSSARY, write_report
 
 Advance = Callable[[], object]
 T = TypeVar("T")
@@ -84,16 +85,19 @@ def _quiet_kernels() -> None:
 def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     """Run all notebooks in `notebooks`, write the report below `build`, return its first page.
 
-    The notebooks themselves are not touched. Raises `NotebookFailed` at the first that fails.
+    The notebooks themselves are not touched. Raises `NotebookFailed` at the first that fails, and
+    what `write_report` raises.
     """
     _quiet_kernels()
     _end_at_interrupt(console)
     started = time.perf_counter()
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
-        run = _beside(lambda path: run_notebook(path, begin(path)), paths)
+        run = _beside(lambda path: run_notebook(path, begin(path), timing=True), paths)
         pages = [Page(path.stem, notebook) for path, notebook in zip(paths, run, strict=True)]
-    index = write_report(load_case(), pages, build / "post-mortem")
+    terms = notebooks / GLOSSARY
+    glossary = terms.read_text(encoding="utf-8") if terms.exists() else None
+    index = write_report(load_case(), pages, build / "post-mortem", glossary)
     console.print()
     console.print(str(headline(pages)), highlight=False)
     console.print()
