@@ -24,6 +24,11 @@ def checkout_command(revision: str, into: Path) -> None:
     Example:
       netra-ws checkout buggy --into build/attempt
       git -C build/attempt diff before buggy
+
+    \b
+    Exit codes:
+      0    the folder is at REVISION
+      2    it is not empty, or cannot be written
     """
     commit = checkout(revision, into)
     click.echo(f"{into} is at {revision} ({commit[:12]})")

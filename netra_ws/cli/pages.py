@@ -26,13 +26,19 @@ from netra_ws.cli.options import FOLDER, extra
     help="Folder for the report.",
 )
 def walkthrough_command(notebooks: Path, build: Path) -> None:
-    """Run every notebook on real servers and write the post-mortem as HTML.
-
-    Exit code 1 if a notebook fails; its cell is named.
+    """Run every notebook on real servers and write the post-mortem: HTML, Markdown, and its
+    actions as CSV.
 
     \b
     Example:
       netra-ws walkthrough
+
+    \b
+    Exit codes:
+      0    done
+      1    a notebook failed; its cell is named
+      2    there are no notebooks here
+      130  interrupted
     """
     with extra("notebooks"):
         from netra_ws.incident.walkthrough import walk_through
@@ -42,13 +48,18 @@ def walkthrough_command(notebooks: Path, build: Path) -> None:
 @click.command("notebooks", short_help="Run the notebooks, keep what did not change.")
 @click.argument("folder", type=FOLDER, default=Path("notebooks"))
 def notebooks_command(folder: Path) -> None:
-    """Run every notebook in FOLDER and rewrite those whose source or output changed.
-
-    Exit code 1 if a notebook fails; its cell is named.
+    """Run every notebook in FOLDER and rewrite those whose source, bar or output changed.
 
     \b
     Example:
       netra-ws notebooks
+
+    \b
+    Exit codes:
+      0    done
+      1    a notebook failed; its cell is named
+      2    there are no notebooks here
+      130  interrupted
     """
     with extra("notebooks"):
         from netra_ws.incident.walkthrough import build_notebooks

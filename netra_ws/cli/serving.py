@@ -178,6 +178,11 @@ def hash_password_command(password: str) -> None:
     \b
     Example:
       netra-ws hash-password
+
+    \b
+    Exit codes:
+      0    the hash is on standard output
+      130  interrupted before one was typed
     """
     from netra_ws.auth.users import hash_password
 

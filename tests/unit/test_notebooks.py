@@ -104,13 +104,6 @@ def test_every_picture_has_a_text_and_facts(path: Path) -> None:
                 assert any(character.isdigit() for character in output.data["text/plain"])
 
 
-@committed
-def test_links_between_notebooks_lead_somewhere(path: Path) -> None:
-    text = "\n".join(cell.source for cell in read_notebook(path).cells)
-    for target in [part.partition(")")[0] for part in text.split("](")[1:]]:
-        assert (path.parent / target).exists(), target
-
-
 def test_stripped_outputs_change_the_digest(tmp_path: Path) -> None:
     path = write(tmp_path / "00-page.ipynb", "print(1)", "2 + 2")
     build_notebook(path)
@@ -154,8 +147,12 @@ def test_a_notebook_is_rewritten_when_its_source_changed(tmp_path: Path) -> None
 
 
 def test_two_runs_of_a_notebook_are_byte_identical(tmp_path: Path) -> None:
-    first = write(tmp_path / "00-page.ipynb", "print('same')", "{'a': 1}")
-    second = write(tmp_path / "01-page.ipynb", "print('same')", "{'a': 1}")
+    folders = (tmp_path / "one", tmp_path / "two")
+    for folder in folders:
+        folder.mkdir()
+    first, second = (
+        write(folder / "00-page.ipynb", "print('same')", "{'a': 1}") for folder in folders
+    )
     build_notebook(first)
     build_notebook(second)
     assert first.read_bytes() == second.read_bytes()
@@ -196,16 +193,17 @@ def test_a_folder_without_notebooks_is_refused(tmp_path: Path) -> None:
 
 def test_nbval_fails_when_a_fact_of_a_figure_changes(tmp_path: Path) -> None:
     """Guards the design of the figures: their pixels are not compared, their facts are."""
+    picture = "Picture(Figure(), ['after: 100 of 100'], 'a figure with nothing in it but a fact')"
     path = write(
         tmp_path / "00-page.ipynb",
         "from matplotlib.figure import Figure\n"
-        "from netra_ws.incident.figures import Picture\n"
-        "Picture(Figure(), ['after: 100 of 100'], 'a figure with nothing in it but a fact')",
+        f"from netra_ws.incident.figures import Picture\n{picture}",
+        picture,
     )
     build_notebook(path)
     notebook = read_notebook(path)
-    code_cells(notebook)[0].outputs[0].data["text/plain"] = "after: 99 of 100"
-    nbformat.write(notebook, tmp_path / "01-changed.ipynb")
+    code_cells(notebook)[1].outputs[0].data["text/plain"] = "after: 99 of 100"
+    nbformat.write(notebook, path)
     options = [
         "-c",
         str(ROOT / "pyproject.toml"),
@@ -222,4 +220,4 @@ def test_nbval_fails_when_a_fact_of_a_figure_changes(tmp_path: Path) -> None:
         timeout=60,
     )
     assert "1 failed, 1 passed" in done.stdout
-    assert "01-changed.ipynb::Cell 0" in done.stdout
+    assert "00-page.ipynb::Cell 1" in done.stdout

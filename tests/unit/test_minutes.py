@@ -1,0 +1,135 @@
+"""The post-mortem as Markdown and its actions as CSV, from the case and from measured pages."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from netra_ws.incident.case import Case, load_case
+from netra_ws.incident.comparison import MIME_TYPE
+from netra_ws.incident.hypertext import headings, links
+from netra_ws.incident.minutes import COLUMNS, actions_csv, post_mortem, timeline, write_minutes
+from netra_ws.incident.notebooks import find_notebooks, read_notebook
+from netra_ws.incident.page import Page, find_cell
+
+ROOT = Path(__file__).parents[2]
+CASE = load_case()
+PAGES = [Page(path.stem, read_notebook(path)) for path in find_notebooks(ROOT / "notebooks")]
+
+
+def cell(name: str, ended: str | None = None, **data: Any) -> NotebookNode:
+    outputs = [new_output("execute_result", data, execution_count=1)] if data else []
+    metadata = {"execution": {"shell.execute_reply": ended}} if ended else {}
+    return new_code_cell("1", id=name, outputs=outputs, metadata=metadata)
+
+
+def page(*cells: NotebookNode) -> Page:
+    return Page("02-all", new_notebook(cells=list(cells)))
+
+
+TABLE = {MIME_TYPE: {"titles": ["buggy", "fixed"], "rows": [["sessions | done", "0", "7"]]}}
+
+
+def toy(**changes: Any) -> Case:
+    return msgspec.structs.replace(CASE, causes=[], **changes)
+
+
+def test_every_evidence_of_the_case_is_a_cell_of_a_notebook() -> None:
+    assert all(milestone.evidence for milestone in CASE.milestones)
+    assert all(cause.evidence for cause in CASE.causes)
+    for name in [
+        *(milestone.evidence for milestone in CASE.milestones),
+        *(name for cause in CASE.causes for name in cause.evidence),
+    ]:
+        assert find_cell(PAGES, str(name))[1].cell_type == "code"
+
+
+def test_the_case_says_what_a_post_mortem_asks_for() -> None:
+    assert CASE.trigger
+    assert CASE.resolution
+    assert len(CASE.causes) >= 3
+    assert CASE.lessons.well
+    assert CASE.lessons.wrong
+    assert CASE.lessons.lucky
+
+
+def test_the_markdown_has_every_part_in_order() -> None:
+    parts = [heading.text for heading in headings(post_mortem(CASE, PAGES))]
+    assert parts[0].endswith(CASE.title)
+    assert parts[1:] == [
+        "Summary",
+        "Impact",
+        "Trigger",
+        "Contributing causes",
+        "Resolution",
+        "Lessons",
+        "Timeline",
+        "Actions",
+    ]
+
+
+def test_all_that_the_case_says_is_in_the_markdown() -> None:
+    text = post_mortem(CASE, PAGES)
+    said = [CASE.severity, CASE.status, CASE.detection, CASE.summary, CASE.impact]
+    said += [CASE.impact_source, CASE.fingerprint, CASE.trigger, CASE.resolution]
+    said += [words for cause in CASE.causes for words in (cause.question, cause.answer)]
+    said += [*CASE.lessons.well, *CASE.lessons.wrong, *CASE.lessons.lucky]
+    said += [milestone.what for milestone in CASE.milestones]
+    said += [f"| {one.kind} | {one.what} |  |  |  | `{one.verify}` |" for one in CASE.actions]
+    assert [words for words in said if words not in text] == []
+
+
+def test_the_headline_is_that_of_the_run_and_not_of_the_case() -> None:
+    text = post_mortem(toy(milestones=[]), [page(cell("a", **TABLE))])
+    assert "|  | buggy | fixed |\n| --- | --- | --- |\n| sessions \\| done | 0 | 7 |" in text
+
+
+def test_every_link_of_the_markdown_leads_to_a_cell(tmp_path: Path) -> None:
+    cells = {f"{page.name}.html#cell-{cell.id}" for page in PAGES for cell in page.notebook.cells}
+    pages = {f"{page.name}.html" for page in PAGES}
+    found = links(post_mortem(CASE, PAGES))
+    assert len(found) > len(CASE.milestones)
+    assert set(found) <= cells | pages
+
+
+def test_the_times_are_those_of_the_run_from_its_first_milestone() -> None:
+    milestones = [
+        msgspec.structs.replace(CASE.milestones[0], evidence="a"),
+        msgspec.structs.replace(CASE.milestones[1], evidence="b"),
+        msgspec.structs.replace(CASE.milestones[2], evidence="c"),
+    ]
+    ran = page(
+        cell("a", "2026-03-04T23:59:58.250000Z", **TABLE),
+        cell("b", "2026-03-05T00:00:01.500000Z"),
+        cell("c"),
+    )
+    text = post_mortem(toy(milestones=milestones), [ran])
+    assert "from the first row, which is 2026-03-04 23:59:58 UTC." in text
+    assert "| rehearsed, +0.0 s | [02 All, cell a](02-all.html#cell-a) |" in text
+    assert "| rehearsed, +3.2 s |" in text
+    assert "| rehearsed, not timed |" in text
+
+
+def test_a_cell_that_is_no_more_is_told() -> None:
+    milestones = [msgspec.structs.replace(CASE.milestones[0], evidence="gone")]
+    with pytest.raises(LookupError, match="expected a cell gone in a notebook"):
+        timeline(toy(milestones=milestones), [page(cell("a"))])
+
+
+def test_the_actions_can_be_read_back(tmp_path: Path) -> None:
+    actions = [
+        msgspec.structs.replace(CASE.actions[0], what='Say "no", twice;\nthen go', verify="a, b"),
+        *CASE.actions[1:],
+    ]
+    case = toy(actions=actions, milestones=[])
+    write_minutes(case, [page(cell("a", **TABLE))], tmp_path)
+    with (tmp_path / "actions.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = list(csv.reader(file))
+    assert tuple(head) == COLUMNS == ("kind", "action", "owner", "due", "ticket", "verify")
+    assert rows == [[one.kind, one.what, "", "", "", one.verify] for one in actions]
+    assert "\r\n" in actions_csv(case)
+    assert (tmp_path / "post-mortem.md").read_text(encoding="utf-8").startswith("# Post-mortem")
