@@ -26,7 +26,7 @@ walkthrough: $(READY)  ## Run the incident from bug to fix and write the post-mo
 	@$(BIN)/netra-ws walkthrough
 
 test: $(READY)  ## Run the whole suite, the notebooks and the end-to-end tests included
-	@$(BIN)/python -m pytest --staging --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --staging --numprocesses 3 --dist loadfile
 
 acceptance: $(READY)  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance

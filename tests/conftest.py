@@ -21,7 +21,7 @@ import netra_ws
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident import tree as trees
 from netra_ws.incident.case import REVISIONS
-from netra_ws.incident.checkout import scratch_checkout
+from netra_ws.incident.checkout import checkout, scratch_checkout
 from netra_ws.incident.deployment import Deployment, deploy, deploy_staging
 from netra_ws.incident.logins import read_logins
 from netra_ws.process import new_event_loop
@@ -229,3 +229,11 @@ def pytest_runtest_makereport(
             error = f"{call.excinfo.typename} at {place} in {last.name}: {line}"
             item.user_properties.append(("error", error))
     return report
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout at `fixed`; read only."""
+    folder = tmp_path_factory.mktemp("history")
+    checkout("fixed", folder)
+    return folder

@@ -14,8 +14,6 @@ from fixtures import backend, fetch, log_lines, logged, open_tab, recorder, toke
 from forking import Forking
 from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
 
-from netra_ws.incident.checkout import checkout
-
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
@@ -51,14 +49,6 @@ def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraW
     folder, env = tmp_path_factory.mktemp("forking"), clean_environment()
     with Forking("netra_ws.cli.serving", "netra_ws.process", folder=folder, env=env) as forking:
         yield partial(forking.run, "netra_ws")
-
-
-@pytest.fixture(scope="session")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout at `fixed`; read only."""
-    folder = tmp_path_factory.mktemp("history")
-    checkout("fixed", folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from forking import Forking
 from plain_client import log_in, refusal, request
 from processes import RunNetraWs, Serve, clean_environment, python_path
 
@@ -23,7 +24,10 @@ ROOT = Path(__file__).parents[2]
 SITES = "tests/unit/websocket_core/test_issue_1231_async_await_bug_reproduction.py"
 E2E = "tests/e2e/staging/test_issue_1231_golden_path_websocket_failures.py"
 # Notebooks and properties are not what is tested here, and their plugins start slowly.
-QUICK = ("-q", "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:hypothesispytest")
+QUICK = (
+    *("-q", "--override-ini=addopts="),
+    *("-pno:cacheprovider", "-pno:nbval", "-pno:hypothesispytest"),
+)
 LIMIT_S = 50.0
 
 
@@ -35,23 +39,45 @@ class Ran(NamedTuple):
     took_s: float
 
 
-def run_pytest(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
-    environment = {
+def environment() -> dict[str, str]:
+    return {
         name: value
         for name, value in clean_environment().items()
         if not name.startswith(("STAGING_", "PYTEST_"))
     }
+
+
+def run_pytest(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *QUICK, "--override-ini=addopts=", *map(str, arguments)],
+        [sys.executable, "-m", "pytest", *QUICK, *map(str, arguments)],
         cwd=ROOT,
-        env=environment | dict(env or {}),
+        env=environment() | dict(env or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
     )
     return Ran(done.returncode, done.stdout + done.stderr, time.perf_counter() - began)
+
+
+@pytest.fixture(scope="module")
+def ask_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ran]]:
+    """`run_pytest`, without its start where a process can fork: for what an option answers."""
+    if not hasattr(os, "fork"):
+        yield run_pytest
+        return
+    modules = ("pytest", "netra_ws.incident.checkout", "netra_ws.incident.deployment")
+    folder = tmp_path_factory.mktemp("forking")
+    with Forking(*modules, "netra_ws.process", folder=folder, env=environment()) as forking:
+
+        def ask(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
+            began = time.perf_counter()
+            command = ("pytest", *QUICK, *arguments)
+            done = forking.run(*command, cwd=ROOT, env=env, timeout_s=LIMIT_S)
+            return Ran(done.returncode, done.stdout + done.stderr, time.perf_counter() - began)
+
+        yield ask
 
 
 # The code under test
@@ -89,8 +115,10 @@ def test_a_package_that_is_not_the_one_under_test_is_refused(trees: dict[str, Pa
         (("--revision", "newest"), "invalid choice: 'newest'"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(arguments: tuple[str, ...], words: str) -> None:
-    ran = run_pytest(SITES, *arguments)
+def test_options_that_make_no_sense_are_refused(
+    arguments: tuple[str, ...], words: str, ask_pytest: Callable[..., Ran]
+) -> None:
+    ran = ask_pytest(SITES, *arguments)
     assert ran.code == 4
     assert words in ran.said
     assert "Traceback" not in ran.said
@@ -99,8 +127,8 @@ def test_options_that_make_no_sense_are_refused(arguments: tuple[str, ...], word
 # Staging
 
 
-def test_without_staging_one_line_says_how_to_run_it() -> None:
-    ran = run_pytest(E2E)
+def test_without_staging_one_line_says_how_to_run_it(ask_pytest: Callable[..., Ran]) -> None:
+    ran = ask_pytest(E2E)
     assert ran.code == 0
     (line,) = [line for line in ran.said.splitlines() if "--staging" in line]
     assert re.fullmatch(r"\d+ end-to-end tests skipped; to run them, add --staging", line)
@@ -144,11 +172,11 @@ async def test_given_addresses_are_used_and_nothing_is_started(
     assert (await request(f"{local_staging.backend}/ws/stats")).json()["events"] > 0
 
 
-def test_without_credentials_nothing_is_sent() -> None:
+def test_without_credentials_nothing_is_sent(ask_pytest: Callable[..., Ran]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         url = "http://{}:{}".format(*listener.getsockname())
-        ran = run_pytest(E2E, "--staging", env={"STAGING_BASE_URL": url, "STAGING_AUTH_URL": url})
+        ran = ask_pytest(E2E, "--staging", env={"STAGING_BASE_URL": url, "STAGING_AUTH_URL": url})
         with pytest.raises(BlockingIOError):
             listener.accept()
     assert ran.code == 4
@@ -156,22 +184,24 @@ def test_without_credentials_nothing_is_sent() -> None:
         assert name in ran.said
 
 
-def test_a_name_is_not_even_resolved_without_credentials() -> None:
+def test_a_name_is_not_even_resolved_without_credentials(ask_pytest: Callable[..., Ran]) -> None:
     env = {
         "STAGING_BASE_URL": "https://backend.elsewhere.example",
         "STAGING_AUTH_URL": "https://auth.elsewhere.example",
     }
-    ran = run_pytest(E2E, "--staging", env=env)
+    ran = ask_pytest(E2E, "--staging", env=env)
     assert ran.code == 4
     assert "staging at https://backend.elsewhere.example" in ran.said
     assert "cannot be reached" not in ran.said
 
 
-def test_an_address_where_nobody_listens_fails_in_time(local_staging: StagingDeployment) -> None:
+def test_an_address_where_nobody_listens_fails_in_time(
+    local_staging: StagingDeployment, ask_pytest: Callable[..., Ran]
+) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and does not listen
         url = "http://{}:{}".format(*nobody.getsockname())
-        ran = run_pytest(
+        ran = ask_pytest(
             E2E, "--staging", env=credentials(local_staging) | {"STAGING_BASE_URL": url}
         )
     assert ran.code == 4
@@ -191,8 +221,10 @@ def test_an_address_where_nobody_listens_fails_in_time(local_staging: StagingDep
         ),
     ],
 )
-def test_addresses_that_are_none_are_refused(env: dict[str, str], words: str) -> None:
-    ran = run_pytest(E2E, "--staging", env=env)
+def test_addresses_that_are_none_are_refused(
+    env: dict[str, str], words: str, ask_pytest: Callable[..., Ran]
+) -> None:
+    ran = ask_pytest(E2E, "--staging", env=env)
     assert ran.code == 4
     assert words in ran.said
 
