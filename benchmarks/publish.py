@@ -62,6 +62,7 @@ def publish(results: Results) -> None:
         raise ConfigurationError("nothing was measured that the figure shows; measure 50x1, too")
     before, _, after = section(README.read_text(encoding="utf-8"))
     records.write(results, RESULTS)
+    results = records.read(RESULTS)  # as whoever reads the file: its figures are rounded
     README.write_text(f"{before}{BEGIN}{readme(results)}{END}{after}", encoding="utf-8")
     speed(results).save(FIGURE)
 

@@ -88,7 +88,7 @@ def limits() -> Iterator[Row]:
     for name in Settings.__struct_fields__:
         default = getattr(Settings(), name)
         shown = ", ".join(map(str, default)) if isinstance(default, tuple) else f"{default:,}"
-        yield f"`{name}`", shown or "none", _first(words[name])
+        yield f"`{name}`", shown or "none", _first(words.get(name))
 
 
 def metrics() -> Iterator[Row]:

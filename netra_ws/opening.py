@@ -11,6 +11,7 @@ which fails when a version of websockets moves what is used of it.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TypeAlias
@@ -68,6 +69,9 @@ class OpeningSocket(ServerConnection):
         "_settings",
         "_tail",
         "_timer",
+        "loop",
+        "protocol",
+        "transport",
     )
 
     def __init__(
@@ -239,7 +243,8 @@ class OpeningSocket(ServerConnection):
             if message is not None:
                 message.headers = Headers()
         # It holds its connection, which would become garbage in place of going at its end.
-        vars(self.protocol).pop("select_subprotocol", None)
+        with suppress(AttributeError):
+            del self.protocol.select_subprotocol
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""

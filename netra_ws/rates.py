@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+
+@cache
+def _pace(rate_per_s: float, capacity: float) -> tuple[float, float]:
+    """Return the seconds from token to token, and those of a whole bucket but one.
+
+    The same two numbers for all buckets of a kind: each of its own would be a miss of the
+    processor's caches for each message of a server with many users.
+    """
+    return 1.0 / rate_per_s, max(capacity - 1.0, 0.0) / rate_per_s
+
 
 class TokenBucket:
     """A bucket of `capacity` tokens that fills again with `rate_per_s`; each event takes one.
@@ -19,8 +31,7 @@ class TokenBucket:
     __slots__ = ("_full_at", "_interval_s", "_slack_s")
 
     def __init__(self, rate_per_s: float, capacity: float, now: float) -> None:
-        self._interval_s = 1.0 / rate_per_s
-        self._slack_s = max(capacity - 1.0, 0.0) / rate_per_s
+        self._interval_s, self._slack_s = _pace(rate_per_s, capacity)
         self._full_at = now
 
     def take(self, now: float) -> bool:

@@ -169,9 +169,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     ping_interval_s: Annotated[float, Positive] = 20.0
-    """Seconds between keepalive pings: below the minute after which proxies drop idle ones.
+    """Seconds of silence after which a client is pinged, and again as long as it is silent: below
+    the minute after which proxies drop idle connections.
 
-    Guarded by tests/integration/test_bounds.py::test_pings_come_at_their_interval
+    Guarded by tests/integration/test_bounds.py::test_a_silent_client_is_pinged_at_an_interval
     """
 
     ping_timeout_s: Annotated[float, Positive] = 20.0

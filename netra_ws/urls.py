@@ -1,9 +1,12 @@
-"""Addresses as the two services print them."""
+"""Addresses: as the two services print them, and as people give them."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
+
+from netra_ws.errors import ConfigurationError
 
 
 def base_url(host: str, port: int) -> str:
@@ -33,3 +36,21 @@ def own_origins(url: str) -> set[str]:
 def is_here(url: str) -> bool:
     """Whether `url` leads to this machine: a proxy of the environment is for others."""
     return is_loopback(urlsplit(url).hostname or "")
+
+
+def service_url(text: str) -> str:
+    """Return the address of a service, without a slash at its end.
+
+    Raises `ConfigurationError` unless it is http or https, a host, and perhaps a port and a path.
+    """
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        good = False
+    if not (good and text.isprintable() and re.fullmatch(r"[^\s?#@\\]+", text)):
+        msg = "expected http:// or https:// and a host, such as https://backend.example.com"
+        # What stands before an @ or after a ? may be secret.
+        got = "a user, a query or a fragment" if re.search("[?#@]", text) else repr(text)
+        raise ConfigurationError(f"{msg}; got {got}")
+    return parts.geturl().rstrip("/")

@@ -87,10 +87,13 @@ class UserStore:
 def read_users(path: Path) -> UserStore:
     """Return the users of a JSON file ``[{"email", "id", "argon2"}, …]``.
 
-    Raises `ConfigurationError` if it cannot be read or does not hold that.
+    Raises `ConfigurationError` if it cannot be read, does not hold that, or holds nobody.
     """
     try:
-        return UserStore(msgspec.json.decode(path.read_bytes(), type=list[User]))
+        users = msgspec.json.decode(path.read_bytes(), type=list[User])
+        if not users:
+            raise ConfigurationError("expected one user or more, got none: nobody could log in")
+        return UserStore(users)
     except OSError as error:
         raise ConfigurationError(f"users file {path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ConfigurationError) as error:

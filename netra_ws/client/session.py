@@ -14,6 +14,7 @@ from netra_ws.errors import NetraError, RunUnconfirmed
 from netra_ws.event_log import Position
 from netra_ws.events import Event
 from netra_ws.messages import Error, Ping, Pong, UserMessage
+from netra_ws.urls import service_url
 
 
 class Client:
@@ -28,6 +29,8 @@ class Client:
     ends a client for good is raised there, from then on at each call: `ConnectionEnded`,
     `HandshakeRefused`, `LoginError`, or whatever else `authenticate` raises.
 
+    `ConfigurationError` is raised for a `backend_url` that is none.
+
     Guarded by tests/unit/test_client_reconnect.py and tests/integration/test_client.py.
     """
 
@@ -39,8 +42,8 @@ class Client:
         *,
         backoff: Backoff | None = None,
     ) -> None:
-        self._url = backend_url
-        self._link = Link(backend_url, authenticate, position, backoff or Backoff())
+        self._url = service_url(backend_url)
+        self._link = Link(self._url, authenticate, position, backoff or Backoff())
 
     def __repr__(self) -> str:
         """Name the address and the place; never a token."""

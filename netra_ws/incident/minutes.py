@@ -8,14 +8,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
-from nbformat import NotebookNode
-
 from netra_ws.incident.case import Case, Cause
+from netra_ws.incident.notebooks import code_cells
 from netra_ws.incident.page import Page, find_cell, headline
+from netra_ws.incident.timeline import TIMES
 
 POST_MORTEM = ("post-mortem.md", "the post-mortem as Markdown, for a wiki or a ticket")
 ACTIONS = ("actions.csv", "its actions as a table, for a tracker")
@@ -27,35 +26,41 @@ COLUMNS = ("kind", "action", "owner", "due", "ticket", "verify")
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the timeline: what happened, the page and cell that played it, and when that ended.
+    """A row of the timeline: what happened, the page and cell that prove it, and when it happened.
 
-    `at` is `None` if the run was not timed.
+    `at_s` are seconds of the rehearsal among the pages, `None` if it did not get there.
     """
 
     name: str
     what: str
     page: Page
     cell: str
-    at: datetime | None
+    at_s: float | None
 
 
 def timeline(case: Case, pages: Sequence[Page]) -> list[Entry]:
-    """Return the milestones of `case` that have evidence, as `pages` played them.
+    """Return the milestones of `case` that have evidence, as the rehearsal on `pages` reached them.
 
-    Raises `LookupError` if their cell is on no page.
+    Raises `LookupError` if their cell is on no page, or if no page rehearses them.
     """
     entries = []
-    for milestone in case.milestones:
+    for milestone, at_s in zip(case.milestones, _times(case, pages), strict=True):
         if milestone.evidence is not None:
             page, cell = find_cell(pages, milestone.evidence)
-            entries.append(Entry(milestone.name, milestone.what, page, cell.id, ended(cell)))
+            entries.append(Entry(milestone.name, milestone.what, page, cell.id, at_s))
     return entries
 
 
-def ended(cell: NotebookNode) -> datetime | None:
-    """Return when a code cell ended, or `None` if its run was not timed."""
-    at = cell.metadata.get("execution", {}).get("shell.execute_reply")
-    return datetime.fromisoformat(at) if at else None
+def _times(case: Case, pages: Sequence[Page]) -> list[float | None]:
+    """Return the times of the milestones in s, as the first page with a rehearsal shows them."""
+    for page in pages:
+        for cell in code_cells(page.notebook):
+            for output in cell.outputs:
+                if times := output.get("metadata", {}).get(TIMES):
+                    return list(times)
+    if not case.milestones:
+        return []
+    raise LookupError("expected a page that rehearses the timeline, found none")
 
 
 def write_minutes(case: Case, pages: Sequence[Page], folder: Path) -> None:
@@ -129,18 +134,15 @@ def _cause(cause: Cause, pages: Sequence[Page]) -> str:
 
 
 def _rehearsed(entries: Sequence[Entry]) -> str:
-    """Return the timeline as a table; its times count from its first row."""
-    times = [entry.at for entry in entries if entry.at is not None]
+    """Return the timeline as a table."""
     rows = []
     for entry in entries:
-        after = f"+{(entry.at - times[0]).total_seconds():.1f} s" if entry.at else "not timed"
+        after = "not reached" if entry.at_s is None else f"+{entry.at_s:.2f} s"
         row = (entry.name, entry.what, f"rehearsed, {after}", _evidence(entry.page, entry.cell))
         rows.append(row)
-    start = f", which is {times[0]:%Y-%m-%d %H:%M:%S} UTC" if times else ""
     said = (
-        "The times are *rehearsed*: when each cell ended in one run of the notebooks, counted from "
-        f"the first row{start}. They hold what the machine did, and no person who has to notice, "
-        "think or decide."
+        "The times are *rehearsed*, on one machine: seconds since the broken backend listened. "
+        "They hold what the machine did, and no person who has to notice, think or decide."
     )
     return f"{said}\n\n{_table(('milestone', 'what', 'when', 'evidence'), rows)}"
 

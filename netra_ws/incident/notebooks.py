@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from netra_ws.errors import ConfigurationError, NetraError
 from netra_ws.incident.navigation import PAGES, set_bar
+from netra_ws.incident.timeline import TIMES
 
 CELL_TIMEOUT_S = 60
 
@@ -61,14 +62,11 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def run_notebook(
-    path: Path, progress: Progress = lambda: None, *, timing: bool = False
-) -> NotebookNode:
+def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
     """Run the notebook at `path` in a fresh kernel and return it with its bar and new outputs.
 
-    The file is not touched. With `timing`, the metadata of each code cell say when it began and
-    ended. Raises `NotebookFailed` for a cell that raises, hangs for `CELL_TIMEOUT_S` seconds or
-    ends the kernel.
+    The file is not touched. Raises `NotebookFailed` for a cell that raises, hangs for
+    `CELL_TIMEOUT_S` seconds or ends the kernel.
     """
     notebook = read_notebook(path)
     set_bar(notebook, path)
@@ -85,7 +83,7 @@ def run_notebook(
         kernel_name="python3",
         # Below that level a kernel warns of its own transport, which is this machine's loopback.
         extra_arguments=["--log-level=ERROR"],
-        record_timing=timing,
+        record_timing=False,
         coalesce_streams=True,  # where one cell's prints are cut apart is a matter of timing
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=started,
@@ -104,12 +102,17 @@ def run_notebook(
 
 
 def compared(notebook: NotebookNode) -> list[list[Any]]:
-    """Return the outputs that strict nbval compares: everything but pictures."""
+    """Return the outputs that may not differ: all but pictures and times.
+
+    Strict nbval compares them without their metadata, such as the words for a picture.
+    """
     cells = []
     for cell in code_cells(notebook):
         outputs = []
         for output in cell.outputs:
             kept = {key: value for key, value in output.items() if key != "data"}
+            if TIMES in kept.get("metadata", {}):
+                kept["metadata"] = {k: v for k, v in kept["metadata"].items() if k != TIMES}
             data = output.get("data", {})
             kept["data"] = {k: v for k, v in data.items() if not k.startswith("image/")}
             outputs.append(kept)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from dataclasses import dataclass
+from typing import Any
 
 from netra_ws.errors import ConfigurationError
 from netra_ws.incident.case import BROKEN, MENDED, Case, Milestone
@@ -13,6 +15,9 @@ from netra_ws.incident.load import probe_endpoints, run_sessions
 
 MILESTONES = ("started", "detected", "identified", "mitigated", "resolved")
 """What a rehearsal reaches, in this order."""
+
+TIMES = "netra_ws.times"
+"""Where the metadata of a notebook's output have the times of a rehearsal."""
 
 USERS, EACH = 20, 5
 """The load before and after: users at once, and sessions of each."""
@@ -51,6 +56,13 @@ class Timeline:
         return "\n".join(
             f"{moment.milestone.name:10}  {moment.evidence}" for moment in self.moments
         )
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the text, and as metadata, which nobody compares, the times in s."""
+        del include, exclude
+        return {"text/plain": repr(self)}, {TIMES: [moment.at_s for moment in self.moments]}
 
     def with_times(self) -> str:
         """Return a line a milestone with its time, which is another in every rehearsal."""

@@ -96,14 +96,30 @@ def check_tree(tree: Path) -> Path:
     return tree
 
 
+def check_syntax(tree: Path) -> None:
+    """Raise `ConfigurationError` if a module of the package in `tree` is no Python.
+
+    The process that would run it could not say so: it does not get as far as its own code.
+    """
+    for path in sorted((tree / "netra_ws").rglob("*.py")):
+        try:
+            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:  # a null byte is a ValueError up to Python 3.11
+            line = getattr(error, "lineno", None) or 1
+            why = getattr(error, "msg", error)
+            raise ConfigurationError(f"{path}:{line}: {why}; mend it and start again") from error
+
+
 def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
     """Return the environment in which a tree, or else a revision, runs.
 
     A revision is checked out into a scratch folder, named by `SCRATCH` in the environment.
-    Raises `ConfigurationError` if there is no such revision, or no package in `tree`.
+    Raises `ConfigurationError` if there is no such revision, or no package in `tree`, or one that
+    is no Python.
     """
     if tree is not None:
         tree = check_tree(tree)
+        check_syntax(tree)
         return tree_environment(tree, commit_of(tree), str(tree))
     assert revision is not None
     scratch = Path(tempfile.mkdtemp(prefix="netra-ws-")).resolve()

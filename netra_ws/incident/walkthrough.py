@@ -28,6 +28,9 @@ from netra_ws.incident.report import GLOSSARY, write_report
 Advance = Callable[[], object]
 T = TypeVar("T")
 
+AT_ONCE = 2
+"""Notebooks that run at the same time: much of a page is waiting, for a kernel, a server, a git."""
+
 
 @contextmanager
 def _progress(paths: Iterable[Path], console: Console) -> Iterator[Callable[[Path], Advance]]:
@@ -68,13 +71,13 @@ def _end_at_interrupt(console: Console) -> None:
 
 
 def _beside(function: Callable[[Path], T], paths: Iterable[Path]) -> Iterator[T]:
-    """Call `function` for one path after the other, in a thread.
+    """Call `function` for each path, `AT_ONCE` at a time, and yield the results in order.
 
-    In the main thread nbclient would take the handler of Ctrl-C for itself, and then drop it.
+    In threads: in the main thread nbclient would take the handler of Ctrl-C for itself, and then
+    drop it. At the first call that raises, those not begun are cancelled.
     """
-    with ThreadPoolExecutor(1) as pool:
-        for path in paths:
-            yield pool.submit(function, path).result()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(function, paths)
 
 
 def _quiet_kernels() -> None:
@@ -93,7 +96,7 @@ def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     started = time.perf_counter()
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
-        run = _beside(lambda path: run_notebook(path, begin(path), timing=True), paths)
+        run = _beside(lambda path: run_notebook(path, begin(path)), paths)
         pages = [Page(path.stem, notebook) for path, notebook in zip(paths, run, strict=True)]
     terms = notebooks / GLOSSARY
     glossary = terms.read_text(encoding="utf-8") if terms.exists() else None

@@ -43,15 +43,17 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     texts = {path: Text(everything[path]) for path in paths | asked_of}
     calls = {call for call in candidates.calls if call[0] in asked_of}
     first = gather_flags(said, texts)
-    began = frozenset(map(id, first))
-    with ThreadPoolExecutor(1) as pool:  # two other processes: one need not wait for the other
+    callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in first}
+    with ThreadPoolExecutor(2) as pool:  # two other processes, and this one has work of its own
         early = pool.submit(_definitions, list(first), calls, texts, settings)
-        flags = ask(first, texts, settings)
-        places = early.result()
-    changed = began ^ frozenset(map(id, flags))
-    if changed:  # what was hidden is asked about too, and in files without the new wrong awaits
+        asked = pool.submit(ask, first, texts, settings)
+        wanted = _names_of(callees)
+        names = read_names(everything.items(), wanted) if first else None
+        flags, places = asked.result(), early.result()
+    if not callees.keys() >= set(map(id, flags)):
+        # What was hidden is asked about too, and in files without the new wrong awaits.
         places = _definitions(flags, calls, texts, settings)
-    callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
+        callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
     known = {(flag.path, flag.span) for flag in flags}
     for flag in infer(candidates, places, texts):
         if (flag.path, flag.span) not in known:
@@ -59,8 +61,8 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
             callees[id(flag)] = callee_of(texts[flag.path], flag.operand)
     if not flags:
         return judgement
-    wanted = {callee.name for callee in callees.values() if callee and callee.name}
-    names = read_names(everything.items(), wanted)
+    if names is None or not _names_of(callees) <= wanted:
+        names = read_names(everything.items(), _names_of(callees))
     flags = [flag for flag in flags if flag.kind is Kind.UNAWAITED or not is_open(flag, names)]
     misused = [flag for flag in flags if flag.kind is Kind.UNAWAITED]
     for flag in flags:
@@ -73,6 +75,10 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
         if finding.certain or not flag.inferred:
             judgement.findings.append(finding)
     return judgement
+
+
+def _names_of(callees: Mapping[int, Callee | None]) -> set[str]:
+    return {callee.name for callee in callees.values() if callee and callee.name}
 
 
 def _definitions(

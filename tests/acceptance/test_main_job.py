@@ -12,11 +12,11 @@ import pytest
 from netra_ws.incident.notebooks import find_notebooks
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 90.0
-"""What the main job may take, once everything is set up."""
+HANGS_AFTER_S = 480.0
+"""A guard against a page that hangs, and no claim of speed."""
 
 
-@pytest.mark.timeout(LIMIT_S + 30)
+@pytest.mark.timeout(HANGS_AFTER_S + 30)
 def test_the_walkthrough_prints_what_it_measured_and_leaves_its_sources_alone(
     tmp_path: Path,
 ) -> None:
@@ -27,7 +27,7 @@ def test_the_walkthrough_prints_what_it_measured_and_leaves_its_sources_alone(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
+        timeout=HANGS_AFTER_S,
     )
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in notebooks} == before

@@ -27,8 +27,8 @@ from netra_ws.incident.probe import (
     Step,
     plain,
     probe,
-    service_url,
 )
+from netra_ws.urls import service_url
 
 STEPS = (
     "log in",

@@ -443,6 +443,9 @@ BROKEN_FILES = {
     "module_with_typo.py": "def agent(:\n",
     "module_with_value.py": "agent = 3\n",
     "empty/readme.txt": "no package here",
+    "nobody.json": "[]",
+    "typo/netra_ws/__init__.py": "\n\ndef (:\n",
+    "null/netra_ws/__init__.py": "\0",
 }
 
 REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
@@ -465,6 +468,7 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "users file not JSON": (["--users", "not_json.json"], {}, "not_json.json"),
     "users file not UTF-8": (["--users", "latin_1.json"], {}, "latin_1.json: .*utf-8"),
     "users file not a list": (["--users", "not_a_list.json"], {}, "not_a_list.json"),
+    "users file without users": (["--users", "nobody.json"], {}, "nobody.json: .*got none"),
     "user without hash": (["--users", "no_hash.json"], {}, "argon2"),
     "user with a surplus field": (["--users", "surplus.json"], {}, "admin"),
     "user with a wrong hash": (["--users", "wrong_hash.json"], {}, "netra-ws hash-password"),
@@ -498,6 +502,8 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "staging without users": ([], STAGING, "expected --users FILE"),
     "staging with demo users": (["--demo-users", "3"], STAGING, "expected --users FILE"),
     "tree without a package": (["--tree", "empty"], {}, "holds no package netra_ws"),
+    "tree with a typo": (["--tree", "typo"], {}, r"__init__.py:3: invalid syntax; mend it"),
+    "tree with a null byte": (["--tree", "null"], {}, r"__init__.py:1: .*null bytes; mend it"),
     "tree not there": (["--tree", "nope"], {}, "'--tree': .*'nope' does not exist"),
     "revision and tree": (["--revision", "buggy", "--tree", "empty"], {}, "exclude each other"),
     "another tree than asked for": ([], {"NETRA_WS_TREE": "empty"}, "netra_ws came from .*empty"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.prevention.injection import choose, inject, sites
-from benchmarks.prevention.table import README, between, markdown, read
+from benchmarks.prevention.projects import PROJECTS
+from benchmarks.prevention.table import README, Measured, between, markdown, read
 
 MODULE = '''\
 import cache
@@ -59,9 +60,15 @@ def test_the_readme_shows_the_results_of_record() -> None:
     assert between(README.read_text(encoding="utf-8")).strip() == markdown(read())
 
 
-@pytest.mark.parametrize("project", read().projects, ids=lambda one: one.project)
-def test_the_results_of_record_reach_what_must_be_reached(project) -> None:
-    """No edit, one finding in 50,000 lines at most, 95 % found: as the plan of this wing asks."""
-    assert project.edits == project.wrong_edits == 0
-    assert len(project.findings) <= project.lines / 50_000
-    assert project.found >= 0.95 * project.injected
+@pytest.mark.parametrize("one", read().projects, ids=lambda one: one.project)
+def test_the_results_of_record_reach_what_must_be_reached(one: Measured) -> None:
+    """No wrong edit, one finding in 50,000 lines at most, 95 % found: as the plan asks.
+
+    What is wrong indeed may be found and mended.
+    """
+    (project,) = (project for project in PROJECTS if project.title == one.project)
+    assert one.edits <= len(project.wrong)
+    assert one.wrong_edits == 0
+    assert len(set(one.findings) - set(project.wrong)) <= one.lines / 50_000
+    assert one.found >= 0.95 * one.injected
+    assert max(one.audit_mib) < 1024

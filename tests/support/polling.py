@@ -28,6 +28,21 @@ async def counted(server: Server, count: float, name: str, **labels: str) -> Non
     assert last == count, f"{name}{labels}: expected {count:g}, got {last:g}"
 
 
+async def left(server: Server, count: int) -> None:
+    """Return when `count` connections are left; who has just gone may be counted for a moment.
+
+    Raises `AssertionError` if they are fewer, or still more after `TIMEOUT_S`.
+    """
+    last = -1.0
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            while (last := await metric(server, "connections")) > count:  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        pass
+    assert last == count, f"expected {count} connections, got {last:g}"
+
+
 async def let_go(server: Server, gone: int, began: float) -> list[float]:
     """Return for each of so many connections when it had ended, in s after `began`.
 

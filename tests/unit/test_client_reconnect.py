@@ -21,6 +21,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.client import Backoff, Channel, Client
 from netra_ws.errors import (
     CloseCode,
+    ConfigurationError,
     ConnectionEnded,
     EventsLost,
     IncompleteRun,
@@ -103,6 +104,12 @@ async def run_of(backend: Backend, open_tab: OpenTab, times: int = 1) -> list[st
 
 
 # Exactly once
+
+
+@pytest.mark.parametrize("address", ["nonsense", "ws://127.0.0.1:8000", "http://"])
+def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"expected http:// or https://.*got '{address}'"):
+        Client(address, authenticate=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("events", range(1, RUN_EVENTS))

@@ -60,8 +60,8 @@ def test_the_readme_quotes_the_limits_as_they_are() -> None:
         f"{limits.max_connections:,} connections",
         f"{limits.max_pending_connections:,} that are no WebSocket connection",
         f"a handshake within {limits.open_timeout_s:g} s",
-        f"a byte within {limits.ping_timeout_s:g} s of a ping, one every "
-        f"{limits.ping_interval_s:g} s",
+        f"a byte within {limits.ping_timeout_s:g} s of a ping, sent after "
+        f"{limits.ping_interval_s:g} s of silence",
         f"made for {limits.token_lifetime_s / 60:g} min at most, clocks "
         f"{limits.token_leeway_s:g} s apart",
         f"{limits.max_failed_logins} failed logins a minute",

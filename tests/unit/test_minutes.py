@@ -1,6 +1,7 @@
 """The post-mortem as Markdown and its actions as CSV, from the case and from measured pages."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from netra_ws.incident.hypertext import headings, links
 from netra_ws.incident.minutes import COLUMNS, actions_csv, post_mortem, timeline, write_minutes
 from netra_ws.incident.notebooks import find_notebooks, read_notebook
 from netra_ws.incident.page import Page, find_cell
+from netra_ws.incident.timeline import TIMES
 
 ROOT = Path(__file__).parents[2]
 CASE = load_case()
 PAGES = [Page(path.stem, read_notebook(path)) for path in find_notebooks(ROOT / "notebooks")]
 
 
-def cell(name: str, ended: str | None = None, **data: Any) -> NotebookNode:
-    outputs = [new_output("execute_result", data, execution_count=1)] if data else []
-    metadata = {"execution": {"shell.execute_reply": ended}} if ended else {}
-    return new_code_cell("1", id=name, outputs=outputs, metadata=metadata)
+def cell(name: str, times: list[float | None] | None = None, **data: Any) -> NotebookNode:
+    metadata = {TIMES: times} if times else {}
+    output = new_output("execute_result", data, execution_count=1, metadata=metadata)
+    return new_code_cell("1", id=name, outputs=[output] if data or times else [])
 
 
 def page(*cells: NotebookNode) -> Page:
@@ -55,6 +57,24 @@ def test_the_case_says_what_a_post_mortem_asks_for() -> None:
     assert CASE.lessons.well
     assert CASE.lessons.wrong
     assert CASE.lessons.lucky
+
+
+def words(text: str) -> str:
+    """Return the words of a Markdown text, without links and line breaks."""
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return " ".join(re.sub(r"[`*]", "", plain).split())
+
+
+def test_page_00_and_the_case_say_the_same() -> None:
+    cells = (cell for cell in PAGES[0].notebook.cells if cell.cell_type == "markdown")
+    source = "\n\n".join(cell.source for cell in cells)
+    assert re.findall(r"^\*\*(.+\?)\*\*", source, re.MULTILINE) == [
+        cause.question for cause in CASE.causes
+    ]
+    said = [cause.answer for cause in CASE.causes]
+    said += [line for kind in ("well", "wrong", "lucky") for line in getattr(CASE.lessons, kind)]
+    told = words(source).casefold()
+    assert [one for one in said if one.rstrip(".").casefold() not in told] == []
 
 
 def test_the_markdown_has_every_part_in_order() -> None:
@@ -96,28 +116,28 @@ def test_every_link_of_the_markdown_leads_to_a_cell(tmp_path: Path) -> None:
     assert set(found) <= cells | pages
 
 
-def test_the_times_are_those_of_the_run_from_its_first_milestone() -> None:
+def test_the_times_are_those_of_the_rehearsal() -> None:
     milestones = [
         msgspec.structs.replace(CASE.milestones[0], evidence="a"),
         msgspec.structs.replace(CASE.milestones[1], evidence="b"),
         msgspec.structs.replace(CASE.milestones[2], evidence="c"),
     ]
-    ran = page(
-        cell("a", "2026-03-04T23:59:58.250000Z", **TABLE),
-        cell("b", "2026-03-05T00:00:01.500000Z"),
-        cell("c"),
-    )
+    ran = page(cell("a", **TABLE), cell("b", times=[0.0, 3.25, None]), cell("c"))
     text = post_mortem(toy(milestones=milestones), [ran])
-    assert "from the first row, which is 2026-03-04 23:59:58 UTC." in text
-    assert "| rehearsed, +0.0 s | [02 All, cell a](02-all.html#cell-a) |" in text
-    assert "| rehearsed, +3.2 s |" in text
-    assert "| rehearsed, not timed |" in text
+    assert "| rehearsed, +0.00 s | [02 All, cell a](02-all.html#cell-a) |" in text
+    assert "| rehearsed, +3.25 s | [02 All, cell b]" in text
+    assert "| rehearsed, not reached |" in text
+
+
+def test_a_run_without_a_rehearsal_is_told() -> None:
+    with pytest.raises(LookupError, match="expected a page that rehearses the timeline"):
+        timeline(CASE, [page(cell("a", **TABLE))])
 
 
 def test_a_cell_that_is_no_more_is_told() -> None:
     milestones = [msgspec.structs.replace(CASE.milestones[0], evidence="gone")]
     with pytest.raises(LookupError, match="expected a cell gone in a notebook"):
-        timeline(toy(milestones=milestones), [page(cell("a"))])
+        timeline(toy(milestones=milestones), [page(cell("a", times=[0.0]))])
 
 
 def test_the_actions_can_be_read_back(tmp_path: Path) -> None:

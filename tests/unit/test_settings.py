@@ -59,9 +59,10 @@ async def test_every_field_is_shown(tokens: Tokens, fetch: Fetch) -> None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_has_a_unit_a_reason_and_a_test(field: str) -> None:
-    assert field.endswith(UNITS) or field in PLAIN
-    words, _, test = docstrings()[field].partition(GUARDED_BY)
-    assert any(reason in words for reason in REASONS)
+    assert field.endswith(UNITS) or field in PLAIN, "expected a unit at the end of its name"
+    words, _, test = docstrings().get(field, "").partition(GUARDED_BY)
+    assert words, "expected a docstring below the field"
+    assert any(reason in words for reason in REASONS), "expected the reason for the default"
     path, _, name = test.strip().partition("::")
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     assert name in {node.name for node in _tree(path).body if isinstance(node, functions)}

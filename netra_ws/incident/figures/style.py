@@ -133,7 +133,7 @@ def canvas(title: str, subtitle: str, below: float | None = None) -> tuple[Figur
     The figure has the usual height, or else grows to leave the height `below`.
     """
     headings = (
-        (textwrap.fill(title, 60), TITLE, "bold", INK),
+        (textwrap.fill(title, 60, break_on_hyphens=False), TITLE, "bold", INK),
         (textwrap.fill(subtitle, 100), TEXT, "normal", QUIET),
     )
     heights = [(text.count("\n") + 1) * size * 1.3 / 72 + 0.04 for text, size, _, _ in headings]

@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from netra_ws.auth.users import DemoUser
 from netra_ws.errors import (
@@ -21,6 +20,7 @@ from netra_ws.errors import (
     NetraError,
 )
 from netra_ws.incident.probe.golden_path import GoldenPath
+from netra_ws.urls import service_url
 
 MAX_DETAIL = 300
 """Characters of a step's detail: a server may say anything, at any length."""
@@ -103,24 +103,6 @@ async def probe(
         raise ConfigurationError(f"expected two logins or more, for isolation; got {len(logins)}")
     path = GoldenPath(service_url(base_url), service_url(auth_url), logins[:2])
     return await _Walk(path, limits or Limits(), progress).to_the_end()
-
-
-def service_url(text: str) -> str:
-    """Return the address of a service, without a slash at its end.
-
-    Raises `ConfigurationError` unless it is http or https, a host, and perhaps a port and a path.
-    """
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that do not close, a port that is no number
-        good = False
-    if not (good and text.isprintable() and re.fullmatch(r"[^\s?#@\\]+", text)):
-        msg = "expected http:// or https:// and a host, such as https://backend.example.com"
-        # What stands before an @ or after a ? may be secret.
-        got = "a user, a query or a fragment" if re.search("[?#@]", text) else repr(text)
-        raise ConfigurationError(f"{msg}; got {got}")
-    return parts.geturl().rstrip("/")
 
 
 TO_ASK = ("log in", "connect")

@@ -13,6 +13,7 @@ from netra_ws.prevention.drift.modules import Module, Tree
 from netra_ws.prevention.drift.resolution import Resolver
 from netra_ws.prevention.drift.values import ModuleValue, Values
 from netra_ws.prevention.finding import Definition, Finding, Kind, Span
+from netra_ws.prevention.nodes import children, walk
 
 OWN = ("own",)
 """What stands in the place of an engine."""
@@ -53,7 +54,7 @@ def _holding(tree: ast.Module, names: Set[str]) -> list[ast.AST]:
     holding: set[ast.AST] = set()
     nodes: list[ast.AST] = [tree]
     for node in nodes:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             above[child] = node
             nodes.append(child)
         if isinstance(node, ast.Name):
@@ -170,7 +171,7 @@ class Coroutines:
         if module.path not in self._places:
             self._places[module.path] = {
                 _place(one): one
-                for one in ast.walk(module.tree)
+                for one in walk(module.tree)
                 if isinstance(one, ast.Name | ast.Attribute)
             }
         return self._places[module.path].get(_place(node))

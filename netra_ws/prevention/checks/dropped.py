@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from netra_ws.prevention.checks.coroutines import Coroutines, Source
 from netra_ws.prevention.finding import Finding
+from netra_ws.prevention.nodes import walk
 
 SHOWN_BY = frozenset({"print", "str", "repr", "format", "bool", "id"})
 """Builtins that look at an object and do not keep it."""
@@ -83,14 +84,14 @@ def _unread(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[
     """Yield what is assigned to a local name that the function never reads, and the name."""
     assigned: list[tuple[ast.expr, str]] = []
     read: set[str] = {"_"}  # has a rule of its own
-    for node in ast.walk(function):
+    for node in walk(function):
         match node:
             case ast.Name(id=name, ctx=ast.Load()):
                 read.add(name)
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 read.update(names)
             case ast.ClassDef():  # what is assigned in its body is read from elsewhere
-                read.update(one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+                read.update(one.id for one in walk(node) if isinstance(one, ast.Name))
             case ast.Assign(targets=targets, value=value):
                 assigned += [pair for one in targets for pair in _pairs(one, value)]
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
@@ -136,7 +137,7 @@ def _is_loop(owner: ast.expr, source: Source) -> bool:
     if source.loops is None:
         source.loops = {
             ast.unparse(target)
-            for node in ast.walk(source.tree)
+            for node in walk(source.tree)
             if isinstance(node, ast.Assign) and _gives_loop(node.value)
             for target in node.targets
         }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from netra_ws.prevention.checks.coroutines import Coroutines, Source
 from netra_ws.prevention.drift.model import Colour, Function
 from netra_ws.prevention.finding import Finding, Kind
+from netra_ws.prevention.nodes import walk
 
 RULE = "async-mock-of-sync"
 MOCK = "AsyncMock"
@@ -18,7 +19,7 @@ def mocks(source: Source, coroutines: Coroutines) -> Iterator[Finding]:
 
     Only where the target is found in the audited files, and is a `def` there without a decorator.
     """
-    for call in ast.walk(source.tree):
+    for call in walk(source.tree):
         if isinstance(call, ast.Call) and _uses_mock(call):
             target = _target(call, source, coroutines)
             if target is not None and target[0].colour is Colour.SYNC:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 from netra_ws.prevention.drift.model import Colour, Function, FunctionNode
+from netra_ws.prevention.nodes import children
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
@@ -65,7 +66,7 @@ def functions(module: ast.Module) -> dict[str, Function]:
 
 
 def _definitions(node: ast.AST, prefix: str) -> Iterator[Function]:
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, FUNCTIONS):
             function = _function(child, prefix + child.name)
             if function is not None:
@@ -111,7 +112,7 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
         one = pending.pop()
         yield one
         if not isinstance(one, SCOPES):
-            pending += ast.iter_child_nodes(one)
+            pending += children(one)
 
 
 def is_generator(node: FunctionNode) -> bool:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from netra_ws.prevention.drift.functions import FUNCTIONS, LOCALS, Unparsable, functions, parse
 from netra_ws.prevention.drift.model import Function
 from netra_ws.prevention.drift.scopes import Scope, scopes
+from netra_ws.prevention.nodes import children, walk
 
 
 @dataclass(eq=False, slots=True)
@@ -51,15 +52,14 @@ def read_module(path: str, name: str, content: bytes) -> Module:
     """Parse a module. Raises `Unparsable`."""
     tree = parse(content)
     module = Module(path, name, tree, functions(tree), {}, scopes(tree), {})
-    for node in ast.walk(tree):
-        for child in ast.iter_child_nodes(node):
-            module.parents[child] = node
+    for node in walk(tree):
+        module.parents.update(dict.fromkeys(children(node), node))
     _name(module, tree, "")
     return module
 
 
 def _name(module: Module, node: ast.AST, prefix: str) -> None:
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, (*FUNCTIONS, ast.ClassDef)):
             qualname = module.qualnames[child] = prefix + child.name
             if isinstance(child, ast.ClassDef):
@@ -67,7 +67,7 @@ def _name(module: Module, node: ast.AST, prefix: str) -> None:
                 _name(module, child, f"{qualname}.")
             else:
                 _name(module, child, f"{qualname}.{LOCALS}.")
-        else:
+        elif not isinstance(child, ast.expr):
             _name(module, child, prefix)
 
 

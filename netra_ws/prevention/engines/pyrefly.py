@@ -30,6 +30,7 @@ from netra_ws.prevention.engines.diagnostic import (
 from netra_ws.prevention.errors import PreventionError
 from netra_ws.prevention.finding import Span
 from netra_ws.prevention.mirror import NO_COPY, Mirror, mirrored
+from netra_ws.prevention.written_types import members
 
 NAME = "pyrefly"
 
@@ -202,8 +203,12 @@ def _judged(kind: str, words: str) -> Iterator[tuple[Symptom, tuple[str, ...], s
     """Yield what a message means for the colour of a call, or nothing if it means nothing."""
     named = re.search(TYPE, words, re.DOTALL)
     types: tuple[str, ...] = (named["type"],) if named else ()
-    coroutine = any(COROUTINE.match(written) for written in types)
+    parts = [part for written in types for part in members(written)]
+    # Of a union with `Any` in it nobody knows where the coroutine came from.
+    coroutine = any(map(COROUTINE.match, parts)) and not {"Any", "Unknown"} & set(parts)
     match kind:
+        case "implicit-bool" if len(parts) > 1:
+            return  # whether there is a coroutine is what is asked here
         case "missing-attribute" if words.endswith("has no attribute `__aiter__`"):
             yield Symptom.MISSING_PROTOCOL, (), None
         case "missing-attribute" if NATIVE.search(words):

@@ -47,6 +47,15 @@ async def background():
     return 2
 
 
+def work_if(wanted):
+    return work() if wanted else None
+
+
+async def main_asked_whether_there_is_one():
+    if job := work_if(wanted=True):
+        await job
+
+
 async def main_sync_call():
     load()
     _ = load()
