@@ -1,61 +1,85 @@
-# Every target sets up .venv by itself; all it takes is make, git and Python 3.11 or newer.
+# Every target sets up its environment by itself; all it takes is make, git and Python 3.11 or newer.
+# An environment belongs to one Python and one lock: .venv is that of python3, .venv-3.14 that of
+# PYTHON=python3.14. WITH='msgspec==0.22.*' replaces locked versions, in an environment of its own.
 
 PYTHON ?= python3
-VENV := .venv
+WITH ?=
+RESOLUTION := locked
+VERSION := $(if $(filter-out python3,$(PYTHON)),$(shell $(PYTHON) -c 'import sys; print("-%d.%d" % sys.version_info[:2])' 2> /dev/null))
+INSTEAD := $(if $(WITH),-$(shell printf %s '$(WITH)' | tr -cs 'A-Za-z0-9._' '-' | sed 's/[-.]*$$//'))
+VENV := .venv$(VERSION)$(INSTEAD)
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+SUITE := --staging --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup walkthrough test acceptance soak conformance bench lab notebooks audit check clean
+.PHONY: help setup walkthrough test test-busy test-newest test-lowest acceptance soak conformance \
+  bench lab notebooks lock lock-check audit check clean
 
 help:  ## Print what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## Create .venv with everything in it (about a minute, once)
+setup:  ## Create .venv with everything in it (half a minute, once)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+	  { echo "expected Python 3.11 or newer as '$(PYTHON)', which is older or does not run;" \
+	    "try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -I requirements/environment.py '$(VENV)' --with '$(WITH)' --resolution '$(RESOLUTION)'
 
-$(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "expected Python 3.11 or newer as '$(PYTHON)'; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@echo "Setting up $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --editable '.[dev]'
-	@$(BIN)/python -c 'import matplotlib.font_manager'  # builds its font cache, once and aloud
-	@touch $@
-
-walkthrough: $(READY)  ## Run the incident from bug to fix and write the post-mortem (main job)
+walkthrough: setup  ## Run the incident from bug to fix and write the post-mortem (main job)
 	@$(BIN)/netra-ws walkthrough
 
-test: $(READY)  ## Run the whole suite, the notebooks and the end-to-end tests included
-	@$(BIN)/python -m pytest --staging --numprocesses 3 --dist loadfile
+test: setup  ## Run the whole suite, the notebooks and the end-to-end tests included
+	@$(BIN)/python -m pytest $(SUITE)
 
-acceptance: $(READY)  ## Run the commands of docs/plan.md as they are written (minutes)
+# Each loop ends with the shell that started it, however that ends.
+test-busy: setup  ## The same with both processors busy
+	@for processor in 1 2; do ( while kill -0 $$$$ 2> /dev/null; do :; done ) & done; \
+	  $(BIN)/python -m pytest $(SUITE)
+
+test-newest:  ## The same with the newest versions, in an environment of its own; what is newer
+	@rm -rf .venv-newest
+	@$(MAKE) --no-print-directory setup VENV=.venv-newest RESOLUTION=highest
+	@.venv-newest/bin/python requirements/newest.py
+	@.venv-newest/bin/python -m pytest $(SUITE) --deselect notebooks/09-prevent.ipynb
+
+test-lowest:  ## The unit tests with the oldest versions that pyproject.toml allows
+	@$(MAKE) --no-print-directory setup VENV=.venv-lowest RESOLUTION=lowest-direct
+	@.venv-lowest/bin/python -m pytest --numprocesses 2 tests/unit
+
+acceptance: setup  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
 
-soak: $(READY)  ## Break it on purpose, at full size (ten minutes); writes the README's table
+soak: setup  ## Break it on purpose, at full size (ten minutes); writes the README's table
 	@$(BIN)/python -m pytest --soak -v -p no:cacheprovider tests/faults
 
-conformance: $(READY)  ## Run the Autobahn test suite; AUTOBAHN_WSTEST names its wstest
+conformance: setup  ## Run the Autobahn test suite; AUTOBAHN_WSTEST names its wstest
 	@$(BIN)/python tests/conformance/autobahn.py
 
-bench: $(READY)  ## Measure the backend beside its peers, ten minutes on two cores
+bench: setup  ## Measure the backend beside its peers, ten minutes on two cores
 	@$(BIN)/python -m benchmarks
 
-lab: $(READY)  ## Open JupyterLab at page 00
+lab: setup  ## Open JupyterLab at page 00
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
 	  --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00-post-mortem.ipynb
 
-notebooks: $(READY)  ## Run the notebooks and rewrite those that changed
+notebooks: setup  ## Run the notebooks and rewrite those that changed
 	@$(BIN)/netra-ws notebooks
 
-audit: $(READY)  ## Look for wrong awaits and dropped coroutines in the project's own code
-	@$(BIN)/netra-ws audit netra_ws benchmarks tests
+lock: setup  ## Renew the lock with the newest versions, and print what moved
+	@$(BIN)/python requirements/lock.py renew
 
-check: $(READY) audit  ## Lint, types, import contracts and the audit
+lock-check: setup  ## Say nothing if what is installed is what the lock says
+	@$(BIN)/python requirements/lock.py check
+
+audit: setup  ## Look for wrong awaits and dropped coroutines in the project's own code
+	@$(BIN)/netra-ws audit netra_ws benchmarks tests requirements
+
+check: setup audit  ## Lint, types, import contracts and the audit
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy requirements
 	@$(BIN)/lint-imports
 
-clean:  ## Remove .venv, reports and caches
-	@rm -rf $(VENV) build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean:  ## Remove the environments, reports and caches
+	@rm -rf .venv .venv-* build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,4 +8,4 @@ def depth(tree):
 
 
 async def main():
-    assert await depth([[], [[]]]) == 3  # expect: await-sync  # fix: mechanical
+    assert await depth([[], [[]]]) == 2  # expect: await-sync  # fix: mechanical
