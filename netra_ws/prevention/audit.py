@@ -11,6 +11,7 @@ from pathlib import Path
 
 from netra_ws.prevention.checks import own_findings
 from netra_ws.prevention.engines import Engine, Settings, pyrefly, pyright
+from netra_ws.prevention.engines.known import check_known
 from netra_ws.prevention.files import find_files
 from netra_ws.prevention.finding import Report, Unjudged
 from netra_ws.prevention.ignores import Ignore, apply_ignores, find_ignores
@@ -60,6 +61,8 @@ def audit(
     settings = Settings(interpreter.path, found)
     engines = [pyrefly, pyright] if engine is Engine.BOTH else [pyrefly]
     versions = tuple((one.NAME, one.version()) for one in engines)
+    for one in engines:
+        check_known(one)
     checked = [path for path in files.paths if only is None or path in only]
     with ThreadPoolExecutor(1) as pool:  # an engine is another process, and leaves this one idle
         looked = pool.submit(lambda: list(own_findings(files, root)))

@@ -206,7 +206,7 @@ def test_an_engine_that_is_not_there_is_an_error(project, tmp_path, missing, eng
     assert (run.returncode, run.stdout) == (2, "")
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"netra-ws: {missing} is not installed")
-    assert f"pip install {missing}" in line
+    assert f"pip install '{missing}" in line or f"pip install {missing}" in line
 
 
 def environment_without(package: str, folder: Path) -> Path:

@@ -154,7 +154,7 @@ def _server(settings: Settings) -> Iterator[_Server]:
                 server.tell("exit", {})
                 process.stdin.close()
                 process.wait(TIMEOUT_S)
-            except (EOFError, OSError, ValueError) as error:
+            except (EOFError, KeyError, OSError, TypeError, ValueError) as error:
                 msg = "pyrefly's language server ended before it had answered; run the audit again"
                 raise PreventionError(msg) from error
             finally:

@@ -27,6 +27,7 @@ from netra_ws.prevention.engines.diagnostic import (
     Diagnostic,
     Symptom,
 )
+from netra_ws.prevention.engines.known import unreadable
 from netra_ws.prevention.errors import PreventionError
 from netra_ws.prevention.finding import Span
 from netra_ws.prevention.mirror import NO_COPY, Mirror, mirrored
@@ -81,8 +82,11 @@ def check(
     if not files:
         return []
     with mirrored(texts or {}, settings.search_path) as mirror:
-        document = _run([mirror.inside(path) for path in files], settings, mirror)
-        found = (_diagnostic(error, mirror) for error in document["errors"])
+        try:
+            document = _run([mirror.inside(path) for path in files], settings, mirror)
+            found = [_diagnostic(error, mirror) for error in document["errors"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise unreadable(NAME, version()) from error
         return [diagnostic for diagnostic in found if diagnostic is not None]
 
 

