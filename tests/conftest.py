@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
@@ -32,8 +33,8 @@ ON_BOTH_LOOPS = {"test_connection", "test_slow_readers", "test_transport"}
 """Modules whose tests run on asyncio's loop and on that of the product, which is uvloop's where
 there is one: the two read, write and end a socket in turns of their own."""
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = Path(netra_ws.__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(netra_ws.__file__).parent
 USERS = 20
 SKIPPED = "needs a staging deployment: add --staging"
 
@@ -46,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the revision of the incident under test, imported and served (default: fixed)",
     )
     group.addoption(
-        "--tree", type=Path, metavar="DIR", help="test the netra_ws in this folder instead"
+        "--tree", type=_folder, metavar="DIR", help="test the netra_ws in this folder instead"
     )
     group.addoption(
         "--staging",
@@ -54,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the end-to-end tests: on STAGING_BASE_URL and STAGING_AUTH_URL, or, if they are "
         "not set, on a local staging deployment of the code under test",
     )
+
+
+def _folder(value: str) -> Path:
+    if not value:
+        raise argparse.ArgumentTypeError("expected a folder, got an empty name")
+    return Path(value)
 
 
 # The code under test
@@ -83,7 +90,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def _check_package(within: str | None) -> None:
     if within:
         trees.check_origin()
-    elif PACKAGE != ROOT / "netra_ws":
+    elif PACKAGE.resolve() != (ROOT / "netra_ws").resolve():
         msg = f"netra_ws came from {netra_ws.__file__}, expected {ROOT}; check PYTHONPATH"
         raise ConfigurationError(f"{msg}, or give --tree")
 

@@ -22,19 +22,21 @@ SCRATCH = "NETRA_WS_SCRATCH"
 COMMIT = "NETRA_WS_COMMIT"
 REVISION = "NETRA_WS_REVISION"
 
+STAND_IN = str(PACKAGE / "incident" / "stand_in")
+"""What is put on the path: it brings the `netra_ws` of `TREE`, and nothing else of that folder."""
+
 
 def tree_environment(
     tree: Path, commit: str, label: str, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return the environment in which a child loads `netra_ws` from `tree`.
+    """Return the environment in which a child loads `netra_ws`, and it alone, from `tree`.
 
     Empty entries of PYTHONPATH are dropped: they mean the working directory, which would come
     first and silently bring the wrong package.
     """
-    others = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return {
         **environ,
-        "PYTHONPATH": os.pathsep.join([str(tree), *others]),
+        "PYTHONPATH": os.pathsep.join([STAND_IN, *_other_entries(environ)]),
         "PYTHONSAFEPATH": "1",
         TREE: str(tree),
         ORIGIN: str(PACKAGE),
@@ -43,13 +45,17 @@ def tree_environment(
     }
 
 
+def _other_entries(environ: Mapping[str, str]) -> list[str]:
+    """Return the entries of PYTHONPATH that lead to no tree."""
+    entries = environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [entry for entry in entries if entry not in {"", STAND_IN}]
+
+
 def outside(environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:
     """Return the environment without the tree that it leads to, or `None` if it leads to none."""
-    entries = environ.get("PYTHONPATH", "").split(os.pathsep)
-    tree = environ.get(TREE)
-    if tree not in entries:
+    if STAND_IN not in environ.get("PYTHONPATH", "").split(os.pathsep):
         return None
-    others = os.pathsep.join(entry for entry in entries if entry not in {"", tree})
+    others = os.pathsep.join(_other_entries(environ))
     names = {TREE, ORIGIN, COMMIT, REVISION, SCRATCH, "PYTHONPATH"}
     kept = {name: value for name, value in environ.items() if name not in names}
     return kept | ({"PYTHONPATH": others} if others else {})
@@ -81,8 +87,8 @@ def check_origin(environ: Mapping[str, str] = os.environ) -> None:
     tree = environ.get(TREE)
     if tree is None:
         return
-    expected = Path(tree).resolve() / "netra_ws"
-    actual = Path(netra_ws.__file__).resolve().parent
+    expected = (Path(tree) / "netra_ws").resolve()
+    actual = Path(netra_ws.__file__).parent.resolve()
     if actual != expected:
         msg = f"netra_ws came from {actual}, expected {expected}; check PYTHONPATH"
         raise ConfigurationError(msg)
@@ -102,8 +108,12 @@ def check_syntax(tree: Path) -> None:
     The process that would run it could not say so: it does not get as far as its own code.
     """
     for path in sorted((tree / "netra_ws").rglob("*.py")):
+        if not path.is_file():
+            continue  # an editor's lock is a link to nothing
         try:
             compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}") from error
         except (SyntaxError, ValueError) as error:  # a null byte is a ValueError up to Python 3.11
             line = getattr(error, "lineno", None) or 1
             why = getattr(error, "msg", error)

@@ -15,17 +15,23 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
+from netra_ws.incident.tree import TREE
+
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
 COMMAND = (sys.executable, "-P", "-m", "netra_ws")
 
 
 def clean_environment(extra: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return this process's environment without what would configure netra-ws or git."""
+    """Return this process's environment without what would configure netra-ws or git.
+
+    The tree under test stays: PYTHONPATH leads to it.
+    """
     return {
         name: value
         for name, value in extra.items()
-        if not name.startswith(("NETRA_WS_", "GIT_")) and name != "TEST_ENVIRONMENT"
+        if name == TREE
+        or (not name.startswith(("NETRA_WS_", "GIT_")) and name != "TEST_ENVIRONMENT")
     }
 
 

@@ -1,0 +1,1 @@
+"""What investigates the backend, and is no part of it: no tree under test brings its own."""

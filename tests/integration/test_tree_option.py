@@ -1,0 +1,187 @@
+"""`--tree FOLDER` runs FOLDER's `netra_ws`, and nothing else that FOLDER holds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from plain_client import request
+from processes import RunNetraWs, Serve, clean_environment
+
+from netra_ws.errors import ConfigurationError
+from netra_ws.incident.proof.suite import run_suite
+from netra_ws.incident.tree import STAND_IN, TREE, check_origin, check_syntax
+
+ROOT = Path(__file__).parents[2]
+FILE = "tests/unit/websocket_core/test_issue_1231_async_await_bug_reproduction.py"
+SITE = "test_a_site_of_the_route_file_returns"
+TEST = f"{FILE}::{SITE}[websocket_config]"
+QUICK = (
+    *("-q", "--override-ini=addopts="),
+    *("-pno:cacheprovider", "-pno:nbval", "-pno:hypothesispytest"),
+)
+LIMIT_S = 100.0
+
+OTHERS = (
+    *("conftest", "tests/conftest", "tests/test_it"),  # what pytest looks for
+    *("sitecustomize", "json", "click", "pytest"),  # Python's and other people's
+    *("netra_incident", "plain_client"),  # ours
+)
+
+
+def run_pytest(
+    *arguments: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    ours = {k: v for k, v in clean_environment().items() if not k.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", *QUICK, *map(str, arguments)],
+        cwd=cwd,
+        env=ours | dict(env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def crowded(trees: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree at `buggy`, its package a link, that holds all that could get in the way."""
+    folder = tmp_path_factory.mktemp("crowded") / "ein Baum = ü"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "netra_ws").symlink_to(trees["buggy"] / "netra_ws")
+    for name in OTHERS:
+        (folder / f"{name}.py").write_text(f"raise SystemExit('the folder brought {name}')\n")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copied(trees: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, at `buggy`."""
+    folder = tmp_path_factory.mktemp("copied")
+    shutil.copytree(trees["buggy"] / "netra_ws", folder / "netra_ws")
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+# pytest
+
+
+def test_a_folder_before_the_paths_is_none_of_them(crowded: Path) -> None:
+    code, said = run_pytest("--tree", crowded, TEST)
+    assert (code, "1 failed" in said, "the folder brought" in said) == (1, True, False), said
+
+
+def test_the_folder_of_the_other_form_brings_its_package_only(crowded: Path) -> None:
+    code, said = run_pytest(f"--tree={crowded}/", TEST)
+    assert (code, "1 failed" in said, "the folder brought" in said) == (1, True, False), said
+
+
+def test_the_folder_may_be_where_one_stands(crowded: Path) -> None:
+    code, said = run_pytest(ROOT / TEST, "--tree", ".", cwd=crowded)
+    assert (code, "1 failed" in said, "the folder brought" in said) == (1, True, False), said
+
+
+def test_workers_have_the_tree_as_well(crowded: Path) -> None:
+    """The option comes from the environment here, where paths are quoted as in a shell."""
+    code, said = run_pytest(TEST, "-n1", env={"PYTEST_ADDOPTS": f"--tree '{crowded}'"})
+    assert (code, "1 failed" in said, "the folder brought" in said) == (1, True, False), said
+
+
+def test_a_copy_of_the_project_brings_no_tests(copied: Path) -> None:
+    """Without another path, the working directory is collected."""
+    here = (ROOT / FILE).parent
+    code, said = run_pytest("-k", SITE, "--tree", copied, cwd=here)
+    assert (code, "4 failed" in said) == (1, True), said
+
+
+def test_the_project_itself_is_a_tree(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(ROOT)
+    code, said = run_pytest("--tree", tmp_path / "link", TEST)
+    assert (code, "1 passed" in said) == (0, True), said
+
+
+def test_a_linked_project_is_the_project(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(ROOT)
+    code, said = run_pytest(f"link/{TEST}", cwd=tmp_path)
+    assert (code, "1 passed" in said) == (0, True), said
+
+
+def test_a_revision_is_no_path_either(tmp_path: Path) -> None:
+    (tmp_path / "buggy").mkdir()
+    (tmp_path / "buggy" / "conftest.py").write_text("raise SystemExit('the folder brought it')\n")
+    code, said = run_pytest("--revision", "buggy", ROOT / TEST, cwd=tmp_path)
+    assert (code, "1 failed" in said) == (1, True), said
+
+
+def test_an_empty_name_is_not_the_working_directory() -> None:
+    code, said = run_pytest(TEST, "--tree", "")
+    assert code == 4
+    assert "--tree: expected a folder, got an empty name" in said
+
+
+# netra-ws
+
+
+def test_verify_judges_the_package_only(crowded: Path) -> None:
+    run = run_suite([FILE], crowded, ROOT, "-k", SITE)
+    assert [test.outcome for test in run.tests] == ["failed"] * 4, run.said
+    for test in run.tests:
+        (error,) = test.seen["error"]
+        assert "TypeError at netra_ws/routes/websocket_ssot.py:" in error
+
+
+async def test_serve_takes_the_package_only(crowded: Path, serve: Serve) -> None:
+    server = serve("--tree", crowded)
+    answer = await request(f"{server.backend}/ws/health")
+    assert answer.status == 500
+    (error,) = [line["error"] for line in server.log() if line["event"] == "route failed"]
+    assert error["where"].startswith("netra_ws/routes/websocket_ssot.py:")
+
+
+@pytest.mark.parametrize("command", ["verify", "serve"])
+def test_an_empty_name_is_refused(command: str, run_netra_ws: RunNetraWs, tmp_path: Path) -> None:
+    done = run_netra_ws(command, "--tree", "", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for '--tree'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+# The package
+
+
+def test_a_package_that_is_a_link_is_that_of_its_tree(
+    trees: dict[str, Path], crowded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netra_ws.__file__", str(crowded / "netra_ws" / "__init__.py"))
+    check_origin({TREE: str(crowded)})
+    with pytest.raises(ConfigurationError, match="netra_ws came from"):
+        check_origin({TREE: str(trees["fixed"])})
+
+
+def test_a_lock_of_an_editor_is_no_module(tmp_path: Path) -> None:
+    (tmp_path / "netra_ws").mkdir()
+    (tmp_path / "netra_ws" / ".#manager.py").symlink_to("somebody@somewhere.1234")
+    check_syntax(tmp_path)
+
+
+def test_without_a_tree_the_stand_in_says_so() -> None:
+    env = {name: value for name, value in os.environ.items() if name != TREE}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "import netra_ws"],
+        env=env | {"PYTHONPATH": STAND_IN},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 1
+    assert "ImportError: NETRA_WS_TREE is not set" in done.stderr
