@@ -9,7 +9,7 @@ VERSION := $(if $(filter-out python3,$(PYTHON)),$(shell $(PYTHON) -c 'import sys
 INSTEAD := $(if $(WITH),-$(shell printf %s '$(WITH)' | tr -cs 'A-Za-z0-9._' '-' | sed 's/[-.]*$$//'))
 VENV := .venv$(VERSION)$(INSTEAD)
 BIN := $(VENV)/bin
-SUITE := --staging --numprocesses 3 --dist loadfile
+PARALLEL := --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup walkthrough test test-busy test-newest test-lowest acceptance soak conformance \
@@ -28,18 +28,18 @@ walkthrough: setup  ## Run the incident from bug to fix and write the post-morte
 	@$(BIN)/netra-ws walkthrough
 
 test: setup  ## Run the whole suite, the notebooks and the end-to-end tests included
-	@$(BIN)/python -m pytest $(SUITE)
+	@$(BIN)/python -m pytest --staging $(PARALLEL)
 
 # Each loop ends with the shell that started it, however that ends.
 test-busy: setup  ## The same with both processors busy
 	@for processor in 1 2; do ( while kill -0 $$$$ 2> /dev/null; do :; done ) & done; \
-	  $(BIN)/python -m pytest $(SUITE)
+	  $(BIN)/python -m pytest --staging $(PARALLEL)
 
 test-newest:  ## The same with the newest versions, in an environment of its own; what is newer
 	@rm -rf .venv-newest
 	@$(MAKE) --no-print-directory setup VENV=.venv-newest RESOLUTION=highest
 	@.venv-newest/bin/python requirements/newest.py
-	@.venv-newest/bin/python -m pytest $(SUITE) --deselect notebooks/09-prevent.ipynb
+	@.venv-newest/bin/python -m pytest --staging $(PARALLEL) --deselect notebooks/09-prevent.ipynb
 
 test-lowest:  ## The unit tests with the oldest versions that pyproject.toml allows
 	@$(MAKE) --no-print-directory setup VENV=.venv-lowest RESOLUTION=lowest-direct
