@@ -2,6 +2,8 @@
 
     NetraError
     ├── ConfigurationError     the process cannot start as asked: exit code 2
+    ├── JsonError              what somebody gave is not UTF-8, not JSON or nested too deep
+    │   └── JsonShapeError     it is JSON, and not what was expected
     ├── ContextError           a user execution context with a field that is not allowed
     ├── GrammarError           events of a run in an order that the grammar forbids
     ├── TokenError             a bearer token that is not acceptable
@@ -36,6 +38,14 @@ class NetraError(Exception):
 
 class ConfigurationError(NetraError):
     """Raised when a process cannot start with the options or the environment it was given."""
+
+
+class JsonError(NetraError):
+    """Raised when what somebody gave is not UTF-8, not JSON or nested too deep."""
+
+
+class JsonShapeError(JsonError):
+    """Raised when JSON that somebody gave is not what was expected."""
 
 
 class ContextError(NetraError, ValueError):
