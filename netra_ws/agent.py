@@ -13,6 +13,7 @@ import structlog
 
 from netra_ws import events
 from netra_ws.context import UserExecutionContext
+from netra_ws.errors import TooCostly
 from netra_ws.event_log import UserLog
 from netra_ws.parsing import parse
 
@@ -300,8 +301,8 @@ async def source_reader(run: AgentRun, message: str) -> str:
     try:
         async with run.tool("read_source", {"characters": len(message)}) as tool:
             tool.results = found = await parse(message, run.context.user_id)
-    except TimeoutError:
-        return "The message was not read: that takes too long. Send less, or simpler source."
+    except TooCostly:
+        return "The message was not read: that takes too much. Send less, or simpler source."
     if found["kind"] == "python":
         return f"Python source; await expressions: {found['awaits']}."
     return f"Text; words: {found['words']}."

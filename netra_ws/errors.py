@@ -9,6 +9,7 @@
     ├── TokenError             a bearer token that is not acceptable
     ├── LoginError             the login service refused, or did not answer
     ├── CursorBehind           a cursor fell out of the retained window of its log
+    ├── TooCostly              a text that takes more to parse than is given for it
     ├── RunRefused             a run that may not start, or one that is not there to be stopped
     ├── HandshakeRefused       the server did not let the client in
     ├── ConnectionEnded        the server ended the connection while the client still waited
@@ -83,6 +84,10 @@ class CursorBehind(NetraError):
     def __init__(self, lost: int) -> None:
         super().__init__(f"{lost} events left the retained window before they were read")
         self.lost = lost
+
+
+class TooCostly(NetraError):
+    """Raised when a text takes more time or memory to parse than is given for it."""
 
 
 class RunRefused(NetraError):

@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from netra_ws import source
+from netra_ws.errors import TooCostly
 
 SMALL = 1024
 """Characters of a text that is parsed at once. The worst take 3 ms (measured, 76 kinds of hostile
@@ -40,8 +41,8 @@ async def parse(text: str, user_id: str) -> dict[str, Any]:
     Parsed in the thread of the loop if it is small, and else in another process: never in a thread
     beside it, for on CPython 3.11 two threads that make syntax trees end in `SystemError`.
 
-    Raises `TimeoutError` if that takes more than `CPU_LIMIT_S`, `ChildProcessError` if the process
-    fails, `OSError` if there is no room for one.
+    Raises `TooCostly` for what takes more time or memory than `netra_ws.source` has for it,
+    `ChildProcessError` if the process fails, `OSError` if there is no room for one.
     """
     if len(text) <= SMALL:
         return source.read_source(text)
@@ -61,14 +62,14 @@ async def _parse_aside(text: str) -> dict[str, Any]:
         *program, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
     )
     try:
-        found, said = await process.communicate(text.encode(errors="surrogatepass"))
+        found, said = await process.communicate(text.encode("utf-8", "surrogatepass"))
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode == -signal.SIGPROF:
-        msg = f"{len(text)} characters took more than {source.CPU_LIMIT_S:g} s of CPU time to parse"
-        raise TimeoutError(msg)
+    if process.returncode in (-signal.SIGPROF, source.TOO_LARGE):
+        limits = f"{source.CPU_LIMIT_S:g} s of CPU time or {source.MEMORY_LIMIT_BYTES >> 20} MiB"
+        raise TooCostly(f"{len(text)} characters took more than {limits} to parse")
     if process.returncode:
         last = (said.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
         raise ChildProcessError(f"the parser ended with {process.returncode}: {last}")

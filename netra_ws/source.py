@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import resource
 import signal
 import sys
 import warnings
@@ -17,9 +18,16 @@ from typing import Any
 SHOWN_AWAITS = 20
 """Awaits that are listed at most: a message may hold thousands."""
 
-CPU_LIMIT_S = 1.0
-"""Seconds of CPU time that the program has for a text: fifty times what 64 KiB of this package's
-own source take (20 ms, measured)."""
+CPU_LIMIT_S = 0.5
+"""Seconds of CPU time that the program has for a text: 25 times what 64 KiB of this package's own
+source take (20 ms, measured)."""
+
+MEMORY_LIMIT_BYTES = 256 * 1024 * 1024
+"""Memory that the program has, where the system counts it: 64 KiB of source take 70 MiB at most but
+for ``import a.a.a…``, which takes 1.1 GiB (measured)."""
+
+TOO_LARGE = 3
+"""The program's exit code where that memory ran out."""
 
 
 def read_source(text: str) -> dict[str, Any]:
@@ -55,11 +63,23 @@ def read_source(text: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read standard input and write what it holds as JSON; ended by SIGPROF at the limit."""
-    text = sys.stdin.buffer.read().decode(errors="surrogatepass")
+    """Read standard input and write what it holds as JSON.
+
+    Ended by SIGPROF after `CPU_LIMIT_S`, with `TOO_LARGE` at `MEMORY_LIMIT_BYTES`.
+    """
+    text = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
     # Not a handler of Python's, which would wait for the parser: the kernel ends the process.
     signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
-    sys.stdout.write(json.dumps(read_source(text)))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or hard > MEMORY_LIMIT_BYTES:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT_BYTES, hard))
+    found = read_source(text)
+    # Python raises MemoryError for what is nested too deep as well, which takes little.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    if found["kind"] == "text" and peak > MEMORY_LIMIT_BYTES / 2:
+        sys.exit(TOO_LARGE)
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":
