@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -15,7 +13,9 @@ import structlog
 
 from netra_ws import events
 from netra_ws.context import UserExecutionContext
+from netra_ws.errors import TooCostly
 from netra_ws.event_log import UserLog
+from netra_ws.parsing import parse
 
 logger = structlog.get_logger(__name__)
 
@@ -73,12 +73,14 @@ class ToolCall:
             self.fail()
             if isinstance(exc, Exception):
                 self._run._log_failure("tool failed", exc, tool_name=self._name)
+                self._run.on_tool_failure()
             return
         try:
             self._complete(self.results, success=True)
         except Exception:
             # Results that are not JSON: the user is told, and so is the author of the tool.
             self.fail()
+            self._run.on_tool_failure()
             raise
 
     def fail(self) -> None:
@@ -96,7 +98,7 @@ class AgentRun:
     Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
     a response was set, `cancelled_as` after a cancellation, `failed` after anything else. Errors
     of the agent end here, with one log line; a cancellation goes on to its task. `on_end` is
-    called once `agent_completed` is in the log.
+    called once `agent_completed` is in the log, `on_tool_failure` for each tool that raised.
     """
 
     __slots__ = (
@@ -117,6 +119,7 @@ class AgentRun:
         "final_response",
         "message",
         "name",
+        "on_tool_failure",
     )
 
     def __init__(
@@ -126,6 +129,7 @@ class AgentRun:
         message: str,
         log: UserLog,
         on_end: Callable[[events.RunStatus], object] = lambda _: None,
+        on_tool_failure: Callable[[], object] = lambda: None,
     ) -> None:
         self.context = context
         self.name = name
@@ -145,6 +149,7 @@ class AgentRun:
         self._tool: ToolCall | None = None
         self._started = 0.0
         self._on_end = on_end
+        self.on_tool_failure = on_tool_failure
 
     @property
     def ended(self) -> bool:
@@ -290,46 +295,14 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-SHOWN_AWAITS = 20
-"""Awaits that the built-in agent lists at most: a message may hold thousands."""
-
-
-def read_source(text: str) -> dict[str, Any]:
-    """Return what `text` holds: the awaits of Python source, the words of anything else.
-
-    `{"kind": "python", "awaits": n, "shown": [{"line", "expression"}, …]}`, the first
-    `SHOWN_AWAITS` of them by line, or `{"kind": "text", "words": n}`. Text counts as source if it
-    parses and has a statement, a call or an await: `hello` is a word, `hello()` is Python.
-    """
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = ast.Module(body=[], type_ignores=[])
-    nodes = list(ast.walk(tree))
-    telling = (ast.Call, ast.Await)
-    if not any(
-        isinstance(node, telling) or (isinstance(node, ast.stmt) and not isinstance(node, ast.Expr))
-        for node in nodes
-    ):
-        return {"kind": "text", "words": len(text.split())}
-    awaits = sorted(
-        (node for node in nodes if isinstance(node, ast.Await)),
-        key=lambda node: (node.lineno, node.col_offset),
-    )
-    lines = re.split("\r\n|\r|\n", text)  # as Python counts them; str.splitlines knows more
-    shown = [
-        {"line": node.lineno, "expression": lines[node.lineno - 1].strip()[:120]}
-        for node in awaits[:SHOWN_AWAITS]
-    ]
-    return {"kind": "python", "awaits": len(awaits), "shown": shown}
-
-
 async def source_reader(run: AgentRun, message: str) -> str:
     """Read the message: list the awaits of Python source, count the words of other text."""
     await run.thinking("Reading the message to see whether it is Python source.")
-    async with run.tool("read_source", {"characters": len(message)}) as tool:
-        # In a thread: parsing 64 KiB takes tens of milliseconds, and others wait on the loop.
-        tool.results = found = await asyncio.to_thread(read_source, message)
+    try:
+        async with run.tool("read_source", {"characters": len(message)}) as tool:
+            tool.results = found = await parse(message, run.context.user_id)
+    except TooCostly:
+        return "The message was not read: that takes too much. Send less, or simpler source."
     if found["kind"] == "python":
         return f"Python source; await expressions: {found['awaits']}."
     return f"Text; words: {found['words']}."

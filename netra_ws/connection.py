@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 
-import msgspec
 import structlog
 
 from netra_ws import events
 from netra_ws.auth.tokens import Claims
 from netra_ws.context import UserExecutionContext, new_id
-from netra_ws.errors import CloseCode, ContextError, CursorBehind, RunRefused, TokenError
+from netra_ws.errors import (
+    CloseCode,
+    ContextError,
+    CursorBehind,
+    JsonError,
+    JsonShapeError,
+    RunRefused,
+    TokenError,
+)
 from netra_ws.event_log import Position
 from netra_ws.manager import WebSocketManager
 from netra_ws.messages import (
@@ -151,9 +158,9 @@ class Connection:
                     self._renew(token)
         except RunRefused as refused:
             self._refuse(refused.code, str(refused))
-        except (msgspec.ValidationError, ContextError) as error:
+        except (JsonShapeError, ContextError) as error:
             self._refuse("invalid_message", str(error))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except JsonError as error:
             self._refuse("invalid_json", str(error))
 
     def _refuse(self, code: str, why: str) -> None:

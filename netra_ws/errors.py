@@ -2,11 +2,14 @@
 
     NetraError
     ├── ConfigurationError     the process cannot start as asked: exit code 2
+    ├── JsonError              what somebody gave is not UTF-8, not JSON or nested too deep
+    │   └── JsonShapeError     it is JSON, and not what was expected
     ├── ContextError           a user execution context with a field that is not allowed
     ├── GrammarError           events of a run in an order that the grammar forbids
     ├── TokenError             a bearer token that is not acceptable
     ├── LoginError             the login service refused, or did not answer
     ├── CursorBehind           a cursor fell out of the retained window of its log
+    ├── TooCostly              a text that takes more to parse than is given for it
     ├── RunRefused             a run that may not start, or one that is not there to be stopped
     ├── HandshakeRefused       the server did not let the client in
     ├── ConnectionEnded        the server ended the connection while the client still waited
@@ -36,6 +39,14 @@ class NetraError(Exception):
 
 class ConfigurationError(NetraError):
     """Raised when a process cannot start with the options or the environment it was given."""
+
+
+class JsonError(NetraError):
+    """Raised when what somebody gave is not UTF-8, not JSON or nested too deep."""
+
+
+class JsonShapeError(JsonError):
+    """Raised when JSON that somebody gave is not what was expected."""
 
 
 class ContextError(NetraError, ValueError):
@@ -73,6 +84,10 @@ class CursorBehind(NetraError):
     def __init__(self, lost: int) -> None:
         super().__init__(f"{lost} events left the retained window before they were read")
         self.lost = lost
+
+
+class TooCostly(NetraError):
+    """Raised when a text takes more time or memory to parse than is given for it."""
 
 
 class RunRefused(NetraError):

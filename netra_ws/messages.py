@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Struct
 from websockets.typing import Subprotocol
 
+from netra_ws.decoding import decode
+
 SUBPROTOCOL = Subprotocol("netra.v1")
 """The name of this conversation in ``Sec-WebSocket-Protocol``."""
 
@@ -46,10 +48,10 @@ _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessa
 def decode_client_message(message: str) -> ClientMessage:
     """Return the message of a client.
 
-    Raises `msgspec.ValidationError` for JSON that is not one of the four, its base class
-    `msgspec.DecodeError` for what is not JSON.
+    Raises `JsonShapeError` for JSON that is not one of the four, its base class `JsonError` for
+    what is not JSON.
     """
-    return _decoder.decode(message)
+    return decode(message, _decoder, "user_message, stop_agent, ping or renew_token")
 
 
 class ConnectionReadyPayload(Struct, frozen=True):

@@ -124,6 +124,7 @@ class Metrics(Exposition):
         self.runs: dict[RunStatus, int] = dict.fromkeys(get_args(RunStatus), 0)
         """Runs ended, by status."""
         self._show("runs", "Runs ended.", lambda: self.runs, "status")
+        self.tool_failures = counter("tool_failures", "Calls of a tool that raised.")
         self.events_delivered = 0
         """Events handed to a connection."""
         self._show(

@@ -19,6 +19,7 @@ from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from netra_ws import frames
+from netra_ws.decoding import not_utf8
 from netra_ws.errors import CloseCode
 from netra_ws.metrics import Metrics
 from netra_ws.opening import OpeningSocket, Pending
@@ -141,7 +142,7 @@ class ReadingSocket(OpeningSocket):
         try:
             self._on_message(message.decode() if is_text else message)
         except UnicodeDecodeError as error:
-            self._fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+            self._fail(CloseCode.INVALID_DATA, not_utf8(error))
         except Exception as error:
             self._listening.set_exception(error)
 

@@ -96,7 +96,8 @@ class Runs:
         if len(self._runs) >= limit:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
-        run = AgentRun(context, self._agent_name, message, self._log, self._ended)
+        failed = self._metrics.tool_failures.inc
+        run = AgentRun(context, self._agent_name, message, self._log, self._ended, failed)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run))
         deadline = loop.time() + self._settings.run_timeout_s

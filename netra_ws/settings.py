@@ -13,7 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from netra_ws.errors import ConfigurationError
+from netra_ws.decoding import decode
+from netra_ws.errors import ConfigurationError, JsonError
 
 Positive = Meta(gt=0)
 
@@ -235,6 +236,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
 
+_SETTINGS = msgspec.json.Decoder(Settings)
+
+
 def read_settings(path: Path) -> Settings:
     """Return the settings of a JSON file with some of the fields of `Settings`.
 
@@ -242,8 +246,8 @@ def read_settings(path: Path) -> Settings:
     of range.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Settings)
+        return decode(path.read_bytes(), _SETTINGS, "an object with limits")
     except OSError as error:
         raise ConfigurationError(f"settings file {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except JsonError as error:
         raise ConfigurationError(f"settings file {path}: {error}") from error

@@ -18,6 +18,8 @@ from netra_ws.auth.http import Handler, HttpServer, Refused
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import User, UserStore
+from netra_ws.decoding import decode
+from netra_ws.errors import JsonError
 
 logger = structlog.get_logger(__name__)
 
@@ -37,6 +39,9 @@ class LoginRequest(Struct, frozen=True):
 
     email: Credential
     password: Credential
+
+
+_LOGIN = msgspec.json.Decoder(LoginRequest)
 
 
 class LoginUser(Struct, frozen=True):
@@ -143,12 +148,9 @@ class AuthService:
     async def _read_login(self, request: web.BaseRequest) -> LoginRequest:
         body = await self._http.read_body(request)
         try:
-            return msgspec.json.decode(body, type=LoginRequest)
-        except msgspec.ValidationError as error:
+            return decode(body, _LOGIN, 'an object {"email", "password"}')
+        except JsonError as error:
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            detail = 'expected a JSON object {"email", "password"}'
-            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None
 
     async def _authenticate(self, login: LoginRequest, address: str | None) -> User:
         """Return the user of a login; raises `Refused`, in the same words for whatever is wrong.

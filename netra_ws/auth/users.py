@@ -13,7 +13,8 @@ from argon2.exceptions import VerificationError
 from msgspec import Struct
 
 from netra_ws.context import check_login_id
-from netra_ws.errors import ConfigurationError, ContextError
+from netra_ws.decoding import decode
+from netra_ws.errors import ConfigurationError, ContextError, JsonError
 
 # The defaults of argon2-cffi are the low-memory profile of RFC 9106 section 4.
 _hasher = PasswordHasher()
@@ -40,6 +41,9 @@ class User(Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     id: str
     argon2: str
+
+
+_USERS = msgspec.json.Decoder(list[User])
 
 
 class DemoUser(Struct, frozen=True):
@@ -90,13 +94,13 @@ def read_users(path: Path) -> UserStore:
     Raises `ConfigurationError` if it cannot be read, does not hold that, or holds nobody.
     """
     try:
-        users = msgspec.json.decode(path.read_bytes(), type=list[User])
+        users = decode(path.read_bytes(), _USERS, 'a list of {"email", "id", "argon2"}')
         if not users:
             raise ConfigurationError("expected one user or more, got none: nobody could log in")
         return UserStore(users)
     except OSError as error:
         raise ConfigurationError(f"users file {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, ConfigurationError) as error:
+    except (JsonError, ConfigurationError) as error:
         raise ConfigurationError(f"users file {path}: {error}") from error
 
 

@@ -15,6 +15,7 @@ from websockets.protocol import State
 from netra_ws import events
 from netra_ws.client.run import ReceivedRun, limited
 from netra_ws.context import new_id
+from netra_ws.decoding import decode
 from netra_ws.errors import ConnectionEnded, EventGap, HandshakeRefused, NetraError
 from netra_ws.event_log import Position
 from netra_ws.events import Event
@@ -151,13 +152,13 @@ class Channel:
     async def receive(self) -> tuple[str, ServerMessage]:
         """Return the next message as it was sent, whatever came before, and what it decodes to.
 
-        Raises `ConnectionEnded`, and `msgspec.DecodeError` for what is not in the contract.
+        Raises `ConnectionEnded`, and `JsonError` for what is not in the contract.
         """
         try:
             message = await self._socket.recv(decode=True)
         except ConnectionClosed as closed:
             raise _ended(closed) from closed
-        return message, _decoder.decode(message)
+        return message, decode(message, _decoder, "a message of the contract")
 
     async def receive_next(self) -> tuple[str, ServerMessage]:
         """Return the next message that is no duplicate; raises `EventGap`, and as `receive`."""

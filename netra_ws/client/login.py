@@ -8,7 +8,8 @@ import aiohttp
 import msgspec
 
 from netra_ws.auth.service import LoginResponse
-from netra_ws.errors import LoginError
+from netra_ws.decoding import decode
+from netra_ws.errors import JsonError, LoginError
 from netra_ws.urls import is_here
 
 LOGIN_TIMEOUT_S = 10.0
@@ -44,7 +45,7 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
             response.request_info, (), status=response.status, headers=response.headers
         )
     try:
-        return _ANSWER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode(body, _ANSWER, "a login")
+    except JsonError as error:
         msg = f"{url} answered something that is not a login: {error}"
         raise LoginError(msg, response.status) from error

@@ -73,7 +73,7 @@ class Client:
 
         An item is a message as received and what it decodes to. Raises `EventsLost` once where
         events are missing; iterating again goes on after them. Raises what ends a client for
-        good, and `msgspec.DecodeError` for what is not in the contract.
+        good, and `JsonError` for what is not in the contract.
         """
         link = self._link
         while True:

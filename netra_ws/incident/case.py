@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
+from netra_ws.decoding import not_utf8
 from netra_ws.errors import ConfigurationError
 
 CASES = Path(__file__).parent / "cases"
@@ -254,6 +255,8 @@ def load_case(folder: Path | None = None) -> Case:
     """
     path = case_folder(folder) / "incident.toml"
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Case)
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        return msgspec.toml.decode(path.read_text(encoding="utf-8"), type=Case)
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"case {path.parent.name}: {not_utf8(error)}") from error
+    except (OSError, msgspec.DecodeError) as error:
         raise ConfigurationError(f"case {path.parent.name}: {error}") from error

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from netra_ws.auth.users import DemoUser, User, hash_password
-from netra_ws.errors import ConfigurationError
+from netra_ws.decoding import decode
+from netra_ws.errors import ConfigurationError, JsonError
 from netra_ws.incident.tree import command
 from netra_ws.process import Announcement
 
@@ -44,14 +45,15 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             env={**environment, "NETRA_WS_SUPERVISED": "1"},
             start_new_session=True,
         )
         try:
             line = self._first_line()
-            self.announcement = ANNOUNCEMENT.decode(line)
-        except msgspec.DecodeError as error:
+            self.announcement = decode(line, ANNOUNCEMENT, "an announcement")
+        except JsonError as error:
             said = self.stderr().strip().splitlines()[-1:] or ["no word at all"]
             self.stop()
             raise ConfigurationError(f"the server did not start: {line}{said[0]}") from error
@@ -81,9 +83,9 @@ class Server:
         # The child writes at the position that it shares with this process: it must not move.
         size = os.fstat(self._log.fileno()).st_size
         if hasattr(os, "pread"):
-            return os.pread(self._log.fileno(), size, 0).decode()
+            return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
         self._log.seek(0)
-        said = self._log.read(size).decode()
+        said = self._log.read(size).decode(errors="replace")
         self._log.seek(0, os.SEEK_END)
         return said
 

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from netra_ws.auth.users import DemoUser
-from netra_ws.errors import ConfigurationError
+from netra_ws.decoding import decode
+from netra_ws.errors import ConfigurationError, JsonError
 
 VARIABLES = (
     ("STAGING_EMAIL", "STAGING_PASSWORD"),
@@ -30,6 +31,9 @@ class _Announced(Struct, frozen=True):
     """What is read of the announcement of ``netra-ws serve``."""
 
     demo_users: list[DemoUser]
+
+
+_LOGINS = msgspec.json.Decoder(list[DemoUser] | _Announced)
 
 
 def read_logins(
@@ -67,11 +71,9 @@ def _of_environment(environ: Mapping[str, str]) -> tuple[str, list[DemoUser]]:
 def _of_file(path: Path) -> tuple[str, list[DemoUser]]:
     where = f"logins file {path}"
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[DemoUser] | _Announced)
+        found = decode(path.read_bytes(), _LOGINS, "logins")
     except OSError as error:
         raise ConfigurationError(f"{where}: {error.strerror}{HINT}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # Not UnicodeDecodeError's own words: they quote the bytes.
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise ConfigurationError(f"{where}: {why}{HINT}") from error
+    except JsonError as error:
+        raise ConfigurationError(f"{where}: {error}{HINT}") from error
     return where, found if isinstance(found, list) else found.demo_users

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from netra_ws.prevention.checks import own_findings
 from netra_ws.prevention.engines import Engine, Settings, pyrefly, pyright
+from netra_ws.prevention.engines.diagnostic import Diagnostic
 from netra_ws.prevention.engines.known import check_known
-from netra_ws.prevention.files import find_files
+from netra_ws.prevention.files import Files, find_files
 from netra_ws.prevention.finding import Report, Unjudged
 from netra_ws.prevention.ignores import Ignore, apply_ignores, find_ignores
 from netra_ws.prevention.interpreter import find_interpreter
@@ -64,15 +66,14 @@ def audit(
     for one in engines:
         check_known(one)
     checked = [path for path in files.paths if only is None or path in only]
-    with ThreadPoolExecutor(1) as pool:  # an engine is another process, and leaves this one idle
-        looked = pool.submit(lambda: list(own_findings(files, root)))
-        said = [
-            (one.NAME, diagnostic)
-            for one in engines
-            for diagnostic in one.check(checked, settings, files.recoded)
-        ]
-        judgement = judge(files, settings, said)
-        own = [one for one in looked.result() if only is None or one.path in only]
+    # An engine is another process, and leaves this one idle. What parses stays in this thread: on
+    # CPython 3.11 two that make syntax trees at once end in SystemError.
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_said, engines, checked, settings, files)
+        looked = own_findings(files, root)
+        own = [one for one in looked if only is None or one.path in only]
+        said = asked.result()
+    judgement = judge(files, settings, said)
     known = {(found.path, found.span.line, found.kind) for found in judgement.findings}
     judgement.findings += [one for one in own if (one.path, one.span.line, one.kind) not in known]
     marks = [
@@ -93,6 +94,16 @@ def audit(
         unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
     )
+
+
+def _said(
+    engines: Iterable[ModuleType], checked: Sequence[Path], settings: Settings, files: Files
+) -> list[tuple[str, Diagnostic]]:
+    return [
+        (one.NAME, diagnostic)
+        for one in engines
+        for diagnostic in one.check(checked, settings, files.recoded)
+    ]
 
 
 def _order(place: Unjudged) -> tuple[Path, int, str]:

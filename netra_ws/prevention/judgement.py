@@ -16,7 +16,7 @@ from netra_ws.prevention.engines.language_server import Place
 from netra_ws.prevention.files import Files
 from netra_ws.prevention.finding import Finding, Kind, Unjudged
 from netra_ws.prevention.flags import NO_FLAG, Flag, gather_flags
-from netra_ws.prevention.names import Names, read_names
+from netra_ws.prevention.names import Names, read_methods, search_names
 from netra_ws.prevention.source import Text
 from netra_ws.prevention.unannotated import find_candidates, infer
 
@@ -44,16 +44,18 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     calls = {call for call in candidates.calls if call[0] in asked_of}
     first = gather_flags(said, texts)
     callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in first}
-    with ThreadPoolExecutor(2) as pool:  # two other processes, and this one has work of its own
-        early = pool.submit(_definitions, list(first), calls, texts, settings)
-        asked = pool.submit(ask, first, texts, settings)
-        wanted = _names_of(callees)
-        names = read_names(everything.items(), wanted) if first else None
-        flags, places = asked.result(), early.result()
+    wanted = _names_of(callees)
+    # Two other processes, and this one has work of its own. What parses stays in this thread.
+    with ThreadPoolExecutor(2) as pool:
+        asked = _asked(first, callees) | calls
+        early = pool.submit(find_definitions, asked, list(first), texts, settings)
+        searched = pool.submit(search_names, everything.items(), wanted) if first else None
+        flags, places = ask(first, texts, settings), early.result()
+        names = read_methods(searched.result()) if searched else None
     if not callees.keys() >= set(map(id, flags)):
         # What was hidden is asked about too, and in files without the new wrong awaits.
-        places = _definitions(flags, calls, texts, settings)
         callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
+        places = find_definitions(_asked(flags, callees) | calls, flags, texts, settings)
     known = {(flag.path, flag.span) for flag in flags}
     for flag in infer(candidates, places, texts):
         if (flag.path, flag.span) not in known:
@@ -62,7 +64,7 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     if not flags:
         return judgement
     if names is None or not _names_of(callees) <= wanted:
-        names = read_names(everything.items(), _names_of(callees))
+        names = read_methods(search_names(everything.items(), _names_of(callees)))
     flags = [flag for flag in flags if flag.kind is Kind.UNAWAITED or not is_open(flag, names)]
     misused = [flag for flag in flags if flag.kind is Kind.UNAWAITED]
     for flag in flags:
@@ -81,17 +83,10 @@ def _names_of(callees: Mapping[int, Callee | None]) -> set[str]:
     return {callee.name for callee in callees.values() if callee and callee.name}
 
 
-def _definitions(
-    flags: Sequence[Flag], calls: set[Place], texts: Mapping[Path, Text], settings: Settings
-) -> dict[Place, tuple[Path, int]]:
-    """Return where the callees of the flags and of the calls are defined."""
-    callees = ((flag.path, callee_of(texts[flag.path], flag.operand)) for flag in flags)
-    asked = {
-        (path, callee.offset)
-        for path, callee in callees
-        if callee is not None and callee.offset is not None
-    }
-    return find_definitions(asked | calls, flags, texts, settings)
+def _asked(flags: Iterable[Flag], callees: Mapping[int, Callee | None]) -> set[Place]:
+    """Return the places of the names that the flags are about."""
+    found = ((flag.path, callees[id(flag)]) for flag in flags)
+    return {(path, one.offset) for path, one in found if one and one.offset is not None}
 
 
 def _unjudged(said: Iterable[Diagnostic]) -> Judgement:

@@ -53,6 +53,8 @@ class Names:
 
     texts: dict[Path, str] = field(default_factory=dict)
     """The text of the files that replace something; the others are not kept."""
+    coloured: dict[Path, str] = field(default_factory=dict)
+    """The text of the files that `read_methods` is to parse."""
     bases: dict[Class, set[str]] = field(default_factory=lambda: defaultdict(set))
     by_name: dict[str, set[Class]] = field(default_factory=lambda: defaultdict(set))
     imports: dict[Path, dict[str, str]] = field(default_factory=dict)
@@ -128,8 +130,11 @@ class Names:
         return False
 
 
-def read_names(texts: Iterable[tuple[Path, str]], wanted: Iterable[str]) -> Names:
-    """Gather the classes of all texts, and what they do to the `wanted` names of functions."""
+def search_names(texts: Iterable[tuple[Path, str]], wanted: Iterable[str]) -> Names:
+    """Gather the classes of all texts, and what they do to the `wanted` names of functions.
+
+    Nothing is parsed, so any thread may do this; `read_methods` has the rest.
+    """
     names = Names()
     any_of = "|".join(re.escape(name) for name in sorted(set(wanted))) or r"(?!)"
     coloured = re.compile(rf"async\s+def\s+(?:{any_of})\b")
@@ -153,7 +158,15 @@ def read_names(texts: Iterable[tuple[Path, str]], wanted: Iterable[str]) -> Name
                 names.replaced[match["name"]].add(Replacement(path, match["of"]))
                 names.texts[path] = text
         if "__await__" in text or coloured.search(text):
-            _read_methods(path, text, names)
+            names.coloured[path] = text
+    return names
+
+
+def read_methods(names: Names) -> Names:
+    """Parse the files that may define a method in another colour, and return the same names."""
+    for path, text in names.coloured.items():
+        _read_methods(path, text, names)
+    names.coloured.clear()
     return names
 
 

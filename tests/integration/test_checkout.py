@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -308,6 +311,9 @@ def test_the_user_can_revert_and_commit_whatever_the_configuration(tmp_path: Pat
 # What it refuses
 
 
+HELP = "See netra-ws checkout --help"
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -321,12 +327,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     [
         pytest.param(["fixed", "--into", "used"], {}, "used is in use", id="folder in use"),
         pytest.param(["fixed", "--into", "hidden"], {}, "hidden is in use", id="hidden file"),
-        pytest.param(["fixed", "--into", "file"], {}, "'file' is a file", id="file"),
-        pytest.param(["fixed", "--into", "file/in"], {}, "Not a directory", id="below a file"),
-        pytest.param(["nope", "--into", "new"], {}, "'nope' is not one of", id="revision"),
-        pytest.param(["release-1", "--into", "new"], {}, "'release-1'", id="other tag"),
-        pytest.param(["fixed"], {}, "'--into'", id="no folder"),
-        pytest.param([], {}, "fixed See netra-ws checkout --help.", id="no arguments"),
+        pytest.param(["fixed", "--into", "file"], {}, f"--into.*file.*{HELP}", id="file"),
+        pytest.param(
+            ["fixed", "--into", "file/in"], {}, os.strerror(errno.ENOTDIR), id="below a file"
+        ),
+        pytest.param(["nope", "--into", "new"], {}, f"nope.*{HELP}", id="revision"),
+        pytest.param(["release-1", "--into", "new"], {}, f"release-1.*{HELP}", id="other tag"),
+        pytest.param(["fixed"], {}, f"--into.*{HELP}", id="no folder"),
+        pytest.param([], {}, f"fixed.*{HELP}", id="no arguments"),
         pytest.param(
             ["fixed", "--into", "new"],
             {"PATH": "/nonexistent"},
@@ -348,7 +356,7 @@ def test_a_refusal_is_one_line_and_touches_nothing(
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("netra-ws: ")
     assert done.stderr.count("\n") == 1
-    assert words in done.stderr
+    assert re.search(words, done.stderr)
     assert contents(tmp_path) == was
     assert not (tmp_path / "new").exists()
 
@@ -488,12 +496,12 @@ def test_another_case_needs_nothing_but_its_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (TOY[TOY.index('[[history.tagged]]\ntag = "fixed"') :], "", "length >= 3"),
+        (TOY[TOY.index('[[history.tagged]]\ntag = "fixed"') :], "", "tagged"),
         ("broken = true\n", "", "'Break it': only a broken commit"),
         ('"netra_ws/urls.py"', '"notes.md"', "'Break it': only a broken commit"),
         ('"notes.md"\ntext = "p', '"netra_ws/x.py"\ntext = "p', "'Play': only a broken commit"),
         ('tag = "buggy"', 'tag = "fixed"', "expected the tags before, buggy, fixed"),
-        ("A toy.", "\udcff", "utf-8"),
+        ("A toy.", "\udcff", "expected UTF-8, got something else at byte "),
     ],
     ids=[
         *("two tagged", "harmless change of the package", "broken notes"),

@@ -72,6 +72,7 @@ FAMILIES = {
     "handshakes": "counter",
     "disconnects": "counter",
     "sessions_completed": "counter",
+    "tool_failures": "counter",
     "runs": "counter",
     "events_appended": "counter",
     "events_delivered": "counter",

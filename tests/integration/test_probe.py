@@ -219,8 +219,12 @@ def shortened(step: str, said: str) -> Limits:
 
 
 WRONG = {
-    "no JSON": (change_of("connection_ready", "{nope"), "connect", "DecodeError"),
-    "JSON of something else": (change_of("connection_ready", "[]"), "connect", "ValidationError"),
+    "no JSON": (change_of("connection_ready", "{nope"), "connect", "expected JSON, got something"),
+    "JSON of something else": (
+        change_of("connection_ready", "[]"),
+        "connect",
+        "expected a message of",
+    ),
     "bytes that are no text": (change_of("connection_ready", b"\xff"), "connect", "close code"),
     "an event before connection_ready": (
         change_of("connection_ready", '{"type":"pong","timestamp":"","payload":{}}'),

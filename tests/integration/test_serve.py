@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import re
@@ -427,7 +428,7 @@ def test_a_supervised_server_without_stdin_ends_by_itself(serve: Serve) -> None:
 # What it refuses
 
 BROKEN_FILES = {
-    "not_json.json": "{",
+    "not_json.json": "[",
     "not_a_list.json": "{}",
     "no_hash.json": '[{"email": "ada@example.org", "id": "ada"}]',
     "surplus.json": '[{"email": "a@example.org", "id": "a", "argon2": "x", "admin": true}]',
@@ -463,11 +464,27 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     ),
     "agent without colon": (["--agent", "module_with_value"], {}, "expected module:callable"),
     "agent without name": (["--agent", "module_with_value:"], {}, "expected module:callable"),
-    "users file not there": (["--users", "nope.json"], {}, "nope.json: No such file"),
-    "users file is a folder": (["--users", "empty"], {}, "empty: Is a directory"),
-    "users file not JSON": (["--users", "not_json.json"], {}, "not_json.json"),
-    "users file not UTF-8": (["--users", "latin_1.json"], {}, "latin_1.json: .*utf-8"),
-    "users file not a list": (["--users", "not_a_list.json"], {}, "not_a_list.json"),
+    "users file not there": (
+        ["--users", "nope.json"],
+        {},
+        f"nope.json: {os.strerror(errno.ENOENT)}",
+    ),
+    "users file is a folder": (["--users", "empty"], {}, f"empty: {os.strerror(errno.EISDIR)}"),
+    "users file not JSON": (
+        ["--users", "not_json.json"],
+        {},
+        "not_json.json: expected JSON, got an early end",
+    ),
+    "users file not UTF-8": (
+        ["--users", "latin_1.json"],
+        {},
+        "latin_1.json: expected UTF-8, got something else at byte ",
+    ),
+    "users file not a list": (
+        ["--users", "not_a_list.json"],
+        {},
+        "not_a_list.json: expected a list",
+    ),
     "users file without users": (["--users", "nobody.json"], {}, "nobody.json: .*got none"),
     "user without hash": (["--users", "no_hash.json"], {}, "argon2"),
     "user with a surplus field": (["--users", "surplus.json"], {}, "admin"),
@@ -502,9 +519,9 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str]] = {
     "staging without users": ([], STAGING, "expected --users FILE"),
     "staging with demo users": (["--demo-users", "3"], STAGING, "expected --users FILE"),
     "tree without a package": (["--tree", "empty"], {}, "holds no package netra_ws"),
-    "tree with a typo": (["--tree", "typo"], {}, r"__init__.py:3: invalid syntax; mend it"),
-    "tree with a null byte": (["--tree", "null"], {}, r"__init__.py:1: .*null bytes; mend it"),
-    "tree not there": (["--tree", "nope"], {}, "'--tree': .*'nope' does not exist"),
+    "tree with a typo": (["--tree", "typo"], {}, r"__init__.py:3: .+; mend it"),
+    "tree with a null byte": (["--tree", "null"], {}, r"__init__.py:1: .+; mend it"),
+    "tree not there": (["--tree", "nope"], {}, "--tree.*nope.* See netra-ws serve --help"),
     "revision and tree": (["--revision", "buggy", "--tree", "empty"], {}, "exclude each other"),
     "another tree than asked for": ([], {"NETRA_WS_TREE": "empty"}, "netra_ws came from .*empty"),
     "revision, then a broken agent": (
@@ -553,7 +570,7 @@ def test_a_git_that_cannot_be_run_is_refused(tmp_path: Path, scratch: Path) -> N
     (tmp_path / "git").write_text("#!/bin/sh\n")
     env = {"PATH": str(tmp_path), "TMPDIR": str(scratch)}
     done = netra_ws("serve", "--revision", "buggy", cwd=tmp_path, env=env)
-    assert_refused(done, "^netra-ws: git cannot be run: Permission denied$")
+    assert_refused(done, f"^netra-ws: git cannot be run: {os.strerror(errno.EACCES)}$")
     assert left_in(scratch) == []
 
 

@@ -1,6 +1,8 @@
 """What an audit finds, what it is certain of, and what it says that it could not judge."""
 
+import errno
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -398,7 +400,7 @@ def symlink_loop(folder: Path) -> list[str | Path]:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (unreadable, "app.py: not judged: cannot be read: no such file or directory"),
+        (unreadable, f"app.py: not judged: cannot be read: {os.strerror(errno.ENOENT).lower()}"),
         (not_utf_8, "app.py: not judged: cannot be decoded: byte 0xe9 in line 1 is not utf-8; "),
         (syntax_error, "app.py:1: not judged: it has a syntax error: "),
         (symlink_loop, "loop: not judged: is a symbolic link to a folder above it"),
@@ -413,10 +415,10 @@ def test_what_cannot_be_judged_is_one_line_and_exit_code_2(project, make, words)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["."], "netra-ws: expected Python files (*.py) at ., found none; give another path"),
-        (["gone"], "netra-ws: gone: no such file or folder"),
-        (["--python", "gone", "."], "netra-ws: --python: expected a Python interpreter at "),
-        ([], "netra-ws: Missing argument 'PATH...'."),
+        (["."], r"expected Python files \(\*\.py\) at \., found none; give another path$"),
+        (["gone"], "gone: no such file or folder$"),
+        (["--python", "gone", "."], "--python: expected a Python interpreter at "),
+        ([], r".*\bPATH\b.* See netra-ws audit --help\.$"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(project, arguments, words):
@@ -424,7 +426,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(project, arguments, wor
         write(project, app="x = 1\n")
     done = run(*arguments, cwd=project)
     (line,) = done.stderr.splitlines()
-    assert line.startswith(words)
+    assert re.match(f"netra-ws: {words}", line)
     assert (done.returncode, done.stdout) == (2, "")
 
 

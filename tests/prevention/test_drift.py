@@ -352,11 +352,14 @@ def test_ignored_files_are_not_searched_and_untracked_ones_are(repository: Repos
     ("name", "content", "why"),
     [
         ("lib.py", "async def get(:\n", r"syntax error: "),
-        ("lib.py", b"\xff\xfe\x00d", r"syntax error|cannot be parsed"),
+        ("lib.py", b"\xff\xfe\x00d", r"cannot be decoded: byte 0xff in line 1 is not utf-8; "),
         ("other.py", "from lib import get\nawait get(\n", r"syntax error: "),
-        ("other.py", b"get = '\xe4'\n", r"syntax error: .*utf-8"),
+        ("other.py", b"get = '\xe4'\n", r"cannot be decoded: byte 0xe4 in line 1 is not utf-8; "),
+        ("lib.py", b"get = '\0'\n", r"cannot be decoded: it contains a null byte"),
+        ("other.py", b"# coding: klingon\nget\n", r"cannot be decoded: its coding line does not"),
+        ("lib.py", "get = " + "-" * 9999 + "1\n", r"cannot be parsed: it is nested too deep$"),
     ],
-    ids=["changed", "binary", "caller", "latin-1"],
+    ids=["changed", "binary", "caller", "latin-1", "null byte", "encoding", "deep"],
 )
 def test_a_file_that_cannot_be_parsed_is_named(
     name: str, content: str | bytes, why: str, repository: Repository

@@ -1,5 +1,6 @@
 """Which files an audit judges, and what it says of those that it cannot read."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,8 @@ def test_what_others_wrote_is_left_out_unless_it_is_asked_for(folder, name):
             "byte 0xe9 in line 2 is not utf-8; name the encoding in a coding line",
         ),
         (b"# coding: ascii\nx = '\xe9'\n", "byte 0xe9 in line 2 is not ascii"),
-        (b"# coding: klingon\nx = 1\n", "unknown encoding"),
+        (b"# coding: klingon\nx = 1\n", "its coding line does not name its encoding; mend "),
+        (b"\xef\xbb\xbf# coding: latin-1\nx = 1\n", "its coding line does not name its encoding"),
         (b"x = '\0'\n", "null byte"),
     ],
 )
@@ -105,7 +107,7 @@ def test_a_file_without_permission_is_not_judged(folder):
     with unprivileged():
         files = find_files([folder])
     assert [(said.path, said.why) for said in files.unjudged] == [
-        (path, "cannot be read: permission denied")
+        (path, f"cannot be read: {os.strerror(errno.EACCES).lower()}")
     ]
 
 
@@ -120,7 +122,7 @@ def test_a_folder_without_permission_is_not_judged(folder):
         closed.chmod(0o755)
     assert files.paths == [own]
     assert [(said.path, said.why) for said in files.unjudged] == [
-        (closed, "cannot be read: permission denied")
+        (closed, f"cannot be read: {os.strerror(errno.EACCES).lower()}")
     ]
 
 

@@ -143,7 +143,7 @@ def test_one_in_a_cycle_ends_the_run_without_naming_its_test(tmp_path: Path) -> 
     assert red(done) == set()
     assert "1 passed" in done.stdout
     assert done.returncode != 0
-    assert "coroutine 'notify' was never awaited" in done.stderr + done.stdout
+    assert "'notify'" in done.stderr + done.stdout
 
 
 def test_an_async_test_of_pytest_asyncio_is_red_as_well(tmp_path: Path) -> None:

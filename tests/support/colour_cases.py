@@ -157,7 +157,7 @@ def _dropped(
     """
     lines, first = inspect.getsourcelines(entry)
     for warning in caught:
-        if "was never awaited" in str(warning.message):
+        if warning.category is RuntimeWarning:
             places = ORIGIN.findall(str(warning.message))
             own = [(Path(file), int(line)) for file, line in places if _is_case(Path(file))]
             if own:

@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 from netra_ws import events
 from netra_ws.agent import (
     EVENTS_A_TURN,
-    SHOWN_AWAITS,
     AgentRun,
     agent_name,
-    read_source,
     source_reader,
 )
 from netra_ws.client import ReceivedRun
@@ -28,6 +26,7 @@ from netra_ws.errors import GrammarError, IncompleteRun
 from netra_ws.event_log import Cursor, Position
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.settings import Settings
+from netra_ws.source import SHOWN_AWAITS, read_source
 
 RunAgent = Callable[..., Awaitable[ReceivedRun]]
 LogLines = list[dict[str, Any]]
@@ -127,6 +126,7 @@ def test_lines_are_counted_as_python_counts_them(line_end: str) -> None:
         ("1 + 1", "text"),
         ("do not await this", "text"),
         ("await f", "python"),
+        (r'f("\d")', "python"),  # for which Python has a warning: an error in this suite
     ],
 )
 def test_text_is_source_if_it_parses_and_does_something(text: str, kind: str) -> None:

@@ -71,7 +71,7 @@ def test_another_name_is_an_attribute_error() -> None:
 def test_an_unknown_command_is_refused() -> None:
     result = CliRunner().invoke(cli, ["nope"])
     assert result.exit_code == 2
-    assert "No such command 'nope'" in result.output
+    assert "nope" in result.output
 
 
 @click.command("here")

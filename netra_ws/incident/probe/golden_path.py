@@ -18,12 +18,15 @@ from netra_ws import events
 from netra_ws.auth.service import LoginResponse
 from netra_ws.auth.users import DemoUser
 from netra_ws.client import Channel, ReceivedRun, ServerMessage, login
-from netra_ws.errors import LoginError, NetraError
+from netra_ws.decoding import decode
+from netra_ws.errors import JsonError, LoginError, NetraError
 from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, AgentCompleted, Event
 from netra_ws.incident.load import ENDPOINTS, MESSAGE
 from netra_ws.messages import Error
 from netra_ws.urls import is_here
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Caller(Channel):
@@ -167,10 +170,10 @@ class GoldenPath:
                     body = await response.read()
                 answers[path] = str(response.status)
                 if response.status == HTTPStatus.OK:
-                    msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+                    decode(body, _OBJECT, "an object")
             except aiohttp.ClientError as error:
                 answers[path] = f"no answer ({type(error).__name__})"
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except JsonError:
                 answers[path] += " without a JSON object"
             self.awaited = f"200 and a JSON object from each endpoint (so far {_listed(answers)})"
 

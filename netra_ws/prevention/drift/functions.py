@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from netra_ws.prevention.drift.model import Colour, Function, FunctionNode
 from netra_ws.prevention.nodes import children
+from netra_ws.prevention.source import UndecodableError, decode
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
@@ -43,10 +44,15 @@ def parse(content: bytes) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes: not what is looked for here
             return ast.parse(content)
-    except SyntaxError as error:
-        raise Unparsable(f"syntax error: {error.msg}", error.lineno) from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise Unparsable(f"cannot be parsed: {error}") from error
+    except (SyntaxError, ValueError) as error:
+        try:
+            decode(content)
+        except UndecodableError as undecodable:  # in the same words on every Python
+            raise Unparsable(f"cannot be decoded: {undecodable}") from error
+        line = getattr(error, "lineno", None)
+        raise Unparsable(f"syntax error: {getattr(error, 'msg', error)}", line) from error
+    except (RecursionError, MemoryError) as error:
+        raise Unparsable("cannot be parsed: it is nested too deep") from error
 
 
 def functions(module: ast.Module) -> dict[str, Function]:

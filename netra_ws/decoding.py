@@ -1,0 +1,54 @@
+"""JSON that somebody gave: a file, a message, an answer. What is wrong with it is said in the same
+words for all of them, and with every version of msgspec and of Python.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+import msgspec
+
+from netra_ws.errors import JsonError, JsonShapeError
+
+T = TypeVar("T")
+
+
+def decode(data: bytes | str, decoder: msgspec.json.Decoder[T], expected: str) -> T:
+    """Return what `data` holds; `expected` says what that should be: ``a list of numbers``.
+
+    Raises `JsonShapeError` for JSON that is something else, and its base class `JsonError` for what
+    is not UTF-8, not JSON or nested too deep. What comes first in it counts: `{` is no list,
+    whatever follows.
+    """
+    try:
+        # Not left to msgspec: it passes over the bytes of fields that nobody asked for.
+        text = data if isinstance(data, str) else data.decode()
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise JsonShapeError(f"expected {expected}; {error}") from error
+    except UnicodeDecodeError as error:
+        raise JsonError(not_utf8(error)) from error
+    except RecursionError as error:
+        raise JsonError("expected JSON, got some that is nested too deep") from error
+    except msgspec.DecodeError as error:
+        raise JsonError(f"expected JSON, got {_what(text)}") from error
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """Say where something is not UTF-8, and not what stands there: it may be secret."""
+    return f"expected UTF-8, got something else at byte {error.start}"
+
+
+def _what(text: str) -> str:
+    """Say what is there instead of JSON, and where, as far as the standard library tells."""
+    if not text.strip():
+        return "nothing"
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        what = "something else" if text[error.pos :].strip() else "an early end"
+        return f"{what} in line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError):
+        pass  # a number of more digits than Python reads, or deeper than it reads
+    return "something else"  # what it takes and msgspec does not: NaN, half a surrogate pair
