@@ -47,7 +47,7 @@ RUN_TIMEOUT_S = 4.0
 
 MESSAGES = 10
 EARLY_S = 0.2
-"""What a limit may come too early: by far less than the hour, and by more than what timers round."""
+"""What a limit may come too early, of the hour by which it would: more than what timers round."""
 
 LIMITS: dict[str, Any] = {
     "ping_interval_s": PING_INTERVAL_S,
