@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import Clock
 from fixtures import backend, fetch, log_lines, logged, open_tab, recorder, tokens  # noqa: F401
 from forking import Forking
 from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
+
+
+@pytest.fixture
+async def clock() -> Clock:
+    """The clock of the loop of this test."""
+    return Clock(asyncio.get_running_loop())
 
 
 @pytest.fixture
