@@ -146,6 +146,7 @@ def dial(backend: str, token: str | None, path: str = "/ws", **options: Any) -> 
     """Return a connection attempt, to be awaited or entered."""
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
     headers |= options.pop("headers", {})
+    options.setdefault("ping_interval", None)  # whether it lives is for the server to ask
     return connect(
         backend.replace("http", "ws", 1) + path,
         additional_headers=headers,
