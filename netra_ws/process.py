@@ -267,7 +267,7 @@ def _workers_end() -> bool:
     Those that an agent has started by itself are among them: the interpreter waits for any thread
     that is no daemon.
 
-    Guarded by tests/integration/test_shutdown.py::test_it_is_gone_in_time_though_an_agent_is_not
+    Guarded by tests/integration/test_shutdown.py::test_it_is_gone_though_an_agent_is_not
     """
     main = threading.main_thread()
     workers = [one for one in threading.enumerate() if one is not main and not one.daemon]
