@@ -9,14 +9,10 @@ import venv
 from pathlib import Path
 
 import pytest
+from limits import HANG_S
 from processes import clean_environment, git
 
 ROOT = Path(__file__).parents[2]
-INSTALLATION_S = 180
-"""How long packages may take to come from PyPI."""
-
-pytestmark = pytest.mark.timeout(INSTALLATION_S + 60)
-
 WRONG = "def make() -> int:\n    return 1\n\n\nasync def main() -> int:\n    return await make()\n"
 IDENTITY = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
 
@@ -56,7 +52,7 @@ def pre_commit(project: Path, home: Path, *arguments: str) -> subprocess.Complet
         env=environment,
         capture_output=True,
         text=True,
-        timeout=INSTALLATION_S,
+        timeout=HANG_S,
     )
 
 

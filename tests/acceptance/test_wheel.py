@@ -10,12 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from limits import HANG_S
 from processes import clean_environment, git, netra_ws
 
 from netra_ws.cli import COMMANDS
-
-INSTALLATION_S = 180
-"""How long packages may take to come from PyPI."""
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "netra_ws"
@@ -27,7 +25,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
     subprocess.run(
-        command, cwd=folder, env=clean_environment(), check=True, capture_output=True, timeout=50
+        command,
+        cwd=folder,
+        env=clean_environment(),
+        check=True,
+        capture_output=True,
+        timeout=HANG_S,
     )
     (built,) = folder.glob("*.whl")
     return built
@@ -43,7 +46,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         env=clean_environment(),
         check=True,
         capture_output=True,
-        timeout=50,
+        timeout=HANG_S,
     )
     return folder
 
@@ -104,7 +107,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [scripts / "python", "-m", "pip", "install", "--quiet", "--no-input", wheel],
     ):
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=INSTALLATION_S
+            command, env=environment, capture_output=True, text=True, timeout=HANG_S
         )
         assert done.returncode == 0, done.stderr
     return scripts
@@ -122,11 +125,10 @@ def in_bare(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=HANG_S,
     )
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_an_audit_runs_where_no_extra_is_installed(bare: Path, tmp_path: Path) -> None:
     code = "from importlib.metadata import distributions as d; print(*(x.name for x in d()))"
     listed = in_bare(bare, "-c", code, cwd=tmp_path, program="python").stdout.lower().split()
@@ -145,7 +147,6 @@ def test_an_audit_runs_where_no_extra_is_installed(bare: Path, tmp_path: Path) -
     assert in_bare(bare, "audit", ".", cwd=tmp_path).returncode == 0
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_the_drift_check_runs_there_as_well(bare: Path, history: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     git("clone", "--quiet", history, clone, cwd=tmp_path)
@@ -155,7 +156,6 @@ def test_the_drift_check_runs_there_as_well(bare: Path, history: Path, tmp_path:
     assert "4 callers left behind" in done.stdout
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_the_help_lists_commands_that_are_not_installed(bare: Path, tmp_path: Path) -> None:
     done = in_bare(bare, "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -163,7 +163,6 @@ def test_the_help_lists_commands_that_are_not_installed(bare: Path, tmp_path: Pa
         assert re.search(rf"^  {name} +{re.escape(lazy.short_help)}$", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
@@ -191,7 +190,6 @@ def test_a_missing_extra_is_one_line_that_names_it(
     assert re.fullmatch(line, done.stderr), done.stderr
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_a_public_name_that_needs_an_extra_says_so(bare: Path, tmp_path: Path) -> None:
     done = in_bare(bare, "-c", "from netra_ws import Settings", cwd=tmp_path, program="python")
     assert done.returncode == 1
@@ -216,7 +214,7 @@ def test_the_checkout_came_from_the_wheel(installed: Path, tmp_path: Path) -> No
         env=clean_environment() | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=HANG_S,
     )
     assert Path(done.stdout.strip()).parent == installed / "netra_ws"
     # Were the repository's package used, this could not fail.
