@@ -8,8 +8,8 @@ import sys
 import venv
 from pathlib import Path
 
+import leash
 import pytest
-from limits import HANG_S
 from processes import clean_environment, git
 
 ROOT = Path(__file__).parents[2]
@@ -46,14 +46,8 @@ def pre_commit(project: Path, home: Path, *arguments: str) -> subprocess.Complet
     config = json.dumps({"repos": [source]})  # which is YAML as well
     (project / ".pre-commit-config.yaml").write_text(config)
     git("add", ".pre-commit-config.yaml", cwd=project)
-    return subprocess.run(
-        [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color=never"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
+    command = [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color=never"]
+    return leash.run(command, cwd=project, env=environment)
 
 
 def test_a_wrong_await_stops_the_commit_and_a_right_call_does_not(

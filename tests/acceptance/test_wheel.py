@@ -9,8 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import leash
 import pytest
-from limits import HANG_S
 from processes import clean_environment, git, netra_ws
 
 from netra_ws.cli import COMMANDS
@@ -24,14 +24,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built by the project's own build backend."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    subprocess.run(
-        command,
-        cwd=folder,
-        env=clean_environment(),
-        check=True,
-        capture_output=True,
-        timeout=HANG_S,
-    )
+    done = leash.run(command, cwd=folder, env=clean_environment())
+    assert done.returncode == 0, done.stderr
     (built,) = folder.glob("*.whl")
     return built
 
@@ -41,13 +35,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel installed in it, away from the repository."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
-    subprocess.run(
-        [*command, "--disable-pip-version-check", "--target", folder, wheel],
-        env=clean_environment(),
-        check=True,
-        capture_output=True,
-        timeout=HANG_S,
-    )
+    command += ["--disable-pip-version-check", "--target", folder, wheel]
+    done = leash.run(command, env=clean_environment())
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -106,9 +96,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "venv", folder],
         [scripts / "python", "-m", "pip", "install", "--quiet", "--no-input", wheel],
     ):
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=HANG_S
-        )
+        done = leash.run(command, env=environment)
         assert done.returncode == 0, done.stderr
     return scripts
 
@@ -119,14 +107,7 @@ def in_bare(
     environment = clean_environment()
     for name in ("PYTHONPATH", "VIRTUAL_ENV"):
         environment.pop(name, None)
-    return subprocess.run(
-        [bare / program, *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
+    return leash.run([bare / program, *arguments], cwd=cwd, env=environment)
 
 
 def test_an_audit_runs_where_no_extra_is_installed(bare: Path, tmp_path: Path) -> None:
@@ -208,13 +189,10 @@ def attempt(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_checkout_came_from_the_wheel(installed: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = leash.run(
         [sys.executable, "-P", "-c", "import netra_ws; print(netra_ws.__file__)"],
         cwd=tmp_path,
         env=clean_environment() | {"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
     )
     assert Path(done.stdout.strip()).parent == installed / "netra_ws"
     # Were the repository's package used, this could not fail.

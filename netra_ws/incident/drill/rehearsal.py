@@ -28,9 +28,9 @@ LIMITS_S = {
     "reapply": 30.0,
     "verify": 60.0,
 }
-"""After how long each step hangs, which is ten times what it takes, and more. A server that hangs
-while it starts or stops is not left behind: the limits of `netra_ws.incident.deployment` end it, and
-the step with it."""
+"""After how long each step hangs: ten times what it takes, and more. A server that hangs while it
+starts or stops is not left behind: the limits of `netra_ws.incident.deployment` end it, and the
+step with it."""
 
 NEEDS = {
     "revert": "steady state",
