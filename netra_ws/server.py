@@ -154,7 +154,7 @@ class Backend:
         It takes what `drain` left of its time, and at least `STOP_S` seconds.
 
         Guarded by
-        tests/integration/test_shutdown.py::test_it_is_gone_in_time_though_20_of_200_clients_stall
+        tests/integration/test_shutdown.py::test_it_is_gone_though_20_of_80_clients_stall
         """
         now = asyncio.get_running_loop().time()
         stop_by = max(self._stop_by or 0.0, now + STOP_S)

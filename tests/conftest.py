@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import leash
 import pytest
 from network import BOTH, check_staging, guard, staging_urls
 from observer import Observer, Record
@@ -99,10 +99,11 @@ def _run_elsewhere(config: pytest.Config, environment: dict[str, str]) -> int:
     """Run the same command in a child whose `netra_ws` is another; returns its exit code."""
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        child = subprocess.Popen(
+        child = leash.start(
             [sys.executable, "-P", "-m", "pytest", *config.invocation_params.args],
             cwd=config.invocation_params.dir,
             env=environment,
+            session=False,  # it shares the terminal
         )
         # Whoever cancels a job sends SIGTERM: the child has servers and folders to clean up.
         signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))

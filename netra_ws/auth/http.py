@@ -25,7 +25,7 @@ MAX_BODY_BYTES = 64 * 1024
 STOP_TIMEOUT_S = 0.5
 """Seconds that a request may go on for when the service stops; as long as the backend's own stop.
 
-Guarded by tests/integration/test_shutdown.py::test_it_is_gone_in_time_though_peers_do_not_speak
+Guarded by tests/integration/test_shutdown.py::test_it_is_gone_though_peers_do_not_speak
 """
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

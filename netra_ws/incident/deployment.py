@@ -21,9 +21,9 @@ from netra_ws.errors import ConfigurationError, JsonError
 from netra_ws.incident.tree import command
 from netra_ws.process import Announcement
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
-"""Seconds for a server to drain and go: `drain_timeout_s`, and some for a busy machine."""
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 60.0
+"""Seconds after which a server that drains and goes hangs: six times `drain_timeout_s`."""
 
 ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
 """Made once, and not by the threads that deploy side by side; see `netra_ws.incident.case`."""

@@ -18,7 +18,7 @@ from netra_ws.errors import ConfigurationError, NetraError
 from netra_ws.incident.navigation import PAGES, set_bar
 from netra_ws.incident.timeline import TIMES
 
-CELL_TIMEOUT_S = 60
+CELL_TIMEOUT_S = 600
 
 Progress = Callable[[], object]
 """Called after every code cell."""

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from importlib import import_module
 from itertools import pairwise
@@ -17,7 +18,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import leash
 import pytest
+from limits import HANG_S
 from processes import COMMAND, clean_environment
 
 from netra_ws.errors import ConfigurationError
@@ -27,7 +30,6 @@ from netra_ws.incident.drill import Drill, Step, run_drill
 from netra_ws.incident.figures import drill_timeline
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 55
 NAMES = [
     "steady state",
     "revert",
@@ -138,7 +140,7 @@ def test_detected_and_recovered_are_the_first_sessions_that_say_so(drill: Drill)
     assert all(session.complete for session in again)
     assert drill.time_to_detect_s == without[0].end_s - drill.broken_s
     assert drill.time_to_recover_s == again[0].end_s - drill.broken_s
-    assert 0 < drill.time_to_detect_s < drill.time_to_recover_s < 60
+    assert 0 < drill.time_to_detect_s < drill.time_to_recover_s
 
 
 def test_the_traffic_is_steady_and_says_when_there_was_no_backend(drill: Drill) -> None:
@@ -333,9 +335,9 @@ async def test_a_folder_without_the_reproduction_is_refused(tmp_path: Path) -> N
 # The command
 
 
-def command(*arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "drill", *map(str, arguments)],
+def command(*arguments: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    return leash.started(
+        [*COMMAND, "drill", *arguments],
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -346,7 +348,7 @@ def command(*arguments: str | Path) -> subprocess.Popen[str]:
 
 def test_the_journal_is_printed_as_json_and_a_drill_as_planned_ends_with_0() -> None:
     with command("--json", "--project", ROOT) as process:
-        stdout, stderr = process.communicate(timeout=LIMIT_S)
+        stdout, stderr = process.communicate(timeout=HANG_S)
     journal = json.loads(stdout)
     assert (journal["status"], journal["deviated"]) == ("completed", False)
     assert (stderr, process.returncode) == ("", 0)
@@ -356,13 +358,14 @@ def test_ctrl_c_leaves_out_the_method_and_puts_the_fix_back(tmp_path: Path) -> N
     project = small_project(tmp_path, "pytest.fail('the bug')")
     lines = []
     with command("--project", project) as process:
-        watchdog = threading.Timer(LIMIT_S, process.kill)
+        watchdog = threading.Timer(HANG_S, process.kill)
         watchdog.start()
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip())
             if "  detect  " in line:
                 process.send_signal(signal.SIGINT)
+        process.wait(HANG_S)
         watchdog.cancel()
     *steps, detect, recover, verdict = lines
     taken = [re.fullmatch(r"(ok|FAILED) +\d+\.\d\d s  (.{12})  (.+)", line) for line in steps]

@@ -8,15 +8,11 @@ import sys
 import venv
 from pathlib import Path
 
+import leash
 import pytest
 from processes import clean_environment, git
 
 ROOT = Path(__file__).parents[2]
-INSTALLATION_S = 180
-"""How long packages may take to come from PyPI."""
-
-pytestmark = pytest.mark.timeout(INSTALLATION_S + 60)
-
 WRONG = "def make() -> int:\n    return 1\n\n\nasync def main() -> int:\n    return await make()\n"
 IDENTITY = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
 
@@ -50,14 +46,8 @@ def pre_commit(project: Path, home: Path, *arguments: str) -> subprocess.Complet
     config = json.dumps({"repos": [source]})  # which is YAML as well
     (project / ".pre-commit-config.yaml").write_text(config)
     git("add", ".pre-commit-config.yaml", cwd=project)
-    return subprocess.run(
-        [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color=never"],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=INSTALLATION_S,
-    )
+    command = [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color=never"]
+    return leash.run(command, cwd=project, env=environment)
 
 
 def test_a_wrong_await_stops_the_commit_and_a_right_call_does_not(

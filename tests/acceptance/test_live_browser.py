@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from limits import HANG_S
 from playwright.async_api import Locator, Page, async_playwright, expect
 from processes import Server, python_path
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 SUPPORT = ROOT / "tests" / "support"
 PICTURES = ROOT / "build" / "screenshots"
 CHROMIUM = shutil.which("chromium")
-LIMIT_MS = 15_000
+LIMIT_MS = 1000 * HANG_S
 WIDE, NARROW = (1280, 800), (420, 800)
 ELSEWHERE = "netra.example"
 """A name that is not localhost: there, without TLS, a browser has no `crypto.subtle`."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import leash
 import pytest
+from limits import HANG_S
 from processes import clean_environment
 
 from netra_ws.incident.deployment import deploy_staging
@@ -27,9 +27,7 @@ from netra_ws.urls import is_loopback
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
-BLOCK_LIMIT_S = 120.0
-REFUSAL_LIMIT_S = 30.0
-VERIFY_LIMIT_S = 600.0
+VERIFY_LIMIT_S = 4 * HANG_S
 ADDRESSES = ("STAGING_BASE_URL", "STAGING_AUTH_URL")
 
 WRITTEN = re.compile(
@@ -111,7 +109,6 @@ class Ran(NamedTuple):
     code: int
     said: str
     hosts: set[str]
-    took_s: float
 
     def counts(self) -> dict[str, int]:
         lines = re.findall(r"^=+ (.*) in [\d.]+s.* =+$", self.said, re.MULTILINE)
@@ -134,28 +131,20 @@ def run(tmp_path: Path) -> Run:
     }
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-    def run(commands: str, limit_s: float, environment: dict[str, str] | None = None) -> Ran:
+    def run(
+        commands: str, environment: dict[str, str] | None = None, limit_s: float = HANG_S
+    ) -> Ran:
         # Empty, as it is for most people, where the commands add to it.
         kept["PYTHONPATH"] = "" if "PYTHONPATH" in commands else str(tmp_path)
-        began = time.perf_counter()
-        process = subprocess.Popen(
+        done = leash.run(
             ["bash", "-euo", "pipefail", "-c", commands],
+            timeout_s=limit_s,
             cwd=ROOT,
             env=kept | (environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
         )
-        try:
-            said, _ = process.communicate(timeout=limit_s)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
         hosts = set(seen.read_text().split()) if seen.exists() else set()
-        return Ran(process.returncode, said, hosts, time.perf_counter() - began)
+        return Ran(done.returncode, done.stdout, hosts)
 
     return run
 
@@ -164,12 +153,11 @@ def test_every_block_says_how_it_ends() -> None:
     assert len(BLOCKS) == TEXT.count("```bash\n")
 
 
-@pytest.mark.timeout(BLOCK_LIMIT_S + 10)
 @pytest.mark.parametrize("revision", ["fixed", "buggy"])
 @pytest.mark.parametrize("name", [name for name in BLOCKS if name != STAGING])
 def test_a_block_ends_as_it_is_written(run: Run, name: str, revision: str) -> None:
     block = BLOCKS[name]
-    ran = run(block.on(revision), BLOCK_LIMIT_S)
+    ran = run(block.on(revision))
     _check(block, revision, ran)
     assert ran.hosts or "PYTHONPATH" in block.commands
 
@@ -183,7 +171,6 @@ def _check(block: Block, revision: str, ran: Ran) -> None:
 # Staging somewhere else
 
 
-@pytest.mark.timeout(BLOCK_LIMIT_S + 60)
 @pytest.mark.parametrize("revision", ["fixed", "buggy"])
 def test_the_block_of_staging_ends_as_it_is_written(run: Run, revision: str) -> None:
     """On the addresses of a local staging deployment: what serves there is what is tested."""
@@ -195,7 +182,7 @@ def test_the_block_of_staging_ends_as_it_is_written(run: Run, revision: str) -> 
             for name, value in zip(names, (user.email, user.password), strict=True)
         }
         commands = block.at(deployment.backend, deployment.auth)
-        ran = run(commands, BLOCK_LIMIT_S, logins)
+        ran = run(commands, logins)
         assert f"staging: {deployment.backend}, {deployment.auth}" in ran.said
     _check(block, revision, ran)
     assert ran.hosts
@@ -203,7 +190,7 @@ def test_the_block_of_staging_ends_as_it_is_written(run: Run, revision: str) -> 
 
 def test_staging_without_logins_fails_before_any_name_is_resolved(run: Run) -> None:
     """The very addresses of the plan."""
-    ran = run(BLOCKS[STAGING].commands, REFUSAL_LIMIT_S)
+    ran = run(BLOCKS[STAGING].commands)
     assert ran.code == 4
     (line,) = [line for line in ran.said.splitlines() if line.strip()]
     assert line.startswith("ERROR: staging at https://backend.staging.netrasystems.ai: logins: ")
@@ -216,10 +203,10 @@ def test_staging_without_logins_fails_before_any_name_is_resolved(run: Run) -> N
 # Incomplete fixes
 
 
-@pytest.mark.timeout(VERIFY_LIMIT_S + 10)
+@pytest.mark.timeout(2 * VERIFY_LIMIT_S)
 def test_every_partial_fix_and_every_injury_is_caught(run: Run) -> None:
     command = "netra-ws verify --partial-fixes --json"
-    ran = run(command, VERIFY_LIMIT_S)
+    ran = run(command, limit_s=VERIFY_LIMIT_S)
     assert ran.code == 0, ran.said
     document = json.loads(ran.said)
     assert document["resolved"] is True

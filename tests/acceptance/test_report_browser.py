@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from limits import HANG_S
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
@@ -26,7 +27,7 @@ NOTEBOOKS = find_notebooks(ROOT / "notebooks")
 PICTURES = ROOT / "build" / "screenshots"
 CHROMIUM = shutil.which("chromium")
 WIDE, NARROW = (1280, 900), (420, 900)
-LIMIT_MS = 10_000
+LIMIT_MS = 1000 * HANG_S
 TERMS = "# Glossary\n\n## await\n\nWhat [page 01](01-what-await-does.ipynb) is about.\n"
 """A glossary, so that its page is looked at even where the notebooks have none."""
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import leash
 import pytest
+from limits import HANG_S
 
 from netra_ws.incident.case import TriageRow, load_case
 from netra_ws.incident.control import failing_tree
@@ -23,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "runbook.md").read_text(encoding="utf-8")
 TABLE = load_case().fingerprints
 IN_THE_PROJECT = "in the checkout of the project"
-TIMEOUT_S = 50
 MARK = "\x1e"
 """Printed before each block, so that its output can be told from that of the one before."""
 
@@ -110,7 +111,7 @@ def run(section: Section, folder: Path, cwd: Path) -> list[str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     bash = shutil.which("bash")
     assert bash is not None
-    process = subprocess.Popen(
+    process = leash.start(
         [bash, "-euo", "pipefail", "-c", script],
         cwd=cwd,
         env={"PATH": path, "TMPDIR": str(folder)},
@@ -118,13 +119,12 @@ def run(section: Section, folder: Path, cwd: Path) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=TIMEOUT_S)
+        output, _ = process.communicate(timeout=HANG_S)
     finally:
         left = _end(process.pid)
-        process.communicate()
+        leash.end(process)
     assert process.returncode == 0, output
     assert not left, f"expected the section to end its servers, one still ran after\n{output}"
     return output.split(MARK)[1:]

@@ -8,8 +8,10 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import leash
 import nbformat
 import pytest
+from limits import HANG_S
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from netra_ws.incident.case import load_case
@@ -21,13 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "netra_ws", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return leash.run([sys.executable, "-m", "netra_ws", *arguments], cwd=cwd)
 
 
 class Links(HTMLParser):
@@ -147,20 +143,16 @@ def test_ctrl_c_ends_it_at_once_with_130(tmp_path: Path) -> None:
     source = "import threading\nopen('begun', 'w').close()\nthreading.Event().wait(60)"
     notebook = new_notebook(cells=[new_code_cell(source, id="cell")])
     nbformat.write(notebook, tmp_path / "00-page.ipynb")
-    process = subprocess.Popen(
+    with leash.started(
         [sys.executable, "-m", "netra_ws", "walkthrough", "--notebooks", str(tmp_path)],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    try:
+    ) as process:
         (tmp_path / "begun").open().close()  # waits until the cell runs
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=20)
-    finally:
-        process.kill()
-        process.wait()
+        said, _ = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said

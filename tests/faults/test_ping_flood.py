@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from accounting import balance, whole_log
 from frames import PING, PONG, TEXT, frame, peer
+from limits import HANG_S
 from measuring import Measured, Spread
 from memory import Memory
 from neighbour import FREE, ROOM, talking
-from offender import LIMIT_S, RUN, Offence, bearer, user_message
+from offender import RUN, Offence, bearer, user_message
 from polling import counted
 from scripted_server import scripted_server
 
@@ -23,8 +24,8 @@ MIB_A_FLOOD = 1.0
 """What the server may hold for each flood, four times what it reads of a socket at once."""
 
 HELD_UP_MS = 2000.0
-"""What a run of the neighbour may take at most; 50 to 72 ms were measured in the short form (10
-tests), up to 472 ms at the full size (4), and 50 ms of that are the pauses of its agent."""
+"""What a run of the neighbour may take at most in a soak; up to 472 ms were measured (4 soaks), and
+50 ms of that are the pauses of its agent."""
 
 SPARE_MIB = 8.0
 """What the process may take in the meantime for other reasons."""
@@ -38,7 +39,7 @@ async def flood(backend: str, user: str, opcode: int, pings: int) -> Offence:
         await offence.until(ann, "connection_ready")
         ann.send(TEXT, user_message(*RUN))
         await offence.until(ann, "agent_thinking")
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(HANG_S):
             for _ in range(pings // PINGS_AT_ONCE):
                 ann.writer.write(many)
                 await ann.writer.drain()
@@ -74,7 +75,7 @@ async def test_a_flood_ends_with_4004_and_takes_no_memory(
 ) -> None:
     floods, pings = (20, 300_000) if soak else (2, 50_000)
     users = [f"user-{number}" for number in range(floods)]
-    with scripted_server(tmp_path, close_timeout_s=LIMIT_S, **ROOM, **FREE) as server:
+    with scripted_server(tmp_path, close_timeout_s=HANG_S, **ROOM, **FREE) as server:
         async with talking(server.backend) as neighbour:
             await neighbour.once_more()
             alone, memory = len(neighbour.took_ms), Memory(server.process.pid)
@@ -95,7 +96,7 @@ async def test_a_flood_ends_with_4004_and_takes_no_memory(
     assert Counter(offence.ended.code for offence in offences) == {4004: floods}
     assert grown_mib < SPARE_MIB + floods * MIB_A_FLOOD
     during = Spread.of(neighbour.took_ms[alone:])
-    assert during.high < HELD_UP_MS
+    assert not soak or during.high < HELD_UP_MS
     measured(
         "{floods} floods of {pings:,} {what} at once: {floods} of {floods} closed with 4004, the "
         "server grew by {grown_mib:.1f} MiB; {events:,} of {events:,} events of their runs "

@@ -111,16 +111,12 @@ async def test_a_run_with_a_tool_that_raises_ends_once_and_says_why_in_the_log(
     )
 
 
-async def test_an_error_that_the_agent_catches_is_in_the_log(tmp_path: Path) -> None:
+async def test_the_log_has_what_the_agent_catches_and_bears_an_error_without_words(
+    tmp_path: Path,
+) -> None:
     with scripted_server(tmp_path) as server:
-        caught = await cases(server, "catch", ["ValueError"], 1)
-        assert caught[0].words in server.stderr()
-
-
-async def test_an_error_without_words_does_not_break_the_log(tmp_path: Path) -> None:
-    with scripted_server(tmp_path) as server:
-        raised = await cases(server, "raise", [UNSPEAKABLE], 1)
-        assert raised[0].end["status"] == "failed"
-        assert [line["run_id"] for line in server.log() if line["event"] == "run failed"] == [
-            raised[0].run_id
-        ]
+        (caught,) = await cases(server, "catch", ["ValueError"], 1)
+        assert caught.words in server.stderr()
+        (raised,) = await cases(server, "raise", [UNSPEAKABLE], 1)
+        assert raised.end["status"] == "failed"
+        assert {*described(server, "run failed")} == {raised.run_id}

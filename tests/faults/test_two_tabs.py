@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+from limits import HANG_S
 from measuring import Measured
 from neighbour import FREE, ROOM, client, settled, talking
 from scripted_server import metric, scripted_server
@@ -33,7 +34,10 @@ async def test_a_tab_that_is_cut_again_and_again_reads_what_the_other_one_does(
             watching(client(server.backend, "ann"), client(wire.url, "ann")) as tabs,
             talking(server.backend) as neighbour,
         ):
-            async with talking(server.backend, "ann", thoughts=20) as asking, asyncio.timeout(120):
+            async with (
+                talking(server.backend, "ann", thoughts=20) as asking,
+                asyncio.timeout(HANG_S),
+            ):
                 while wire.connections <= cuts:
                     await asking.once_more()
             whole, cut = [await settled(server.backend, "ann", tab) for tab in tabs]

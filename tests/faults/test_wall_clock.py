@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from clock_checks import CHECKS, HOUR_S, LIMITS, connected, now_at, seconds_fast
 from measuring import Measured
-from plain_client import raw_request, refusal, request
+from plain_client import raw_request, refusal
 from processes import Server
-from scrape import Scrape
-from scripted_server import mint, scripted_server
+from scripted_server import metric, mint, scripted_server
 from wall_clock import WallClock, forget, library
 
 needs_libfaketime = pytest.mark.skipif(
@@ -55,7 +54,7 @@ async def test_nothing_that_goes_on_looks_at_the_wall_clock(
     rounds = 10 if soak else 1
 
     async def move(hours: int) -> float:
-        """Return how often the event loop was late by more than a second."""
+        """Return by how much the event loop has been late, in s."""
         async with served(tmp_path / f"{hours}", **LIMITS) as (server, clock):
             for _ in range(rounds):
                 async with AsyncExitStack() as checks:
@@ -68,14 +67,9 @@ async def test_nothing_that_goes_on_looks_at_the_wall_clock(
                 clock.move(0)
                 async with connected(server, token):
                     pass  # the time is right, and so is the token
-            # In one answer: between two of them the server looks again.
-            text = (await request(f"{server.backend}/metrics")).body.decode()
-            lag = Scrape(text)
-            ticks = lag.value("event_loop_lag_seconds_count")
-            return ticks - lag.value("event_loop_lag_seconds_bucket", le="1.0")
+            return await metric(server, "event_loop_lag_seconds_sum")
 
-    late = await asyncio.gather(move(1), move(-1))
-    assert late == [0, 0]
+    assert max(await asyncio.gather(move(1), move(-1))) < HOUR_S / 2
     measured(
         "{moves} moves of a running server, {checks} checks of each: no connection, run or rate "
         "changed; what had been issued before was refused until the client had logged in anew",

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import Clock
 from fixtures import backend, fetch, log_lines, logged, open_tab, recorder, tokens  # noqa: F401
 from forking import Forking
 from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
+
+from netra_ws.cli import main
+
+
+@pytest.fixture
+async def clock() -> Clock:
+    """The clock of the loop of this test."""
+    return Clock(asyncio.get_running_loop())
 
 
 @pytest.fixture
@@ -49,6 +62,30 @@ def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraW
     folder, env = tmp_path_factory.mktemp("forking"), clean_environment()
     with Forking("netra_ws.cli.serving", "netra_ws.process", folder=folder, env=env) as forking:
         yield partial(forking.run, "netra_ws")
+
+
+@pytest.fixture
+def in_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[RunNetraWs]:
+    """`processes.netra_ws` in this process: for commands that change nothing of it."""
+    at_sigterm = signal.getsignal(signal.SIGTERM)
+
+    def run(
+        *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setattr(sys, "argv", ["netra-ws", *map(str, arguments)])
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code, said.out, said.err)
+
+    yield run
+    signal.signal(signal.SIGTERM, at_sigterm)
 
 
 @pytest.fixture(scope="session")

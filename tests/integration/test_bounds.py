@@ -1,6 +1,7 @@
 """Every limit over the wire: its code, one log line, one counter, and another user who goes on.
 
-Every test goes past one bound of `netra_ws.settings.Settings`, made small. What stays out: the
+Every test goes past one bound of `netra_ws.settings.Settings`. Those of time are as long as no
+machine is slow, and the clock is set forward when what matters has happened. What stays out: the
 draining (test_shutdown.py), tokens and logins (test_login_security.py).
 """
 
@@ -14,6 +15,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 import pytest
+from clock import Clock
 from fixtures import Recorder
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, frame, peer
@@ -46,6 +48,13 @@ from netra_ws.settings import Settings
 Bounded = Callable[..., AbstractAsyncContextManager[Backend]]
 
 PING_MESSAGE = b'{"type":"ping"}'
+LATE_S = 30.0
+"""A limit of time: the clock reaches it only when it is set forward."""
+
+KEEPALIVE = {"ping_interval_s": LATE_S, "ping_timeout_s": LATE_S}
+
+SLOW = {"max_messages_per_s": 0.01, "max_pings_per_s": 0.01, "rate_window_s": 300.0}
+"""Three at once, and then one more after 100 s."""
 
 
 @pytest.fixture
@@ -124,13 +133,13 @@ async def test_a_message_too_large_closes_with_1009(bounded: Bounded, open_tab: 
 
 
 async def test_messages_too_many_close_with_4004(bounded: Bounded, open_tab: OpenTab) -> None:
-    settings = Settings(max_messages_per_s=1.0, rate_window_s=3.0, close_timeout_s=0.1)
+    settings = Settings(**SLOW, close_timeout_s=0.1)
     async with bounded(settings, "max_messages_per_s") as backend, open_tab(backend) as tab:
         await ready(tab)
         for _ in range(10):
             await tab.send(PING_MESSAGE, text=True)
         code, reason, messages = await close_of(tab)
-        assert (code, reason) == (CloseCode.TOO_FAST, "more than 1 per second")
+        assert (code, reason) == (CloseCode.TOO_FAST, "more than 0.01 per second")
         assert len(messages) == 3
 
 
@@ -147,7 +156,7 @@ async def test_a_burst_of_rate_times_window_is_let_through(
 
 
 async def test_ping_frames_too_many_close_with_4004(bounded: Bounded, open_tab: OpenTab) -> None:
-    settings = Settings(max_pings_per_s=1.0, rate_window_s=3.0, close_timeout_s=0.1)
+    settings = Settings(**SLOW, close_timeout_s=0.1)
     async with bounded(settings, "max_pings_per_s") as backend, open_tab(backend) as tab:
         await ready(tab)
         for _ in range(3):
@@ -158,7 +167,7 @@ async def test_ping_frames_too_many_close_with_4004(bounded: Bounded, open_tab: 
 
 async def test_pong_frames_too_many_close_with_4004(bounded: Bounded, open_tab: OpenTab) -> None:
     """Those that nobody asked for: each takes as long to read as a ping."""
-    settings = Settings(max_pings_per_s=1.0, rate_window_s=3.0, close_timeout_s=0.1)
+    settings = Settings(**SLOW, close_timeout_s=0.1)
     async with bounded(settings, "max_pings_per_s") as backend, open_tab(backend) as tab:
         await ready(tab)
         for _ in range(4):
@@ -167,14 +176,13 @@ async def test_pong_frames_too_many_close_with_4004(bounded: Bounded, open_tab: 
 
 
 async def test_pongs_that_were_asked_for_are_not_too_many(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
-    settings = Settings(
-        max_pings_per_s=0.01, rate_window_s=1.0, ping_interval_s=0.02, ping_timeout_s=0.1
-    )
+    settings = Settings(max_pings_per_s=0.0001, rate_window_s=1.0, **KEEPALIVE)
     async with bounded(settings) as backend, peer(backend.url, bearer()) as ann:
         await ann.receive()
         for _ in range(3):
+            clock.forward(LATE_S)
             ann.send(PONG, (await ann.receive_type(PING)).data)
             ann.send(TEXT, PING_MESSAGE)
             assert b'"pong"' in (await ann.receive_type(TEXT)).data
@@ -261,15 +269,18 @@ async def test_whoever_comes_back_too_late_is_told_the_loss(
 
 
 async def test_the_log_of_an_idle_user_is_forgotten(
-    bounded: Bounded, open_tab: OpenTab, recorder: Recorder
+    bounded: Bounded, open_tab: OpenTab, recorder: Recorder, clock: Clock
 ) -> None:
-    settings = Settings(idle_log_s=0.1)
+    settings = Settings(idle_log_s=LATE_S)
     event_log = MemoryEventLog(settings)
     async with bounded(settings, "idle_log_s", event_log=event_log) as backend:
         async with open_tab(backend) as tab:
             epoch = (await ready(tab))["epoch"]
             verified(await chat(tab))
             assert event_log.kept_bytes > 0
+        await until(lambda: connections(backend) == 1)
+        backend._registry.expire(asyncio.get_running_loop().time())  # since when she is idle
+        clock.forward(LATE_S)
         assert (await recorder.first("limit exceeded"))["user_id"] == "ann"
         assert event_log.kept_bytes == 0
         assert list(event_log._logs) == ["bob"]
@@ -326,25 +337,26 @@ async def ended(tab: Any, messages: list[str], status: str) -> None:
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["gives in", "swallows cancellation"])
 async def test_a_run_too_long_ends_as_failed(
-    bounded: Bounded, open_tab: OpenTab, swallow: bool
+    bounded: Bounded, open_tab: OpenTab, clock: Clock, swallow: bool
 ) -> None:
-    settings = Settings(run_timeout_s=0.4, stop_timeout_s=0.1)
+    settings = Settings(run_timeout_s=LATE_S, stop_timeout_s=0.1 if swallow else LATE_S)
     agent = Stubborn(swallow=swallow)
     limits = ["run_timeout_s", *(["stop_timeout_s"] if swallow else [])]
     async with bounded(settings, *limits, agent=agent) as backend, open_tab(backend) as tab:
         await ready(tab)
         await say(tab, "hang")
-        await ended(tab, [], "failed")
+        messages = await receive_type(tab, "tool_executing")
+        clock.forward(LATE_S)
+        await ended(tab, messages, "failed")
         agent.let_go.set()
         await until(lambda: backend._registry.agents_at_work == 0)
         assert await answers(tab)
 
 
 async def test_an_agent_that_will_not_stop_is_ended(bounded: Bounded, open_tab: OpenTab) -> None:
-    settings = Settings(stop_timeout_s=0.05)
     agent = Stubborn(swallow=True)
     async with (
-        bounded(settings, "stop_timeout_s", agent=agent) as backend,
+        bounded(Settings(), "stop_timeout_s", agent=agent) as backend,
         open_tab(backend) as tab,
     ):
         await ready(tab)
@@ -529,13 +541,17 @@ async def test_a_stalled_write_closes_with_4001(bounded: Bounded, open_tab: Open
         )
 
 
-async def test_a_request_that_does_not_come_is_408(bounded: Bounded) -> None:
-    settings = Settings(open_timeout_s=0.3)
+async def test_a_request_that_does_not_come_is_408(
+    bounded: Bounded, fetch: Fetch, clock: Clock
+) -> None:
+    settings = Settings(open_timeout_s=LATE_S)
     async with (
         bounded(settings, "open_timeout_s") as backend,
         peer(backend.url, upgrade=False) as slow,
     ):
         slow.writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\n")
+        assert (await fetch(backend.url, "/ws/stats")).status == 200  # it has read what came before
+        clock.forward(LATE_S)
         async with asyncio.timeout(LIMIT_S):
             answer = await slow.reader.read()  # to the end: it is closed
         assert answer.startswith(b"HTTP/1.1 408 ")
@@ -597,39 +613,40 @@ async def test_empty_fragments_are_bounded(bounded: Bounded, bearer: Callable[[]
 
 
 async def test_a_silent_client_is_pinged_at_an_interval(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
-    settings = Settings(ping_interval_s=0.05, ping_timeout_s=0.05)
-    loop = asyncio.get_running_loop()
-    async with bounded(settings) as backend:
-        began = loop.time()
-        async with peer(backend.url, bearer()) as ann:
-            await ann.receive()
-            for _ in range(4):
-                assert (await ann.receive_type(PING)).data == b""
-                ann.send(PONG)
-            assert loop.time() - began >= 4 * 0.05
+    async with bounded(Settings(**KEEPALIVE)) as backend, peer(backend.url, bearer()) as ann:
+        await ann.receive()
+        for _ in range(4):
+            clock.forward(LATE_S)
+            assert (await ann.receive_type(PING)).data == b""
+            ann.send(PONG).send(TEXT, PING_MESSAGE)
+            assert (await ann.receive()).opcode == TEXT  # and no second ping before it
 
 
 async def test_a_client_that_is_silent_is_closed_with_1011(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
-    settings = Settings(ping_interval_s=0.1, ping_timeout_s=0.1, close_timeout_s=0.1)
+    settings = Settings(ping_interval_s=LATE_S, ping_timeout_s=LATE_S, close_timeout_s=0.1)
     async with (
         bounded(settings, "ping_timeout_s") as backend,
         peer(backend.url, bearer()) as ann,
     ):
+        await ann.receive()
+        clock.forward(LATE_S)
+        await ann.receive_type(PING)
+        clock.forward(LATE_S)
         closed = await ann.receive_type(CLOSE)
         assert closed.code == CloseCode.INTERNAL_ERROR
-        assert closed.data[2:] == b"no byte for 0.1 s after a ping"
+        assert closed.data[2:] == b"no byte for 30 s after a ping"
         await until(lambda: connections(backend) == 1)
 
 
 async def test_events_that_nobody_reads_are_no_sign_of_life(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
     """What the system takes for a client that has gone says nothing of the client."""
-    settings = Settings(ping_interval_s=0.1, ping_timeout_s=0.1, close_timeout_s=0.1)
+    settings = Settings(ping_interval_s=LATE_S, ping_timeout_s=LATE_S, close_timeout_s=0.1)
 
     async def goes_on(run: AgentRun, message: str) -> str:
         while not over.is_set():
@@ -644,38 +661,38 @@ async def test_events_that_nobody_reads_are_no_sign_of_life(
     ):
         await ann.receive()
         ann.send(TEXT, b'{"type":"user_message","content":"hello"}')
+        await ann.receive_type(TEXT)
+        clock.forward(LATE_S)
+        await ann.receive_type(PING)
+        events = backend._registry.statistics().events
+        await until(lambda: backend._registry.statistics().events > events)
+        clock.forward(LATE_S)
         await until(lambda: connections(backend) == 1)
         over.set()
 
 
 async def test_whoever_answers_no_ping_but_sends_lives(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
-    settings = Settings(ping_interval_s=0.1, ping_timeout_s=0.2, max_messages_per_s=1e6)
+    settings = Settings(ping_interval_s=LATE_S, ping_timeout_s=LATE_S / 2)
     async with bounded(settings) as backend, peer(backend.url, bearer()) as ann:
         await ann.receive()
         for _ in range(4):  # each but the first comes only if the one before was thought answered
+            clock.forward(LATE_S)
             await ann.receive_type(PING)
             await ann.send(TEXT, PING_MESSAGE).receive_type(TEXT)
 
 
-async def test_whoever_talks_is_not_pinged(bounded: Bounded, bearer: Callable[[], str]) -> None:
-    interval_s = 0.25
-    settings = Settings(ping_interval_s=interval_s, max_messages_per_s=1e6)
-    loop = asyncio.get_running_loop()
+async def test_whoever_talks_is_not_pinged(
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
+) -> None:
+    interval_s = 4 * LATE_S
+    settings = Settings(ping_interval_s=interval_s, ping_timeout_s=interval_s)
     async with bounded(settings) as backend, peer(backend.url, bearer()) as ann:
         await ann.receive()
-        began = said = loop.time()
-        pings = silences = 0
-        while loop.time() < began + 4 * interval_s:
-            now = loop.time()
-            silences += now - said > interval_s / 2  # a machine that pauses is no fault of a server
-            said = now
-            received = await ann.send(TEXT, PING_MESSAGE).receive()
-            assert received.opcode in {PING, TEXT}
-            pings += received.opcode == PING
-            await asyncio.sleep(0.01)
-        assert pings <= silences
+        for _ in range(16):
+            clock.forward(LATE_S)
+            assert (await ann.send(TEXT, PING_MESSAGE).receive()).opcode == TEXT
 
 
 def served(backend: Backend, user: str = "ann") -> Any:
@@ -687,12 +704,13 @@ def served(backend: Backend, user: str = "ann") -> Any:
 
 
 async def test_a_pong_behind_megabytes_is_waited_for(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], fetch: Fetch, clock: Clock
 ) -> None:
     """The client reads nothing for a while, so the server neither: that is no dead client."""
     settings = Settings(
-        ping_interval_s=0.1,
-        ping_timeout_s=0.1,
+        ping_interval_s=LATE_S,
+        ping_timeout_s=LATE_S,
+        write_timeout_s=100 * LATE_S,
         max_messages_per_s=1e6,
         write_high_water_bytes=4096,
     )
@@ -705,7 +723,9 @@ async def test_a_pong_behind_megabytes_is_waited_for(
         server = served(backend)
         ann.writer.write(frame(TEXT, message) * 300)
         await until(lambda: not server.transport.is_reading())
-        await asyncio.sleep(0.4)
+        for _ in range(4):
+            clock.forward(LATE_S)
+            assert (await fetch(backend.url, "/ws/stats")).status == 200  # a turn of its timers
         assert not server.transport.is_reading()
         answered = 0
         while answered < 300:
@@ -718,12 +738,13 @@ async def test_a_pong_behind_megabytes_is_waited_for(
 
 
 async def test_a_ping_behind_megabytes_is_waited_for(
-    bounded: Bounded, bearer: Callable[[], str]
+    bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
     """A client that reads slowly is sent the ping late: whatever it reads is a sign of life."""
     settings = Settings(
-        ping_interval_s=0.3,
-        ping_timeout_s=0.3,
+        ping_interval_s=3 * LATE_S,
+        ping_timeout_s=3 * LATE_S,
+        write_timeout_s=100 * LATE_S,
         write_high_water_bytes=6 * EVENT_BYTES,
         retained_events=2 * FLOOD,
         retained_bytes=4 * FLOOD * EVENT_BYTES,
@@ -743,7 +764,7 @@ async def test_a_ping_behind_megabytes_is_waited_for(
                 ann.send(PONG)
             else:
                 last = received.data[:100]
-                await asyncio.sleep(0.1)
+                clock.forward(LATE_S)
 
 
 # Health

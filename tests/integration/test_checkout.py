@@ -7,14 +7,13 @@ import errno
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import leash
 import pytest
-from processes import clean_environment, fake_git, git, netra_ws
+from processes import RunNetraWs, clean_environment, fake_git, git, netra_ws
 
 import netra_ws as package
 from netra_ws.errors import ConfigurationError
@@ -82,21 +81,19 @@ def test_exactly_one_commit_cannot_be_imported(history: Path, tmp_path: Path) ->
 
     def imports(commit: str) -> str:
         """Return the last word of Python on it, or nothing."""
-        done = subprocess.run(
+        git("worktree", "add", "--detach", tmp_path / commit, commit, cwd=history)
+        done = leash.run(
             [sys.executable, "-P", "-B", "-c", f"import {modules}; print(netra_ws.__file__)"],
             env=clean_environment() | {"PYTHONPATH": str(tmp_path / commit)},
-            capture_output=True,
-            text=True,
-            timeout=20,
         )
         if done.returncode == 0:
             assert Path(done.stdout.strip()).is_relative_to(tmp_path / commit)
         return "".join(lines(done.stderr)[-1:])
 
-    for commit in commits:
-        git("worktree", "add", "--detach", tmp_path / commit, commit, cwd=history)
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(imports, commits))
+    packages = [git("rev-parse", f"{commit}:netra_ws", cwd=history) for commit in commits]
+    one_of = dict(zip(packages, commits, strict=True))  # most of them have the same package
+    says = {package: imports(commit) for package, commit in one_of.items()}
+    said = [says[package] for package in packages]
     (broken,) = (number for number, words in enumerate(said) if words)
     assert said[broken].startswith("SyntaxError")
     before = commits.index(git("rev-parse", "before", cwd=history))
@@ -344,7 +341,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     ],
 )
 def test_a_refusal_is_one_line_and_touches_nothing(
-    arguments: list[str], env: dict[str, str], words: str, tmp_path: Path
+    arguments: list[str],
+    env: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    in_process: RunNetraWs,
 ) -> None:
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "notes.txt").write_text("mine")
@@ -352,7 +353,7 @@ def test_a_refusal_is_one_line_and_touches_nothing(
     (tmp_path / "hidden" / ".keep").touch()
     (tmp_path / "file").write_text("mine")
     was = contents(tmp_path)
-    done = netra_ws("checkout", *arguments, cwd=tmp_path, env=env)
+    done = in_process("checkout", *arguments, cwd=tmp_path, env=env)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("netra-ws: ")
     assert done.stderr.count("\n") == 1
@@ -362,14 +363,16 @@ def test_a_refusal_is_one_line_and_touches_nothing(
 
 
 @pytest.mark.parametrize("command", ["fast-import", "rev-parse"])
-def test_a_git_that_fails_leaves_nothing_behind(command: str, tmp_path: Path) -> None:
+def test_a_git_that_fails_leaves_nothing_behind(
+    command: str, tmp_path: Path, in_process: RunNetraWs
+) -> None:
     """A git that fails midway or at the end: the next try must not call the folder in use."""
     env = fake_git(tmp_path, f'[ "$1" != {command} ] || exit 1')
     empty = tmp_path / "empty"
     empty.mkdir()
     (tmp_path / "link").symlink_to(empty)
     for into in (empty, tmp_path / "link", tmp_path / "new" / "er"):
-        done = netra_ws("checkout", "fixed", "--into", into, cwd=tmp_path, env=env)
+        done = in_process("checkout", "fixed", "--into", into, cwd=tmp_path, env=env)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert f"git {command} failed" in done.stderr
     assert list(empty.iterdir()) == []

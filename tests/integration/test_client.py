@@ -8,6 +8,7 @@ from contextlib import aclosing
 from functools import partial
 
 import pytest
+from limits import HANG_S
 from plain_client import request
 from processes import Serve
 
@@ -15,7 +16,6 @@ from netra_ws.client import Backoff, Client, login
 from netra_ws.errors import ConnectionEnded, EventsLost
 from netra_ws.incident.deployment import Deployment
 
-LIMIT_S = 20.0
 SECRET = {"NETRA_WS_SECRET": "a secret of the tests, long enough for HS256"}
 
 
@@ -26,16 +26,18 @@ async def test_a_client_finds_the_next_process_and_says_what_the_last_one_took_w
     auth = serve("--service", "auth", env=SECRET)
     backend = serve("--service", "backend", env=SECRET)
     [user, *_] = auth.users
-    async with Client(backend.backend, partial(login, auth.auth, user.email, user.password)) as ann:
-        before = await ann.chat("hello", LIMIT_S)
+    log_in = partial(login, auth.auth, user.email, user.password)
+    backoff = Backoff(first_s=0.05, max_s=0.2, attempts=10_000)
+    async with Client(backend.backend, log_in, backoff=backoff) as ann:
+        before = await ann.chat("hello", HANG_S)
         await asyncio.to_thread(backend.stop, signum)
         port = backend.backend.rpartition(":")[2]
         await asyncio.to_thread(serve, "--service", "backend", "--port", port, env=SECRET)
-        async with asyncio.timeout(LIMIT_S), aclosing(ann.messages()) as messages:
+        async with asyncio.timeout(HANG_S), aclosing(ann.messages()) as messages:
             with pytest.raises(EventsLost) as lost:
                 await anext(messages)
         assert lost.value.lost is None
-        after = await ann.chat("hello", LIMIT_S)
+        after = await ann.chat("hello", HANG_S)
         assert ann.reconnects == 1
     assert [event.seq for event in after.events] == [event.seq for event in before.events]
     assert after.events[0].epoch != before.events[0].epoch
@@ -55,6 +57,6 @@ async def test_a_client_gives_the_buggy_revision_up_after_so_many_attempts(
     backoff = Backoff(first_s=0.001, max_s=0.01, attempts=4)
     before = await handshakes()
     with pytest.raises(ConnectionEnded, match="close code 1011, reason ''"):
-        async with asyncio.timeout(LIMIT_S), Client(buggy.backend, log_in, backoff=backoff):
+        async with asyncio.timeout(HANG_S), Client(buggy.backend, log_in, backoff=backoff):
             pass
     assert await handshakes() == before + 4

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import NamedTuple
+
 import pytest
 
 from netra_ws.incident.case import TriageRow, load_case
 from netra_ws.incident.control import failing_tree
 from netra_ws.incident.deployment import Deployment, deploy
-from netra_ws.incident.fingerprint import NOTHING, fingerprint
-from netra_ws.incident.triage import measure_failures
+from netra_ws.incident.fingerprint import NOTHING, Fingerprint, fingerprint
+from netra_ws.incident.triage import Failures
 
 TABLE = load_case().fingerprints
 
 
+class Failure(NamedTuple):
+    """What one deployment showed, twice, and what its log says."""
+
+    tree: Path
+    first: Fingerprint
+    second: Fingerprint
+    log: list[str]
+
+
+@pytest.fixture(scope="module")
+def failures() -> dict[str, Failure]:
+    """The failures of the table by name, each deployed once."""
+
+    async def show(row: TriageRow) -> Failure:
+        with failing_tree(row) as tree, deploy(tree=tree, users=1) as deployment:
+            first, second = await fingerprint(deployment), await fingerprint(deployment)
+            return Failure(tree, first, second, deployment.stderr().splitlines())
+
+    return {row.name: asyncio.run(show(row)) for row in TABLE}
+
+
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-async def test_a_failure_shows_what_its_row_says(row: TriageRow) -> None:
-    with failing_tree(row) as tree, deploy(tree=tree, users=1) as deployment:
-        first = await fingerprint(deployment)
-        assert first.columns == row.columns
-        # What all of them have in common: the client is let in, and told nothing.
-        assert (first.handshake, first.messages, first.close_reason) == (101, 0, "")
-        assert await fingerprint(deployment) == first
-        words = [] if row.log == NOTHING else row.log.split(", ")
-        lines = deployment.stderr().splitlines()
-        assert any(all(word in line for word in words) for line in lines)
-        assert str(tree) not in repr(first)
+def test_a_failure_shows_what_its_row_says(row: TriageRow, failures: dict[str, Failure]) -> None:
+    tree, first, second, log = failures[row.name]
+    assert first.columns == row.columns
+    # What all of them have in common: the client is let in, and told nothing.
+    assert (first.handshake, first.messages, first.close_reason) == (101, 0, "")
+    assert second == first
+    words = [] if row.log == NOTHING else row.log.split(", ")
+    assert any(all(word in line for word in words) for line in log)
+    assert str(tree) not in repr(first)
 
 
 async def test_a_deployment_that_works_has_no_row(fixed: Deployment) -> None:
@@ -39,11 +62,11 @@ def test_the_columns_tell_the_failures_apart() -> None:
     assert len({row.cells[1:-1] for row in TABLE}) == len(TABLE)
 
 
-async def test_what_the_pages_show_is_measured_the_same_way() -> None:
+def test_what_differs_from_the_table_is_named(failures: dict[str, Failure]) -> None:
+    """Page 02 measures them the same way."""
     case = load_case()
-    found = await measure_failures(case)
+    found = Failures({name: failure.first for name, failure in failures.items()})
     assert found.differences(case) == []
-    assert list(found) == [row.name for row in TABLE]
     del found["abrupt drop"]
     found["sync handler"] = found["needless await"]
     assert found.differences(case) == ["abrupt drop", "sync handler"]

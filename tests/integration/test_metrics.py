@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from clock import Clock
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, TEXT, peer
 from scrape import Scrape, scrape
@@ -187,13 +188,16 @@ async def test_handshakes_are_counted_by_their_answer(
 
 
 async def test_runs_are_counted_by_their_end(
-    tokens: Tokens, open_tab: OpenTab, scraped: Scraping
+    tokens: Tokens, open_tab: OpenTab, scraped: Scraping, clock: Clock
 ) -> None:
-    settings = Settings(run_timeout_s=0.2)
-    async with serving(tokens, settings, agent=work) as backend, open_tab(backend) as tab:
+    async with serving(tokens, agent=work) as backend, open_tab(backend) as tab:
         await ready(tab)
-        for message in ("hello", "fail", "wait"):
+        for message in ("hello", "fail"):
             verified(await chat(tab, message))
+        await say(tab, "wait")
+        run = await receive_type(tab, "agent_started")
+        clock.forward(Settings().run_timeout_s)
+        verified(run + await receive_type(tab, "agent_completed"))
         await say(tab, "wait")
         started = (await receive_type(tab, "agent_started"))[0]
         run_id = re.findall(r'"run_id":"([^"]+)"', started)[0]
@@ -291,7 +295,7 @@ async def test_an_agent_that_blocks_the_loop_shows_as_lag_and_as_late_delivery(
         assert await answers(tab)
         seen = await scraped(backend)
     assert observed_above(before, "delivery_latency_seconds", "0.5") == 0
-    assert observed_above(seen, "delivery_latency_seconds", "0.5") == 1
+    assert observed_above(seen, "delivery_latency_seconds", "0.5") >= 1
     # The loop looks every half second: of 0.6 s at least a tenth is seen.
     late = [observed_above(one, "event_loop_lag_seconds", "0.05") for one in (before, seen)]
     assert late[1] > late[0]

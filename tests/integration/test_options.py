@@ -6,13 +6,12 @@ import asyncio
 import os
 import re
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import leash
 import pytest
 from forking import Forking
 from plain_client import log_in, refusal, request
@@ -28,7 +27,6 @@ QUICK = (
     *("-q", "--override-ini=addopts="),
     *("-pno:cacheprovider", "-pno:nbval", "-pno:hypothesispytest"),
 )
-LIMIT_S = 50.0
 
 
 class Ran(NamedTuple):
@@ -36,7 +34,6 @@ class Ran(NamedTuple):
 
     code: int
     said: str
-    took_s: float
 
 
 def environment() -> dict[str, str]:
@@ -48,17 +45,9 @@ def environment() -> dict[str, str]:
 
 
 def run_pytest(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
-    began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *QUICK, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment() | dict(env or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-    )
-    return Ran(done.returncode, done.stdout + done.stderr, time.perf_counter() - began)
+    command = [sys.executable, "-m", "pytest", *QUICK, *arguments]
+    done = leash.run(command, cwd=ROOT, env=environment() | dict(env or {}))
+    return Ran(done.returncode, done.stdout + done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +61,8 @@ def ask_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     with Forking(*modules, "netra_ws.process", folder=folder, env=environment()) as forking:
 
         def ask(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
-            began = time.perf_counter()
-            command = ("pytest", *QUICK, *arguments)
-            done = forking.run(*command, cwd=ROOT, env=env, timeout_s=LIMIT_S)
-            return Ran(done.returncode, done.stdout + done.stderr, time.perf_counter() - began)
+            done = forking.run("pytest", *QUICK, *arguments, cwd=ROOT, env=env)
+            return Ran(done.returncode, done.stdout + done.stderr)
 
         yield ask
 
@@ -85,16 +72,17 @@ def ask_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 FOUR_SITES = (SITES, "-k", "test_a_site_of_the_route_file_returns")
 
 
+PLAN = {"PYTHONPATH": f":{ROOT}", "TEST_ENVIRONMENT": "local"}
+"""The plan's own export: it leaves an empty entry in front, which means the working directory."""
+
+
 def test_the_plans_own_python_path_does_not_bring_another_package() -> None:
-    """Its export leaves an empty entry in front, which means the working directory."""
-    plan = {"PYTHONPATH": f":{ROOT}", "TEST_ENVIRONMENT": "local"}
-    assert run_pytest(*FOUR_SITES, env=plan).code == 0
-    broken = run_pytest(*FOUR_SITES, "--revision", "buggy", env=plan)
-    assert (broken.code, "4 failed" in broken.said) == (1, True)
+    assert run_pytest(*FOUR_SITES, env=PLAN).code == 0
 
 
 def test_a_tree_is_imported_and_served_from_its_folder(trees: dict[str, Path]) -> None:
-    ran = run_pytest(SITES, "-k", "site_of_the_route or health", "--tree", trees["buggy"])
+    tests = (SITES, "-k", "site_of_the_route or health")
+    ran = run_pytest(*tests, "--tree", trees["buggy"], env=PLAN)
     assert (ran.code, "5 failed" in ran.said) == (1, True)
     assert str(trees["buggy"].resolve() / "netra_ws" / "routes") in ran.said
     assert "500 application/problem+json" in ran.said
@@ -135,8 +123,10 @@ def test_without_staging_one_line_says_how_to_run_it(ask_pytest: Callable[..., R
 
 
 @pytest.mark.parametrize("environment", ["local", "staging"])
-def test_a_local_staging_deployment_is_started_and_said(environment: str) -> None:
-    ran = run_pytest(E2E, "-k", "health", "--staging", "-v", env={"TEST_ENVIRONMENT": environment})
+def test_a_local_staging_deployment_is_started_and_said(
+    environment: str, ask_pytest: Callable[..., Ran]
+) -> None:
+    ran = ask_pytest(E2E, "-k", "health", "--staging", "-v", env={"TEST_ENVIRONMENT": environment})
     assert ran.code == 0, ran.said
     assert "a local deployment of fixed" in ran.said
 
@@ -161,11 +151,11 @@ def credentials(deployment: StagingDeployment) -> dict[str, str]:
 
 
 async def test_given_addresses_are_used_and_nothing_is_started(
-    local_staging: StagingDeployment,
+    local_staging: StagingDeployment, ask_pytest: Callable[..., Ran]
 ) -> None:
     """The revision decides nothing then: what serves at the addresses is what is tested."""
     options = ("--staging", "--revision", "buggy", "-v")
-    ran = await asyncio.to_thread(run_pytest, E2E, *options, env=credentials(local_staging))
+    ran = await asyncio.to_thread(ask_pytest, E2E, *options, env=credentials(local_staging))
     assert ran.code == 0, ran.said
     assert f"staging: {local_staging.backend}, {local_staging.auth}" in ran.said
     assert "a local deployment" not in ran.said
@@ -195,7 +185,7 @@ def test_a_name_is_not_even_resolved_without_credentials(ask_pytest: Callable[..
     assert "cannot be reached" not in ran.said
 
 
-def test_an_address_where_nobody_listens_fails_in_time(
+def test_an_address_where_nobody_listens_is_refused(
     local_staging: StagingDeployment, ask_pytest: Callable[..., Ran]
 ) -> None:
     with socket.socket() as nobody:
@@ -207,7 +197,6 @@ def test_an_address_where_nobody_listens_fails_in_time(
     assert ran.code == 4
     assert f"{url} cannot be reached" in ran.said
     assert "unset STAGING_BASE_URL and STAGING_AUTH_URL" in ran.said
-    assert ran.took_s < 10
 
 
 @pytest.mark.parametrize(
@@ -286,7 +275,7 @@ def test_one_service_announces_itself_alone(service: str, serve: Serve) -> None:
     other = {"backend": "auth", "auth": "backend"}[service]
     assert server.announcement[service].startswith("http://127.0.0.1:")
     assert server.announcement[other] is None
-    assert server.stop()[0] == 0
+    assert server.stop() == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from limits import HANG_S
 
 from netra_ws.incident.deployment import Deployment, deploy
 from netra_ws.incident.load import run_sessions
@@ -20,7 +21,7 @@ async def test_the_client_prints_the_five_events_and_the_status(
     names: dict[str, Any] = {}
     exec(compile(CLIENT, "README.md", "exec"), names)
     user = fixed.users[0]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         await names["main"](fixed.backend, fixed.auth, user.email, user.password)
     *printed, status = capsys.readouterr().out.splitlines()
     assert (len(printed), status) == (5, "completed")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from secrets import token_hex
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
+from clock import Clock
+from limits import HANG_S
 from plain_client import (
-    TIMEOUT_S,
     UPGRADE,
     dial,
     post_login,
@@ -31,6 +32,12 @@ from plain_client import (
 from processes import Server
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+
+from netra_ws.agent import AgentRun
+from netra_ws.auth.tokens import Tokens
+from netra_ws.manager import ManagerRegistry
+from netra_ws.server import Backend
+from netra_ws.settings import Settings
 
 SECRET = "a secret of more than thirty-two bytes"
 ORIGIN = "https://app.example"
@@ -61,22 +68,18 @@ async def agent(run, message):
     return "That is all."
 """
 
+LIFE_S = 600.0
 _minted: list[str] = []
 
 
 def mint(user: str = "ann", secret: str = SECRET, **claims: Any) -> str:
-    """Return a token, good for a minute but for what is asked for."""
+    """Return a token, good for `LIFE_S` but for what is asked for."""
     now = time.time()
-    good = {"sub": user, "iat": now, "nbf": now, "exp": now + 60}
+    good = {"sub": user, "iat": now, "nbf": now, "exp": now + LIFE_S}
     good |= {"aud": "netra-ws", "iss": "netra-ws-auth", "jti": token_hex(8)}
     token = jwt.encode(good | claims, secret, "HS256")
     _minted.append(token)
     return token
-
-
-def soon() -> float:
-    """Return a time to expire at: whole seconds, for PyJWT cuts off fractions."""
-    return float(math.ceil(time.time() + 0.3))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +109,7 @@ def server(running: Server) -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def connected(server: Server, token: str, **options: Any) -> AsyncIterator[ClientConnection]:
+async def connected(server: Any, token: str, **options: Any) -> AsyncIterator[ClientConnection]:
     async with dial(server.backend, token, **options) as tab:
         await read_until(tab, "connection_ready")
         yield tab
@@ -126,7 +129,7 @@ async def is_alive(tab: ClientConnection) -> bool:
 
 
 async def end_of(tab: ClientConnection) -> tuple[int | None, str | None]:
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(HANG_S):
         await tab.wait_closed()
     return tab.close_code, tab.close_reason
 
@@ -139,7 +142,7 @@ async def messages_left(tab: ClientConnection) -> list[str]:
     return messages
 
 
-async def revoke(server: Server, token: str | None, method: str = "POST") -> int:
+async def revoke(server: Any, token: str | None, method: str = "POST") -> int:
     fields = [] if token is None else [f"Authorization: Bearer {token}"]
     status, _ = await raw_request(server.backend, f"{method} /ws/revoke HTTP/1.1", *fields)
     return status
@@ -148,7 +151,7 @@ async def revoke(server: Server, token: str | None, method: str = "POST") -> int
 def exchange(server: Server, *lines: str) -> bytes:
     """Send lines in ISO-8859-1; return every byte of the answer, upgraded or not."""
     host, port = server.backend.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as peer:
+    with socket.create_connection((host, int(port)), timeout=HANG_S) as peer:
         peer.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         peer.shutdown(socket.SHUT_WR)
         with peer.makefile("rb") as answer:
@@ -205,34 +208,58 @@ async def test_the_subprotocol_opens_as_the_header_does(server: Server) -> None:
         assert tab.subprotocol == "netra.v1"
 
 
-# For how long
+# For how long: in this process, whose clock can be set forward
 
 
-async def test_a_connection_ends_when_its_token_does(server: Server) -> None:
-    expires = soon()
-    async with connected(server, mint(exp=expires)) as tab:
-        assert await end_of(tab) == (4003, "the token expired")
-        assert expires <= time.time() < expires + 1
+async def talks_on(run: AgentRun, message: str) -> str:
+    """Say a word, and the rest when the message's file is there."""
+    await run.thinking("Here I am.")
+    while not Path(message).exists():  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(0)
+    for _ in range(99):
+        await run.thinking("And on.")
+    return "That is all."
 
 
-async def test_a_renewal_goes_on_past_the_old_expiry_without_a_gap(server: Server) -> None:
-    expires = soon()
-    async with connected(server, mint(exp=expires)) as tab:
-        await ask(tab, count=100, pause=0.015)
-        run = await read_until(tab, "agent_thinking")
-        await renew(tab, mint())
-        run += await read_until(tab, "token_renewed")
-        assert 58 <= run.pop().message["payload"]["expires_in"] <= 60
-        run += await read_until(tab, "agent_completed")
-        assert time.time() > expires
+@asynccontextmanager
+async def listening() -> AsyncIterator[SimpleNamespace]:
+    """A backend that takes the same tokens, to be used as a server."""
+    settings = Settings(token_leeway_s=0, run_timeout_s=10 * LIFE_S)
+    registry = ManagerRegistry(settings, agent=talks_on)
+    async with Backend(registry, Tokens(SECRET, settings)) as backend:
+        yield SimpleNamespace(backend=backend.url)
+
+
+async def test_a_connection_ends_when_its_token_does(clock: Clock) -> None:
+    async with listening() as server, connected(server, mint()) as tab:
+        clock.forward(LIFE_S / 2)
         assert await is_alive(tab)
+        clock.forward(LIFE_S / 2)
+        assert await end_of(tab) == (4003, "the token expired")
+
+
+async def test_a_renewal_goes_on_past_the_old_expiry_without_a_gap(
+    clock: Clock, tmp_path: Path
+) -> None:
+    async with listening() as server, connected(server, mint()) as tab:
+        await say(tab, {"type": "user_message", "content": str(tmp_path / "told")})
+        run = await read_until(tab, "agent_thinking")
+        await renew(tab, mint(exp=time.time() + 1.5 * LIFE_S))
+        run += await read_until(tab, "token_renewed")
+        left_s = run.pop().message["payload"]["expires_in"]
+        assert 1.5 * LIFE_S - HANG_S <= left_s <= 1.5 * LIFE_S
+        clock.forward(LIFE_S)
+        (tmp_path / "told").touch()
+        run += await read_until(tab, "agent_completed")
+        assert await is_alive(tab)
+        clock.forward(LIFE_S)
+        assert (await end_of(tab))[0] == 4003
     assert run_fault(run) is None
-    assert len(run) == 103
+    assert len(run) == 102
 
 
-async def test_a_renewal_that_is_refused_changes_nothing(server: Server) -> None:
+async def test_a_renewal_that_is_refused_changes_nothing(clock: Clock) -> None:
     revoked = mint()
-    assert await revoke(server, revoked) == 200
     refused = {
         "another user's": mint("ben"),
         "expired": mint(exp=time.time() - 1),
@@ -242,19 +269,21 @@ async def test_a_renewal_that_is_refused_changes_nothing(server: Server) -> None
         "none": "",
     }
 
-    async def try_it(token: str) -> tuple[Any, ...]:
-        expires = soon()
-        async with connected(server, mint(exp=expires)) as tab:
-            await renew(tab, token)
-            (error,) = await read_until(tab, "error")
-            assert time.time() < expires
-            assert await is_alive(tab)
-            assert (await end_of(tab))[0] == 4003
-            assert expires <= time.time() < expires + 1
-            return tuple(error.message["payload"].values())
-
-    said = await asyncio.gather(*map(try_it, refused.values()))
-    assert set(said) == {("token_refused", "expected a valid token of the same user")}
+    said = set()
+    async with listening() as server:
+        assert await revoke(server, revoked) == 200
+        async with AsyncExitStack() as stack:
+            tabs = []
+            for token in refused.values():
+                tab = await stack.enter_async_context(connected(server, mint()))
+                await renew(tab, token)
+                (error,) = await read_until(tab, "error")
+                said.add(tuple(error.message["payload"].values()))
+                assert await is_alive(tab)
+                tabs.append(tab)
+            clock.forward(LIFE_S)
+            assert {(await end_of(tab))[0] for tab in tabs} == {4003}
+    assert said == {("token_refused", "expected a valid token of the same user")}
 
 
 # Revocation
@@ -320,14 +349,14 @@ async def test_a_revocation_throws_away_what_is_not_sent_yet(server: Server) -> 
     host, port = server.backend.removeprefix("http://").split(":")
     with closing(socket.socket()) as stalled:
         stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stalled.settimeout(TIMEOUT_S)
+        stalled.settimeout(HANG_S)
         stalled.connect((host, int(port)))
         lines = ("GET /ws HTTP/1.1", f"Authorization: Bearer {token}", *UPGRADE, "", "")
         stalled.sendall("\r\n".join(lines).encode())
         async with connected(server, mint("eve")) as reader:
             await ask(reader, **FLOOD)
             await read_until(reader, "agent_completed")
-        by = time.monotonic() + TIMEOUT_S
+        by = time.monotonic() + HANG_S
         before = -1
         while (queued := kernel_has(stalled)) != before:
             before = queued

@@ -1,21 +1,25 @@
-"""A stop: runs may finish, clients are told to come back, and the process is gone in time."""
+"""A stop: runs may finish, clients are told to come back, and the process ends whatever they do.
+
+In how many seconds: tests/faults/test_sigterm.py, in a soak.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import select
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import Clock
+from frames import CLOSE, TEXT, Frame, peer
+from limits import HANG_S
 from plain_client import (
-    TIMEOUT_S,
     UPGRADE,
     dial,
     read_until,
@@ -29,7 +33,7 @@ from websockets.asyncio.client import ClientConnection
 import netra_ws.server
 from netra_ws.auth.tokens import Tokens
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import CLOSE_BATCH, CLOSE_BATCH_PAUSE_S, Backend
+from netra_ws.server import CLOSE_BATCH_PAUSE_S, Backend
 from netra_ws.settings import Settings
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -42,7 +46,6 @@ DRAIN_S = 0.3
 AGENTS = f"""
 import asyncio
 import threading
-import time
 from pathlib import Path
 
 
@@ -69,18 +72,16 @@ async def swallows(run, message):
 
 async def in_a_thread(run, message):
     async with run.tool("sleep", {{}}):
-        await asyncio.to_thread(time.sleep, 60)
+        await asyncio.to_thread(threading.Event().wait)
 
 
 async def in_its_own_thread(run, message):
-    threading.Thread(target=time.sleep, args=[60]).start()
+    threading.Thread(target=threading.Event().wait).start()
     await never(run, message)
 
 
-async def takes(run, message):
-    await run.thinking("waiting")
-    await asyncio.sleep(float(message))
-    return "Just in time."
+async def answers(run, message):
+    return "At once."
 
 
 async def floods(run, message):
@@ -121,21 +122,21 @@ async def ask(tab: ClientConnection, content: str = "go") -> None:
 
 
 async def close_code(tab: ClientConnection) -> int | None:
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(HANG_S):
         await tab.wait_closed()
     return tab.close_code
 
 
 async def stopping(server: Server) -> dict[str, Any]:
     """Return the first health answer that is not 200."""
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(HANG_S):
         while (health := await request(f"{server.backend}/ws/health")).status == 200:
             pass
     assert health.status == 503
     return health.json()
 
 
-def stop(server: Server) -> asyncio.Task[tuple[int, float]]:
+def stop(server: Server) -> asyncio.Task[int]:
     return asyncio.create_task(asyncio.to_thread(server.stop))
 
 
@@ -150,14 +151,14 @@ def limits_met(server: Server) -> list[str]:
     return [line["limit"] for line in lines if line["event"] == "limit exceeded"]
 
 
-HELLO, ECHO = b"\x81\x82\0\0\0\0hi", b"\x81\x02hi"
-CLOSE_1012 = b"\x88\x18\x03\xf4the server is stopping"
+PAUSE_S = 10.0
+CLOSE_1012 = Frame(CLOSE, b"\x03\xf4the server is stopping")
 
 
 def raw_socket(url: str, *, receive_buffer: int | None = None) -> socket.socket:
     host, port = url.removeprefix("http://").split(":")
     peer = socket.socket()
-    peer.settimeout(TIMEOUT_S)
+    peer.settimeout(HANG_S)
     if receive_buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     peer.connect((host, int(port)))
@@ -194,7 +195,7 @@ async def test_a_run_that_finishes_in_the_drain_is_completed_before_1012(
     start: Start, tmp_path: Path
 ) -> None:
     """Meanwhile health says `stopping` with 503, and no run starts."""
-    server = start("until_told", drain_timeout_s=20)
+    server = start("until_told", drain_timeout_s=2 * HANG_S)
     async with connected(server) as tab, connected(server, "ben") as other:
         await ask(tab)
         run = await read_until(tab, "agent_thinking")
@@ -213,11 +214,10 @@ async def test_a_run_that_finishes_in_the_drain_is_completed_before_1012(
         (tmp_path / "told").touch()
         run += await read_until(tab, "agent_completed")
         assert [await close_code(one) for one in (tab, other)] == [1012, 1012]
-        code, seconds = await stopped
+        code = await stopped
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "completed"
     assert (code, limits_met(server)) == (0, [])
-    assert seconds < 20
 
 
 async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
@@ -228,15 +228,14 @@ async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
         stopped = stop(server)
         run += await read_until(tab, "agent_completed")
         assert await close_code(tab) == 1012
-        code, seconds = await stopped
+        code = await stopped
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "cancelled"
-    assert (code, limits_met(server)) == (0, ["drain_timeout_s"])
-    assert DRAIN_S <= seconds <= DRAIN_S + 1
+    assert (code, limits_met(server)[0]) == (0, "drain_timeout_s")
 
 
 async def test_a_second_signal_cuts_the_drain_short(start: Start) -> None:
-    server = start("never", drain_timeout_s=TIMEOUT_S * 3)
+    server = start("never", drain_timeout_s=2 * HANG_S)
     async with connected(server) as tab:
         await ask(tab)
         await read_until(tab, "tool_executing")
@@ -245,20 +244,20 @@ async def test_a_second_signal_cuts_the_drain_short(start: Start) -> None:
         server.process.send_signal(signal.SIGTERM)
         (*_, end) = await read_until(tab, "agent_completed")
         assert await close_code(tab) == 1012
-        code, _ = await stopped  # in less than processes.STOP_TIMEOUT_S
+        code = await stopped
     assert end.message["payload"]["status"] == "cancelled"
     assert (code, limits_met(server)) == (0, [])
 
 
 async def test_after_a_restart_an_old_position_is_lost_and_said_to_be(start: Start) -> None:
-    first = start("takes")
+    first = start("answers")
     port = first.backend.rpartition(":")[2]
     async with connected(first) as tab:
-        await ask(tab, "0")
+        await ask(tab)
         (*_, end) = await read_until(tab, "agent_completed")
         await stop(first)
     position = f"?epoch={end.message['epoch']}&seq={end.message['seq']}"
-    second = start("takes", "--port", port)
+    second = start("answers", "--port", port)
     async with dial(second.backend, TOKENS.issue("ann"), f"/ws{position}") as tab:
         (ready,) = await read_until(tab, "connection_ready")
     assert second.backend == first.backend
@@ -270,24 +269,30 @@ async def test_after_a_restart_an_old_position_is_lost_and_said_to_be(start: Sta
 # The close
 
 
-async def test_connections_close_in_batches(start: Start) -> None:
+async def test_connections_close_in_batches(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Whoever says something between two batches is still answered: it is not one sweep."""
-    server = start("never", services="both")
-    with ExitStack() as stack:
-        peers = [
-            stack.enter_context(closing(upgraded(server.backend, "/ws/test")))
-            for _ in range(3 * CLOSE_BATCH)
+    monkeypatch.setattr(netra_ws.server, "CLOSE_BATCH", 5)
+    monkeypatch.setattr(netra_ws.server, "CLOSE_BATCH_PAUSE_S", PAUSE_S)
+    registry = ManagerRegistry(Settings(drain_timeout_s=2 * HANG_S, close_timeout_s=0.1))
+    backend = Backend(registry, TOKENS, echo=True)
+    async with AsyncExitStack() as peers, AsyncExitStack() as serving:
+        await serving.enter_async_context(backend)
+        open_ = [
+            await peers.enter_async_context(peer(backend.url, path="/ws/test")) for _ in range(15)
         ]
-        stopped = stop(server)
-        closed, _, _ = await asyncio.to_thread(select.select, peers, [], [], TIMEOUT_S)
-        for peer in {*peers} - {*closed}:
-            with suppress(ConnectionError):
-                peer.sendall(HELLO)
-        ends = await asyncio.gather(*(asyncio.to_thread(read_to_the_end, peer) for peer in peers))
-        code, _ = await stopped
-    assert {end.removeprefix(ECHO) for end in ends} == {CLOSE_1012}
-    assert 0 < ends.count(ECHO + CLOSE_1012) < 3 * CLOSE_BATCH
-    assert (code, {*limits_met(server)}) == (0, {"close_timeout_s"})  # these peers stay
+        await backend.drain(asyncio.Event())  # nothing goes on, and all of its time is left
+        stopping = asyncio.create_task(serving.aclose())
+        for left in (10, 5, 0):
+            reading = [asyncio.create_task(one.receive()) for one in open_]
+            await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            for one in open_:
+                one.send(TEXT, b"hi")
+            ends = dict(zip(open_, await asyncio.gather(*reading), strict=True))
+            assert {*ends.values()} <= {Frame(TEXT, b"hi"), CLOSE_1012}
+            open_ = [one for one, end in ends.items() if end != CLOSE_1012]
+            assert len(open_) == left
+            clock.forward(1.5 * PAUSE_S)
+        await stopping
 
 
 class RecordingLoop(asyncio.SelectorEventLoop):
@@ -329,51 +334,45 @@ def test_the_pauses_between_batches_differ(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(pauses) == len(set(pauses)) == 3
 
 
-# In time
-
-
-async def check_stop(server: Server, drain_s: float = DRAIN_S) -> float:
-    """Stop; assert that it was in time and with 0. Return the seconds past the drain's own."""
-    code, seconds = await stop(server)
-    assert code == 0
-    assert seconds <= drain_s + 1
-    return seconds
+# Nobody holds it up
 
 
 async def test_an_idle_process_is_gone_at_once(start: Start) -> None:
     """Whoever has connected and not asked yet is not waited for."""
-    server = start("never", services="both", drain_timeout_s=20)
+    server = start("never", services="both", drain_timeout_s=2 * HANG_S, open_timeout_s=2 * HANG_S)
     with closing(raw_socket(server.backend)), closing(raw_socket(server.backend)) as half:
         half.sendall(b"GET /ws")
         assert (await request(f"{server.backend}/no")).status == 404  # it has read what came before
-        await check_stop(server, drain_s=0)
+        assert await stop(server) == 0
     assert limits_met(server) == []
 
 
-async def test_it_is_gone_in_time_though_20_of_200_clients_stall(start: Start) -> None:
-    limits = {"max_connections_per_user": 180, "retained_bytes": 2 * FLOOD_BYTES}
-    server = start("floods", drain_timeout_s=DRAIN_S, **limits)
+async def test_it_is_gone_though_20_of_80_clients_stall(start: Start) -> None:
+    """They are one batch: however busy the machine, all of them are told before any is cut off."""
+    limits = {"max_connections_per_user": 60, "retained_bytes": 2 * FLOOD_BYTES}
+    late = {"write_timeout_s": 2 * HANG_S, "close_timeout_s": 2 * HANG_S}
+    server = start("floods", drain_timeout_s=DRAIN_S, **limits, **late)
     with ExitStack() as stack:
 
         def connect(user: str, count: int, **options: Any) -> list[socket.socket]:
             sockets = (upgraded(server.backend, user=user, **options) for _ in range(count))
             return [stack.enter_context(closing(one)) for one in sockets]
 
-        idle, stalled = connect("ben", 180), connect("ann", 20, receive_buffer=4096)
+        idle, stalled = connect("ben", 60), connect("ann", 20, receive_buffer=4096)
         async with connected(server) as reader:
             await ask(reader)
             await read_until(reader, "agent_completed")
-        await check_stop(server)
+        assert await stop(server) == 0
         for peer in idle:
-            assert (await asyncio.to_thread(read_to_the_end, peer)).endswith(CLOSE_1012)
+            assert (await asyncio.to_thread(read_to_the_end, peer)).endswith(CLOSE_1012.data)
         for peer in stalled:
             assert len(await asyncio.to_thread(read_to_the_end, peer)) < FLOOD_BYTES
     assert limits_met(server) == []
 
 
-async def test_it_is_gone_in_time_though_peers_do_not_speak(start: Start) -> None:
+async def test_it_is_gone_though_peers_do_not_speak(start: Start) -> None:
     """A login half sent, sockets that say nothing, one that never answers a close; and a drain."""
-    server = start("never", services="both", drain_timeout_s=DRAIN_S)
+    server = start("never", services="both", drain_timeout_s=DRAIN_S, open_timeout_s=2 * HANG_S)
     with (
         closing(raw_socket(server.auth)) as login,
         closing(raw_socket(server.auth)),
@@ -388,39 +387,24 @@ async def test_it_is_gone_in_time_though_peers_do_not_speak(start: Start) -> Non
         async with connected(server) as tab:
             await ask(tab)
             await read_until(tab, "tool_executing")
-            await check_stop(server)
-    assert limits_met(server) == ["drain_timeout_s"]
+            assert await stop(server) == 0
+    assert limits_met(server)[0] == "drain_timeout_s"
 
 
 @pytest.mark.parametrize("agent", ["swallows", "in_a_thread", "in_its_own_thread"])
-async def test_it_is_gone_in_time_though_an_agent_is_not(
-    start: Start, scratch: Path, agent: str
-) -> None:
+async def test_it_is_gone_though_an_agent_is_not(start: Start, scratch: Path, agent: str) -> None:
     revision = ("--revision", "fixed") if agent == "in_a_thread" else ()
     server = start(agent, *revision, drain_timeout_s=DRAIN_S)
     async with connected(server) as tab:
         await ask(tab)
         run = await read_until(tab, "agent_thinking" if agent == "swallows" else "tool_executing")
-        stopped = asyncio.create_task(check_stop(server))
+        stopped = stop(server)
         run += await read_until(tab, "agent_completed")
         assert await close_code(tab) == 1012
-        await stopped
+        assert await stopped == 0
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "cancelled"
-    too_late = ["drain_timeout_s", "stop_timeout_s"] if agent == "swallows" else ["drain_timeout_s"]
-    assert limits_met(server) == too_late
+    met = limits_met(server)
+    assert met[0] == "drain_timeout_s"
+    assert agent != "swallows" or met[1:] == ["stop_timeout_s"]
     assert await asyncio.to_thread(os.listdir, scratch) == []
-
-
-async def test_it_is_gone_in_time_though_a_run_ends_late_in_the_drain(start: Start) -> None:
-    drain_s = 0.6
-    server = start("takes", drain_timeout_s=drain_s)
-    async with connected(server) as tab:
-        await ask(tab, str(drain_s - 0.2))
-        await read_until(tab, "agent_thinking")
-        stopped = asyncio.create_task(check_stop(server, drain_s))
-        (*_, end) = await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
-        await stopped
-    assert end.message["payload"]["status"] == "completed"
-    assert limits_met(server) == []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
+import leash
 from processes import clean_environment
 
 TRIES = 12
@@ -23,13 +23,6 @@ with ThreadPoolExecutor(4) as pool:
 def test_threads_that_read_the_case_first_do_not_end_the_process() -> None:
     """msgspec 0.22 ends a process whose threads decode a type for the first time at once."""
     for _ in range(TRIES):
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", CODE],
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
+        done = leash.run([sys.executable, "-P", "-c", CODE], env=clean_environment())
         assert done.returncode == 0, done
         assert len(done.stdout.split()) == 1

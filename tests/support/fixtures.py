@@ -137,6 +137,7 @@ def open_tab(tokens: Tokens) -> OpenTab:
     """A function that connects a user to a backend."""
 
     def open_it(backend: Backend, user: str = "ann", query: str = "", **options: Any) -> connect:
+        options.setdefault("ping_interval", None)  # that of the server is what is tested
         options.setdefault("additional_headers", {"Authorization": f"Bearer {tokens.issue(user)}"})
         url = backend.url.replace("http", "ws", 1) + "/ws" + query
         return connect(url, proxy=None, open_timeout=LIMIT_S, **options)

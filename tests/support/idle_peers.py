@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from limits import HANG_S
 from plain_client import UPGRADE
 
 PING = b"\x89\x00"
@@ -16,7 +17,6 @@ AT_ONCE = 32
 """Handshakes under way at a time."""
 
 SPARE_FILES = 200
-LIMIT_S = 60.0
 
 
 class IdlePeer(asyncio.Protocol):
@@ -89,7 +89,7 @@ async def idle_peers(
             await peer.ready
 
     try:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(HANG_S):
             await asyncio.gather(*map(connect, users))
         yield peers
     finally:

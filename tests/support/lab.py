@@ -12,11 +12,12 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from processes import STOP_TIMEOUT_S, clean_environment
+import leash
+from limits import HANG_S
+from processes import clean_environment
 
 from netra_ws.incident.notebooks import code_cells, find_notebooks, read_notebook
 
-START_TIMEOUT_S = 60.0
 QUIET = {
     # Neither news nor updates are looked for: nothing leaves this machine.
     "@jupyterlab/apputils-extension:notification": {
@@ -62,7 +63,7 @@ class Lab:
             for name in ("CONFIG", "DATA", "RUNTIME")
         }
         own = {name: str(home / name.lower()) for name in ("IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR")}
-        self.process = subprocess.Popen(
+        self.process = leash.start(
             [
                 *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
                 *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"),
@@ -82,7 +83,7 @@ class Lab:
         self._started = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._started.wait(START_TIMEOUT_S)
+        self._started.wait(HANG_S)
         found = re.search(r"http://127\.0\.0\.1:\d+", self.said)
         if found is None:
             self.stop()
@@ -111,13 +112,12 @@ class Lab:
         """End it, and the kernels with it."""
         self.process.terminate()
         try:
-            self.process.wait(STOP_TIMEOUT_S)
+            self.process.wait(HANG_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self._reader.join(STOP_TIMEOUT_S)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+            pass  # then it is killed
+        leash.kill(self.process)
+        self._reader.join(HANG_S)
+        leash.end(self.process)
 
     def __enter__(self) -> Self:
         return self

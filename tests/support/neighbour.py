@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from accounting import Balance, balance, whole_log
+from limits import HANG_S
 from scripted_server import mint
 from watchers import Watcher, watching
 
@@ -16,8 +17,7 @@ from netra_ws.auth.service import LoginResponse, LoginUser
 from netra_ws.client import Backoff, Client
 from netra_ws.client.credentials import Authenticate
 
-BACKOFF = Backoff(first_s=0.02, max_s=0.2)
-LIMIT_S = 30.0
+BACKOFF = Backoff(first_s=0.02, max_s=0.2, attempts=10_000)
 ROOM = {"retained_events": 1_000_000, "retained_bytes": 1 << 30, "retained_bytes_total": 1 << 31}
 """Limits with which a log keeps all events of a test, so that a witness can read them."""
 
@@ -54,12 +54,12 @@ class Neighbour:
     async def talk(self, asking: Client, script: str) -> None:
         while not self._over:
             began = time.perf_counter()
-            await asking.chat(script, LIMIT_S)
+            await asking.chat(script, HANG_S)
             self.took_ms.append((time.perf_counter() - began) * 1000)
 
     async def once_more(self) -> None:
         """Return when the neighbour has been given one more run, begun after now at the latest."""
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(HANG_S):
             enough = len(self.took_ms) + 2
             while len(self.took_ms) < enough:  # noqa: ASYNC110 - there is no event for what is asked
                 await asyncio.sleep(0.005)

@@ -11,13 +11,13 @@ from typing import Any
 
 from accounting import Balance, Item, balance, up_to_now, whole_log
 from frames import CLOSE, TEXT, Peer, peer
+from limits import HANG_S
 from plain_client import dial, read_until
 from scripted_server import mint
 from websockets.asyncio.client import ClientConnection
 
 from netra_ws.errors import ConnectionEnded
 
-LIMIT_S = 10.0
 RUN = [["think", 40, 0.002]]
 NO_CODE = 1006
 """RFC 6455 section 7.1.5: the connection ended without a close frame."""
@@ -91,7 +91,7 @@ class Offence:
         async with dial(backend, mint(self.user), path, max_size=None) as tab:
             (ready,) = await read_until(tab, "connection_ready")
             self.items += [ready.text, *await _events(tab)]
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(HANG_S):
                 while ready.message["payload"]["recovered"] and self.open_runs():
                     self.items += await _events(tab)
 
@@ -126,7 +126,7 @@ async def offend(
         finally:
             if task is not None:
                 task.cancel()
-                await asyncio.wait([task], timeout=LIMIT_S)
+                await asyncio.wait([task], timeout=HANG_S)
     await offence.resume(backend)
     log = await whole_log(backend, user, offence.place["epoch"])
     whole = balance(log, offence.items)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 
-from plain_client import TIMEOUT_S
+from limits import HANG_S
 from processes import Server
 from scripted_server import metric
 
 POLL_S = 0.02
-END_S = 30.0
 
 
 async def counted(server: Server, count: float, name: str, **labels: str) -> None:
     """Return when the sample `netra_ws_` + `name` with these labels is `count`.
 
-    Raises `AssertionError` if it is more, or is not that after `TIMEOUT_S`.
+    Raises `AssertionError` if it is more, or is not that after `HANG_S`.
     """
     last = -1.0
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(HANG_S):
             while (last := await metric(server, name, **labels)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
@@ -31,11 +30,11 @@ async def counted(server: Server, count: float, name: str, **labels: str) -> Non
 async def left(server: Server, count: int) -> None:
     """Return when `count` connections are left; who has just gone may be counted for a moment.
 
-    Raises `AssertionError` if they are fewer, or still more after `TIMEOUT_S`.
+    Raises `AssertionError` if they are fewer, or still more after `HANG_S`.
     """
     last = -1.0
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(HANG_S):
             while (last := await metric(server, "connections")) > count:  # noqa: ASYNC110
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
@@ -46,12 +45,12 @@ async def left(server: Server, count: int) -> None:
 async def let_go(server: Server, gone: int, began: float) -> list[float]:
     """Return for each of so many connections when it had ended, in s after `began`.
 
-    `began` is of `time.perf_counter`. Raises `TimeoutError` if they have not after `END_S`.
+    `began` is of `time.perf_counter`. Raises `TimeoutError` if they have not after `HANG_S`.
     """
     left = int(await metric(server, "connections"))
     least = left - gone
     seconds: list[float] = []
-    async with asyncio.timeout(END_S):
+    async with asyncio.timeout(HANG_S):
         while left > least:
             await asyncio.sleep(POLL_S)
             now = int(await metric(server, "connections"))

@@ -9,16 +9,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
+import leash
+from limits import HANG_S
+
 from netra_ws.incident.tree import TREE
 
-START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 15.0
 COMMAND = (sys.executable, "-P", "-m", "netra_ws")
 
 
@@ -46,18 +46,10 @@ def netra_ws(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     command: Sequence[str] = COMMAND,
-    timeout_s: float = START_TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run a netra-ws command to its end."""
-    return subprocess.run(
-        [*command, *map(str, arguments)],
-        cwd=cwd,
-        env=clean_environment() | dict(env or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-    )
+    environment = clean_environment() | dict(env or {})
+    return leash.run([*command, *map(str, arguments)], cwd=cwd, env=environment)
 
 
 RunNetraWs = Callable[..., subprocess.CompletedProcess[str]]
@@ -69,15 +61,7 @@ def git(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None)
     environment = clean_environment()
     if env is None:
         environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(
-        ["git", *map(str, arguments)],
-        cwd=cwd,
-        env=environment | dict(env or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_TIMEOUT_S,
-    )
+    done = leash.run(["git", *arguments], cwd=cwd, env=environment | dict(env or {}))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -105,7 +89,7 @@ class Server:
     ) -> None:
         self._log = log
         with log.open("w") as stderr:
-            self.process = subprocess.Popen(
+            self.process = leash.start(
                 [*command, "serve", "--port", "0", "--auth-port", "0", *map(str, arguments)],
                 cwd=cwd,
                 env=clean_environment() | dict(env or {}),
@@ -115,7 +99,7 @@ class Server:
                 text=True,
             )
         assert self.process.stdout is not None
-        watchdog = threading.Timer(START_TIMEOUT_S, self.process.kill)
+        watchdog = threading.Timer(HANG_S, self.process.kill)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -148,12 +132,10 @@ class Server:
         """Return the log lines; raises if one of them is not JSON."""
         return [json.loads(line) for line in self.stderr().splitlines()]
 
-    def stop(self, signum: int = signal.SIGTERM) -> tuple[int, float]:
-        """Send the signal; return exit code and seconds until the process had ended."""
-        began = time.perf_counter()
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """Send the signal; return the exit code once the process has ended."""
         self.process.send_signal(signum)
-        code = self.process.wait(STOP_TIMEOUT_S)
-        return code, time.perf_counter() - began
+        return self.process.wait(HANG_S)
 
     def rest_of_stdout(self) -> str:
         """Return what came after the first line; the process has ended."""
@@ -162,12 +144,7 @@ class Server:
 
     def kill(self) -> None:
         """Make sure that nothing is left; harmless after a stop."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
+        leash.end(self.process)
 
     def __enter__(self) -> Self:
         return self

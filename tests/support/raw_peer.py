@@ -5,16 +5,17 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from plain_client import TIMEOUT_S, UPGRADE
+from limits import HANG_S
+from plain_client import UPGRADE
 
 LEAST_BUFFER = 4096
 
 
 def upgraded(backend: str, token: str, *, receive_buffer: int | None = None) -> socket.socket:
-    """Return a socket whose upgrade was accepted; it blocks, for `TIMEOUT_S` at most."""
+    """Return a socket whose upgrade was accepted; it blocks, for `HANG_S` at most."""
     host, port = backend.removeprefix("http://").split(":")
     peer = socket.socket()
-    peer.settimeout(TIMEOUT_S)
+    peer.settimeout(HANG_S)
     if receive_buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     peer.connect((host, int(port)))

@@ -6,6 +6,7 @@ A message is a JSON list of steps, each a list of a verb and its arguments:
     ["flood", count, size]       say so many things of that many characters
     ["wait", path]               wait until that file exists
     ["block", seconds]           a tool that keeps the event loop to itself
+    ["hold", path]               the same until that file exists
     ["raise", kind, words]       a tool that raises
     ["catch", kind, words]       the same, and the agent goes on without it
 
@@ -102,6 +103,11 @@ async def scripted(run: AgentRun, message: str) -> str:
                     _note(run, BLOCKING)
                     time.sleep(arguments[0])  # noqa: ASYNC251 - that is the fault
                     tool.results = {"blocked_s": arguments[0]}
+            case "hold":
+                async with run.tool("hold", {}):
+                    _note(run, BLOCKING)
+                    while not Path(arguments[0]).exists():  # noqa: ASYNC240
+                        time.sleep(POLL_S)  # noqa: ASYNC251 - that is the fault
             case "raise":
                 await _broken(run, *arguments)
             case "catch":

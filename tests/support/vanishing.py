@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import leash
 from wire import wired
 
-COMMAND_TIMEOUT_S = 5.0
 DROPPED = "all their packets dropped"
 SILENT = "behind a relay that went silent"
 
@@ -38,8 +37,7 @@ def _route(verb: str, address: str) -> bool:
     if ip is None:
         return False
     command = [ip, "route", verb, "blackhole", f"{address}/32", "table", "local"]
-    done = subprocess.run(command, capture_output=True, timeout=COMMAND_TIMEOUT_S)
-    return done.returncode == 0
+    return leash.run(command).returncode == 0
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import pairwise
 
 from accounting import Item
+from limits import HANG_S
 
 from netra_ws.client import Client
 from netra_ws.errors import ConnectionEnded, EventsLost
 from netra_ws.events import Event, decode
-
-LIMIT_S = 30.0
 
 
 class Watcher:
@@ -59,7 +58,7 @@ class Watcher:
 
     async def until(self, condition: Callable[[Sequence[Event]], bool], since: int = 0) -> None:
         """Return when the events from number `since` on satisfy `condition`."""
-        async with self._more, asyncio.timeout(LIMIT_S):
+        async with self._more, asyncio.timeout(HANG_S):
             await self._more.wait_for(lambda: condition(self.events[since:]))
 
     async def count(self, kind: type, times: int, since: int = 0) -> None:

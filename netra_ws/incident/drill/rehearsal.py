@@ -15,21 +15,22 @@ from netra_ws.incident.drill.journal import Drill, Step
 from netra_ws.incident.drill.stage import Outcome, Stage
 from netra_ws.incident.drill.threads import to_the_end
 
-LIMIT_S = 30.0
+LIMIT_S = 180.0
 """For all that comes before the rollbacks. The rollbacks together have as much by `LIMITS_S`."""
 
 LIMITS_S = {
-    "steady state": 10.0,
-    "revert": 5.0,
-    "redeploy": 15.0,
-    "detect": 5.0,
-    "validate": 25.0,
-    "investigate": 10.0,
-    "reapply": 5.0,
-    "verify": 10.0,
+    "steady state": 60.0,
+    "revert": 30.0,
+    "redeploy": 90.0,
+    "detect": 60.0,
+    "validate": 120.0,
+    "investigate": 60.0,
+    "reapply": 30.0,
+    "verify": 60.0,
 }
-"""How long each step may take. A server that hangs while it starts or stops is not left behind:
-the limits of `netra_ws.incident.deployment` end it, and the step with it."""
+"""After how long each step hangs: ten times what it takes, and more. A server that hangs while it
+starts or stops is not left behind: the limits of `netra_ws.incident.deployment` end it, and the
+step with it."""
 
 NEEDS = {
     "revert": "steady state",

@@ -14,7 +14,7 @@ from netra_ws.incident.checkout import git, scratch_checkout
 from netra_ws.incident.drill.threads import begin_in_thread, to_the_end
 from netra_ws.incident.proof.suite import Run, run_suite
 
-OPTIONS = ("--timeout=10", "--session-timeout=20")
+OPTIONS = ("--timeout=60", "--session-timeout=100")
 """Seconds for one test, and after which no further test begins."""
 
 

@@ -19,7 +19,7 @@ from netra_ws.incident.load import MESSAGE
 EVERY_S = 0.1
 """From the start of a user's session to the start of the next; longer if it takes longer."""
 
-SESSION_LIMIT_S = 5.0
+SESSION_LIMIT_S = 30.0
 
 COMPLETE = "complete"
 REFUSED = "connection refused"

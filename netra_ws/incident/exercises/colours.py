@@ -11,7 +11,7 @@ from typing import Any
 
 from netra_ws.incident.exercises.verdict import Exercise, Verdict, measured, right, wrong
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 15.0
 
 # On page 01
 

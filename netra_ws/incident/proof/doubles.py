@@ -29,7 +29,7 @@ from netra_ws.manager import (
 from netra_ws.routes import websocket_ssot
 
 TARGET = "get_websocket_manager"
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
 
 
 async def _outcome() -> str:

@@ -18,8 +18,29 @@ from netra_ws.errors import ConfigurationError
 from netra_ws.incident.case import load_case
 from netra_ws.incident.tree import check_tree, commit_of, tree_environment
 
-TIMEOUT_S = 120.0
-"""For one run of all the files; the longest measured took a tenth of it."""
+TIMEOUT_S = 600.0
+"""For one run of all the files, which hangs then; the longest measured took a fiftieth of it."""
+
+PYTEST = """\
+import os
+import sys
+import threading
+
+caller = os.dup(0)  # pytest closes standard input
+
+
+def end_with_caller():
+    while os.read(caller, 4096):
+        pass
+    os._exit(1)
+
+
+threading.Thread(target=end_with_caller, daemon=True).start()
+import pytest
+
+sys.exit(pytest.main())
+"""
+"""pytest in a process that ends when its standard input does, for so it does with its caller."""
 
 RUN = (0, 1)
 """pytest's exit codes of a run that took place: all passed, some failed."""
@@ -126,7 +147,7 @@ def run_suite(
         report = Path(folder) / "report.xml"
         process = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "pytest", "-v", "-p", "no:cacheprovider"),
+                *(sys.executable, "-P", "-c", PYTEST, "-v", "-p", "no:cacheprovider"),
                 # Notebooks and properties are others' business: their plugins start slowly.
                 *("-p", "no:nbval", "-p", "no:hypothesispytest"),
                 "--override-ini=addopts=--strict-markers",
@@ -137,7 +158,7 @@ def run_suite(
             ],
             cwd=project,
             env=_environment(tree),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -152,14 +173,15 @@ def run_suite(
         watchdog.start()
         said = []
         try:
+            assert process.stdin is not None
             assert process.stdout is not None
-            with process.stdout:
+            with process.stdin, process.stdout:
                 for line in process.stdout:
                     said.append(line)
                     done = re.search(r"\[ *(\d+)%\]$", line.rstrip())
                     if done:
                         progress(int(done[1]))
-            code = process.wait()
+                code = process.wait()
         finally:
             watchdog.cancel()
             if process.poll() is None:

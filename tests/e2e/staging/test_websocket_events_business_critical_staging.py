@@ -17,7 +17,6 @@ from netra_ws.incident.statistics import wilson
 
 SESSIONS = 100
 SUCCESS = 0.95
-FIRST_EVENT_S = 5.0
 GOLDEN_PATH_S = 60.0
 
 
@@ -39,16 +38,14 @@ async def test_the_golden_path_is_functional_and_in_time(staging_observer: Obser
 
 
 @pytest.mark.fail_to_pass(reason=dies())
-async def test_every_critical_event_is_delivered_in_order_and_in_time(
+async def test_every_critical_event_is_delivered_in_order(
     staging_observer: Observer,
 ) -> None:
     """That an event is there while its run goes on takes an agent that waits: the tests of the
-    golden path have one.
+    golden path have one. How soon the first one comes, `netra-ws probe` measures.
     """
     session = await staging_observer.session(content="hello")
     assert session.types()[1:-1] == list(PAYLOADS), outcome(session)
-    ready, started = session.frames[0], session.first("agent_started")
-    assert started.at - ready.at < FIRST_EVENT_S
 
 
 @pytest.mark.fail_to_pass(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import plain_client
 import pytest
+from limits import HANG_S
 from observer import Observer, Record
 from plain_client import COMPLETE, PAYLOADS, dial, outcome, read_until, request, say, tally
 from reasons import CLOSED, answers_500, dies, raised_in
@@ -148,7 +149,7 @@ async def test_a_users_first_connections_at_the_same_moment_share_one_log(
     """The factory is asked by all of them before the user has a manager."""
     login = await newcomer.log_in()
     gate = asyncio.Barrier(3)
-    async with asyncio.timeout(plain_client.BATCH_TIMEOUT_S):
+    async with asyncio.timeout(HANG_S):
         sessions = await asyncio.gather(
             *(plain_client.converse(newcomer.services.backend, login, "", gate) for _ in range(3))
         )
