@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup walkthrough test acceptance soak conformance bench lab notebooks audit check clean
+.PHONY: help setup walkthrough test incident acceptance soak conformance bench lab notebooks audit check clean
 
 help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ walkthrough: $(READY)  ## Run the incident from bug to fix and write the post-mo
 
 test: $(READY)  ## Run the whole suite, the notebooks and the end-to-end tests included
 	@$(BIN)/python -m pytest --staging --numprocesses 3 --dist loadfile
+
+incident: $(READY)  ## Run the notebooks and the incident's own tests, as CI does on further Pythons
+	@$(BIN)/python -m pytest --staging --numprocesses 3 --dist loadfile notebooks tests/unit/websocket_core \
+	  tests/integration/websocket_core tests/mission_critical tests/e2e
 
 acceptance: $(READY)  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
