@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from netra_ws.prevention.drift.model import Colour, Function, FunctionNode
 from netra_ws.prevention.nodes import children
+from netra_ws.prevention.source import UndecodableError, decode
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
@@ -42,7 +43,9 @@ def parse(content: bytes) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes: not what is looked for here
-            return ast.parse(content)
+            return ast.parse(decode(content)[0])
+    except UndecodableError as error:
+        raise Unparsable(f"cannot be decoded: {error}") from error
     except SyntaxError as error:
         raise Unparsable(f"syntax error: {error.msg}", error.lineno) from error
     except (ValueError, RecursionError, MemoryError) as error:
