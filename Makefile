@@ -12,8 +12,8 @@ BIN := $(VENV)/bin
 PARALLEL := --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup walkthrough test test-busy test-newest test-lowest acceptance soak conformance \
-  bench lab notebooks lock lock-check audit check clean
+.PHONY: help setup walkthrough test test-busy test-newest test-lowest incident acceptance soak \
+  conformance bench lab notebooks lock lock-check audit check clean
 
 help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ test-newest:  ## The same with the newest versions, in an environment of its own
 test-lowest:  ## The unit tests with the oldest versions that pyproject.toml allows
 	@$(MAKE) --no-print-directory setup VENV=.venv-lowest RESOLUTION=lowest-direct
 	@.venv-lowest/bin/python -m pytest --numprocesses 2 tests/unit
+
+incident: setup  ## Run the notebooks and the incident's own tests, as CI does on further Pythons
+	@$(BIN)/python -m pytest --staging $(PARALLEL) notebooks tests/unit/websocket_core \
+	  tests/integration/websocket_core tests/mission_critical tests/e2e
 
 acceptance: setup  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance

@@ -102,9 +102,11 @@ def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
 
 
 def compared(notebook: NotebookNode) -> list[list[Any]]:
-    """Return the outputs that may not differ: all but pictures and times.
+    """Return the outputs that may not differ: all but pictures, tracebacks and times.
 
-    Strict nbval compares them without their metadata, such as the words for a picture.
+    Strict nbval compares them without their metadata, such as the words for a picture. Of an error
+    it compares type and message and no traceback: there are Python's own words, which differ from
+    version to version. So here a traceback counts by its presence.
     """
     cells = []
     for cell in code_cells(notebook):
@@ -113,6 +115,8 @@ def compared(notebook: NotebookNode) -> list[list[Any]]:
             kept = {key: value for key, value in output.items() if key != "data"}
             if TIMES in kept.get("metadata", {}):
                 kept["metadata"] = {k: v for k, v in kept["metadata"].items() if k != TIMES}
+            if "traceback" in kept:
+                kept["traceback"] = bool(kept["traceback"])
             data = output.get("data", {})
             kept["data"] = {k: v for k, v in data.items() if not k.startswith("image/")}
             outputs.append(kept)
@@ -139,8 +143,9 @@ def digests(notebook: NotebookNode) -> dict[str, str]:
 def build_notebook(path: Path, progress: Progress = lambda: None) -> bool:
     """Run the notebook at `path` and rewrite the file if its source or an output changed.
 
-    A bar that leads elsewhere is a change of the source. Pictures alone are no reason: they differ
-    from run to run, and a diff of them tells nothing. Returns whether the file was written.
+    A bar that leads elsewhere is a change of the source. Pictures and tracebacks alone are no
+    reason: they differ from run to run, or from Python to Python, and a diff of them tells nothing.
+    Returns whether the file was written.
     """
     old = read_notebook(path)
     new = run_notebook(path, progress)

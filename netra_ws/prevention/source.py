@@ -32,6 +32,8 @@ def decode(data: bytes) -> tuple[str, str]:
     except SyntaxError as error:  # an unknown encoding, or none and not UTF-8
         named = "its coding line does not name its encoding; mend the coding line"
         raise UndecodableError(_why_not_utf8(data) or named) from error
+    except (LookupError, UnicodeError) as error:  # a codec that is not for text, as rot13
+        raise UndecodableError(f"{encoding} gives no text; mend the coding line") from error
     if "\0" in text:
         raise UndecodableError("it contains a null byte, which no Python source may")
     return text, encoding

@@ -75,6 +75,8 @@ def test_what_others_wrote_is_left_out_unless_it_is_asked_for(folder, name):
         (b"# coding: ascii\nx = '\xe9'\n", "byte 0xe9 in line 2 is not ascii"),
         (b"# coding: klingon\nx = 1\n", "its coding line does not name its encoding; mend "),
         (b"\xef\xbb\xbf# coding: latin-1\nx = 1\n", "its coding line does not name its encoding"),
+        (b"# coding: rot13\nx = 1\n", "rot13 gives no text; mend the coding line"),
+        (b"# coding: undefined\nx = 1\n", "undefined gives no text; mend the coding line"),
         (b"x = '\0'\n", "null byte"),
     ],
 )

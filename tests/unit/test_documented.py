@@ -92,7 +92,7 @@ def test_every_figure_is_on_a_page() -> None:
     assert drawn <= _calls_on_pages()
 
 
-@pytest.mark.parametrize("target", ["test", "check", "acceptance"])
+@pytest.mark.parametrize("target", ["test", "check", "acceptance", "incident"])
 def test_contributing_names_what_ci_runs(target: str) -> None:
     assert f"make {target}" in CONTRIBUTING
     assert f"make {target}" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

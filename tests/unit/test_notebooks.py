@@ -43,6 +43,15 @@ def write(path: Path, *sources: str) -> Path:
     return path
 
 
+def nbval(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Test the notebooks in `folder` as the project's own are tested."""
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml")]
+    command += ["--rootdir", str(folder), "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    return subprocess.run(
+        [*command, str(folder)], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+
 def test_no_notebook_went_missing() -> None:
     assert [path.stem for path in NOTEBOOKS] == EXPECTED
 
@@ -128,6 +137,41 @@ def test_a_notebook_is_kept_when_only_its_picture_changed(tmp_path: Path) -> Non
     assert path.read_bytes() == first
 
 
+RAISES = """\
+try:
+    raise TypeError(open('words').read())
+except TypeError as error:
+    raise RuntimeError('no cup') from error"""
+
+
+def raising_page(folder: Path, words: str) -> Path:
+    """A page that ends in an error whose traceback alone has `words`, and was built with them."""
+    path = write(folder / "00-page.ipynb", RAISES)
+    notebook = read_notebook(path)
+    notebook.cells[1].metadata["tags"] = ["raises-exception"]
+    nbformat.write(notebook, path)
+    (folder / "words").write_text(words)
+    assert build_notebook(path)
+    return path
+
+
+def test_a_notebook_is_kept_when_another_python_words_its_traceback(tmp_path: Path) -> None:
+    path = raising_page(tmp_path, "object str can't be used in 'await' expression")
+    first = path.read_bytes()
+    assert b"can't be used" in first
+    (tmp_path / "words").write_text("'str' object can't be awaited")
+    assert not build_notebook(path)
+    assert path.read_bytes() == first
+    done = nbval(tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_a_stripped_traceback_changes_the_digest(tmp_path: Path) -> None:
+    notebook = read_notebook(raising_page(tmp_path, "words"))
+    code_cells(notebook)[0].outputs[0].traceback = []
+    assert notebook.metadata["netra_ws"] != digests(notebook)
+
+
 def test_a_notebook_is_rewritten_when_an_output_changed(tmp_path: Path) -> None:
     path = write(tmp_path / "00-page.ipynb", "print(open('value').read())")
     (tmp_path / "value").write_text("one")
@@ -204,20 +248,6 @@ def test_nbval_fails_when_a_fact_of_a_figure_changes(tmp_path: Path) -> None:
     notebook = read_notebook(path)
     code_cells(notebook)[1].outputs[0].data["text/plain"] = "after: 99 of 100"
     nbformat.write(notebook, path)
-    options = [
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        "--rootdir",
-        str(tmp_path),
-        "-p",
-        "no:cacheprovider",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-p", "no:hypothesispytest", str(tmp_path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = nbval(tmp_path)
     assert "1 failed, 1 passed" in done.stdout
     assert "00-page.ipynb::Cell 1" in done.stdout

@@ -244,3 +244,16 @@ def test_ci_runs_the_tests_of_the_plan() -> None:
     assert re.findall(r"^make (\w+)$", ci, re.MULTILINE) == ["clean", "test", "check", "acceptance"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "-m pytest --staging" in makefile
+
+
+def test_further_pythons_run_the_pages_and_the_tests_of_the_plan() -> None:
+    """`make incident`, which CI runs on each further Python that is there."""
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(r"^  make incident PYTHON=", ci, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"^incident: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert recipe
+    folders = re.findall(r"\b(?:tests|notebooks)\b[\w/]*", recipe[1])
+    assert "notebooks" in folders
+    for path in SIX_FILES:
+        assert any((ROOT / path).is_relative_to(ROOT / folder) for folder in folders), path

@@ -43,14 +43,11 @@ def parse(content: bytes) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes: not what is looked for here
-            return ast.parse(content)
-    except (SyntaxError, ValueError) as error:
-        try:
-            decode(content)
-        except UndecodableError as undecodable:  # in the same words on every Python
-            raise Unparsable(f"cannot be decoded: {undecodable}") from error
-        line = getattr(error, "lineno", None)
-        raise Unparsable(f"syntax error: {getattr(error, 'msg', error)}", line) from error
+            return ast.parse(decode(content)[0])
+    except UndecodableError as error:
+        raise Unparsable(f"cannot be decoded: {error}") from error
+    except SyntaxError as error:
+        raise Unparsable(f"syntax error: {error.msg}", error.lineno) from error
     except (RecursionError, MemoryError) as error:
         raise Unparsable("cannot be parsed: it is nested too deep") from error
 
