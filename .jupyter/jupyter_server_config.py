@@ -29,13 +29,13 @@ class Pages(AsyncLargeFileManager):
         """Return a file as it is shown."""
         model: dict[str, Any] = await super().get(path, content, **wanted)
         if content and model["type"] == "notebook":
-            model["content"]["metadata"].setdefault("language_info", LANGUAGE)
+            model["content"].get("metadata", {}).setdefault("language_info", LANGUAGE)
         return model
 
     async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
         """Write a file as it is kept."""
-        if model.get("type") == "notebook" and "content" in model:
-            metadata = model["content"]["metadata"]
+        if model.get("type") == "notebook" and model.get("content"):
+            metadata = model["content"].get("metadata", {})
             if metadata.get("language_info") == LANGUAGE:
                 del metadata["language_info"]
         saved: dict[str, Any] = await super().save(model, path)

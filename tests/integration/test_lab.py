@@ -44,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     # The configuration sets these: they are put back after the test.
-    monkeypatch.setenv("SHELL", "/bin/sh")
+    monkeypatch.setenv("SHELL", shutil.which("zsh") or "/bin/sh")
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
     return folder
 
