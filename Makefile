@@ -62,8 +62,7 @@ bench: setup  ## Measure the backend beside its peers, ten minutes on two cores
 	@$(BIN)/python -m benchmarks
 
 lab: setup  ## Open JupyterLab at page 00
-	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
-	  --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/00-post-mortem.ipynb
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(BIN)/jupyter lab
 
 notebooks: setup  ## Run the notebooks and rewrite those that changed
 	@$(BIN)/netra-ws notebooks

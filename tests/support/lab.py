@@ -1,80 +1,88 @@
-"""A real JupyterLab on a copy of the notebooks, with settings and files of its own."""
+"""A real JupyterLab on a copy of the project, as `make lab` starts it, for a person of its own."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import leash
 from limits import HANG_S
-from processes import clean_environment
+from processes import clean_environment, git
 
-from netra_ws.incident.notebooks import code_cells, find_notebooks, read_notebook
-
-QUIET = {
-    # Neither news nor updates are looked for: nothing leaves this machine.
-    "@jupyterlab/apputils-extension:notification": {
-        "fetchNews": "false",
-        "checkForUpdates": False,
-    },
+CHOSEN = {
     # Its own saving would be one more thing that happens while cells run.
-    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+    # Writes what a terminal shows where a browser's test can read it.
+    "@jupyterlab/terminal-extension/plugin": {"screenReaderMode": True},
 }
+"""What this person has set in JupyterLab."""
 
 
 def copy_project(root: Path, into: Path) -> Path:
-    """Copy the notebooks without their outputs, and the tests that they run; return their folder.
+    """Copy the files of the project, those that are not committed yet included; return `into`."""
+    for name in git(
+        "ls-files", "--cached", "--others", "--exclude-standard", cwd=root
+    ).splitlines():
+        if (root / name).is_file():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, into / name)
+    return into
 
-    A notebook reaches the tests as `..`, as in a checkout.
+
+def person(home: Path) -> dict[str, str]:
+    """Return the variables that give Jupyter and IPython empty folders of their own in `home`."""
+    folders = {
+        f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")
+    }
+    return folders | {"IPYTHONDIR": str(home / "ipython")}
+
+
+def hostile_home(home: Path) -> dict[str, str]:
+    """Make the home of somebody whose shells set the path anew whenever they start.
+
+    Return the variables that lead there. Each file also sets the prompt, so a test can tell that it
+    was read.
     """
-    import nbformat
-
-    into.mkdir()
-    ignored = shutil.ignore_patterns("__pycache__", ".cases", ".cache")
-    shutil.copytree(root / "notebooks", into / "notebooks", ignore=ignored)
-    shutil.copytree(root / "tests", into / "tests", ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "runbook.md"):
-        shutil.copy(root / name, into / name)
-    for path in find_notebooks(into / "notebooks"):
-        notebook = read_notebook(path)
-        for cell in code_cells(notebook):
-            cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, path)
-    return into / "notebooks"
+    files = (".profile", ".bash_profile", ".bashrc", ".shrc", ".zshenv", ".zprofile", ".zshrc")
+    for name in (*files, ".config/fish/config.fish"):
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("export PATH=/usr/bin:/bin\nPS1='own prompt $ '\n")
+    (home / ".config" / "fish" / "config.fish").write_text(
+        "set -gx PATH /usr/bin /bin\nfunction fish_prompt; echo 'own prompt $ '; end\n"
+    )
+    return {"HOME": str(home), "ENV": str(home / ".shrc")}
 
 
 class Lab:
     """A running JupyterLab; raises `AssertionError` if it does not start in time."""
 
-    def __init__(self, notebooks: Path, home: Path) -> None:
-        settings = home / "settings"
-        settings.mkdir(parents=True)
-        (settings / "overrides.json").write_text(json.dumps(QUIET))
+    def __init__(self, project: Path, home: Path, env: Mapping[str, str] = os.environ) -> None:
+        for name, settings in CHOSEN.items():
+            path = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps(settings))
         self.token = secrets.token_hex(16)
-        folders = {
-            f"JUPYTER_{name}_DIR": str(home / name.lower())
-            for name in ("CONFIG", "DATA", "RUNTIME")
-        }
-        own = {name: str(home / name.lower()) for name in ("IPYTHONDIR", "JUPYTERLAB_SETTINGS_DIR")}
         self.process = leash.start(
             [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                *(sys.executable, "-m", "jupyterlab", "--no-browser"),
                 *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"),
-                f"--ServerApp.root_dir={notebooks}",
                 f"--IdentityProvider.token={self.token}",
-                f"--LabApp.app_settings_dir={settings}",
-                f"--LabApp.workspaces_dir={home / 'workspaces'}",
                 "--LabApp.expose_app_in_browser=True",
             ],
-            cwd=notebooks,
-            env=clean_environment() | folders | own,
+            cwd=project,
+            env=clean_environment(env)
+            | person(home)
+            | {"JUPYTER_CONFIG_PATH": str(project / ".jupyter")},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -95,7 +103,7 @@ class Lab:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self._said.append(line)
-            if "/lab?token" in line:
+            if "?token=" in line:
                 self._started.set()
         self._started.set()
 
@@ -104,9 +112,10 @@ class Lab:
         """What it has written to standard error so far."""
         return "".join(self._said)
 
-    def page(self, name: str) -> str:
-        """Return the address of a notebook."""
-        return f"{self.url}/lab/tree/{name}?reset&token={self.token}"
+    def page(self, path: Path | str = "") -> str:
+        """Return the address of a file of the project; without one, that of the first page."""
+        tree = f"/lab/tree/{path}?reset&" if path else "/?"
+        return f"{self.url}{tree}token={self.token}"
 
     def stop(self) -> None:
         """End it, and the kernels with it."""
