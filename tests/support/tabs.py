@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from limits import HANG_S
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
@@ -19,7 +20,7 @@ from netra_ws.manager import ManagerRegistry
 from netra_ws.server import Backend
 from netra_ws.settings import Settings
 
-LIMIT_S = 10.0
+LIMIT_S = HANG_S
 
 Fetch = Callable[..., Awaitable[Any]]
 OpenTab = Callable[..., AbstractAsyncContextManager[ClientConnection]]

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from limits import HANG_S
+
 HEAD_BYTES = 2
 MASK_BYTES = 4
 EXTENDED = {126: 2, 127: 8}  # RFC 6455 section 5.2
 TEXT = 1
 NEVER = 1 << 30
-LIMIT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ class Wire:
 
     async def passed(self, part: bytes, times: int = 1) -> None:
         """Return when so many messages with that in them have gone down to clients."""
-        async with self._more, asyncio.timeout(LIMIT_S):
+        async with self._more, asyncio.timeout(HANG_S):
             await self._more.wait_for(lambda: sum(part in one for one in self._passed) >= times)
 
     async def accepted(self, connections: int) -> None:
         """Return when there were so many connections."""
-        async with self._more, asyncio.timeout(LIMIT_S):
+        async with self._more, asyncio.timeout(HANG_S):
             await self._more.wait_for(lambda: self.connections >= connections)
 
     def aim(self, url: str) -> None:
