@@ -173,7 +173,8 @@ class Connection:
         So a pong tells its client that it has all events up to the ping, and what a client can
         make the server hold is bounded by the messages of one burst; the socket bounds the wait.
 
-        Guarded by tests/unit/test_slow_readers.py::test_a_pong_comes_after_what_was_there_before
+        Guarded by
+        tests/integration/test_slow_readers.py::test_a_pong_comes_after_what_was_there_before
         """
         self._replies.append((self._cursor.head, events.encode(message)))
         self._write_pending()

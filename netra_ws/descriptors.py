@@ -4,7 +4,7 @@ Without one a connection cannot be accepted: asyncio then logs a hundred traceba
 uvloop closes the connection without a word (measured, Python 3.11 and uvloop 0.23). So the limits
 are made to fit when the process starts, and whatever else takes descriptors is reported.
 
-Guarded by ``tests/unit/test_descriptors.py`` and ``tests/faults/test_file_descriptors.py``.
+Guarded by ``tests/integration/test_descriptors.py`` and ``tests/faults/test_file_descriptors.py``.
 """
 
 from __future__ import annotations

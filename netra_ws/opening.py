@@ -4,8 +4,9 @@ websockets 17 reads bytes after a request as frames, closes a request that it ca
 an answer, and allows a megabyte of headers. The methods of `ServerConnection` that are overridden
 here are not in its documentation.
 
-Guarded by ``tests/integration/test_malformed_http.py``, and by ``tests/unit/test_transport.py``,
-which fails when a version of websockets moves what is used of it.
+Guarded by ``tests/integration/test_malformed_http.py``, and by
+``tests/integration/test_transport.py``, which fails when a version of websockets moves what is
+used of it.
 """
 
 from __future__ import annotations

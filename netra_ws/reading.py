@@ -4,8 +4,8 @@ Messages are handled where they are parsed and not by a task that receives them:
 of what a run of five events costs (measured, Python 3.11). What websockets bounds where it
 receives is bounded here: the bytes and the fragments of a message, and what is read at once.
 
-Guarded by ``tests/unit/test_transport.py``, which fails when a version of websockets moves what is
-used of it.
+Guarded by ``tests/integration/test_transport.py``, which fails when a version of websockets
+moves what is used of it.
 """
 
 from __future__ import annotations

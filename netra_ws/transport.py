@@ -5,8 +5,8 @@ too, a pong that waits behind other messages counts as none, and a client that s
 the line keeps it for ever. The methods of `ServerConnection` that are overridden here are not in
 its documentation.
 
-Guarded by ``tests/unit/test_transport.py``, which fails when a version moves them, by
-``tests/unit/test_slow_readers.py``, ``tests/unit/test_delivery_model.py`` and
+Guarded by ``tests/integration/test_transport.py``, which fails when a version moves them, by
+``tests/integration/test_slow_readers.py``, ``tests/unit/test_delivery_model.py`` and
 ``tests/integration/test_bounds.py``.
 """
 

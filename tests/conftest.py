@@ -63,6 +63,17 @@ def _folder(value: str) -> Path:
     return Path(value)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no property fail because this machine is busy."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):  # else no property is run
+        from hypothesis import HealthCheck, settings
+
+        settings.register_profile(
+            "netra_ws", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
+        settings.load_profile("netra_ws")
+
+
 # The code under test
 
 

@@ -55,8 +55,9 @@ CLOSES = (
 )
 """By close code; one that is not here (RFC 6455 section 7.4.2) is final.
 
-Guarded by tests/unit/test_client_codes.py::test_after_these_codes_it_stops_and_says_so_at_each_call
-and ``test_after_these_codes_it_reconnects_and_resumes``."""
+Guarded by
+tests/integration/test_client_codes.py::test_after_these_codes_it_stops_and_says_so_at_each_call and
+``test_after_these_codes_it_reconnects_and_resumes``."""
 
 STATUSES = (
     Rule(408, 408, True, "the request took too long on its way"),
@@ -67,7 +68,7 @@ STATUSES = (
 
 401 is not here: a client whose token is not new logs in and tries once more.
 
-Guarded by tests/unit/test_client_codes.py::test_after_these_refusals_it_stops,
+Guarded by tests/integration/test_client_codes.py::test_after_these_refusals_it_stops,
 ``test_after_these_refusals_it_tries_again`` and ``test_after_401_it_logs_in_anew_and_goes_on``.
 """
 
@@ -150,7 +151,7 @@ class Backoff:
     settled_s: float = 5.0
     """A connection that lasted this long, or delivered an event, was a success: the next failure
     is the first again. One that is accepted and killed at once goes on counting: see
-tests/unit/test_client_codes.py::test_a_server_that_lets_in_and_kills_is_given_up_and_not_hammered.
+tests/integration/test_client_codes.py::test_a_server_that_lets_in_and_kills_is_given_up_and_not_hammered.
 """
 
     def retrying(self, total_s: float | None = None, sleep: Sleep = asyncio.sleep) -> AsyncRetrying:

@@ -19,7 +19,7 @@ Authenticate = Callable[[], Awaitable[LoginResponse]]
 MARGIN_S = 60.0
 """Seconds before its end from which a token is renewed, or a fifth of its life if that is less:
 time for a few tries. Guarded by
-tests/unit/test_client_reconnect.py::test_the_token_is_renewed_before_it_expires."""
+tests/integration/test_client_reconnect.py::test_the_token_is_renewed_before_it_expires."""
 
 
 class Credentials:

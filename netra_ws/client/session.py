@@ -31,7 +31,7 @@ class Client:
 
     `ConfigurationError` is raised for a `backend_url` that is none.
 
-    Guarded by tests/unit/test_client_reconnect.py and tests/integration/test_client.py.
+    Guarded by tests/integration/test_client_reconnect.py and tests/integration/test_client.py.
     """
 
     def __init__(

@@ -15,7 +15,17 @@ from typing import Any
 
 import pytest
 from clock import Clock
-from fixtures import backend, fetch, log_lines, logged, open_tab, recorder, tokens  # noqa: F401
+from fixtures import (  # noqa: F401
+    backend,
+    demo,
+    fetch,
+    log_lines,
+    logged,
+    open_tab,
+    own_tokens,
+    recorder,
+    tokens,
+)
 from forking import Forking
 from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
 

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import netra_ws, python_path
+from command import in_process
+from processes import netra_ws
 
 from netra_ws.prevention.audit import audit
 from netra_ws.prevention.engines import Engine
 from netra_ws.prevention.finding import Kind
 
-ROOT = Path(__file__).parents[2]
 PYTHON = Path(sys.executable)
 
 
@@ -372,44 +372,38 @@ def test_the_project_is_not_written_to(project):
     assert sorted(os.walk(project)) == before
 
 
-def run(*arguments: str | Path, cwd: Path):
-    return netra_ws("audit", *arguments, cwd=cwd, env=python_path(ROOT))
-
-
-def unreadable(folder: Path) -> list[str | Path]:
+def unreadable(folder: Path) -> None:
     (folder / "app.py").symlink_to(folder / "gone.py")
-    return []
 
 
-def not_utf_8(folder: Path) -> list[str | Path]:
+def not_utf_8(folder: Path) -> None:
     (folder / "app.py").write_bytes(b"x = '\xe9'\n")
-    return []
 
 
-def syntax_error(folder: Path) -> list[str | Path]:
+def syntax_error(folder: Path) -> None:
     (folder / "app.py").write_text("def f(:\n")
-    return []
 
 
-def symlink_loop(folder: Path) -> list[str | Path]:
+def symlink_loop(folder: Path) -> None:
     (folder / "app.py").write_text("x = 1\n")
     (folder / "loop").symlink_to(folder)
-    return []
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (unreadable, f"app.py: not judged: cannot be read: {os.strerror(errno.ENOENT).lower()}"),
-        (not_utf_8, "app.py: not judged: cannot be decoded: byte 0xe9 in line 1 is not utf-8; "),
-        (syntax_error, "app.py:1: not judged: it has a syntax error: "),
-        (symlink_loop, "loop: not judged: is a symbolic link to a folder above it"),
-    ],
-)
-def test_what_cannot_be_judged_is_one_line_and_exit_code_2(project, make, words):
-    done = run(*make(project), ".", cwd=project)
-    assert [line for line in done.stdout.splitlines() if line.startswith(words)]
+def test_what_cannot_be_judged_is_one_line_and_exit_code_2(project):
+    cases = {
+        unreadable: f"app.py: not judged: cannot be read: {os.strerror(errno.ENOENT).lower()}",
+        not_utf_8: "app.py: not judged: cannot be decoded: byte 0xe9 in line 1 is not utf-8; ",
+        syntax_error: "app.py:1: not judged: it has a syntax error: ",
+        symlink_loop: "loop: not judged: is a symbolic link to a folder above it",
+    }
+    for make in cases:
+        (project / make.__name__).mkdir()
+        make(project / make.__name__)
+    done = in_process("audit", ".", cwd=project)
     assert (done.returncode, done.stderr) == (2, "")
+    for make, words in cases.items():
+        lines = done.stdout.splitlines()
+        assert sum(line.startswith(f"{make.__name__}/{words}") for line in lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -424,18 +418,23 @@ def test_what_cannot_be_judged_is_one_line_and_exit_code_2(project, make, words)
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(project, arguments, words):
     if "--python" in arguments:
         write(project, app="x = 1\n")
-    done = run(*arguments, cwd=project)
+    done = in_process("audit", *arguments, cwd=project)
     (line,) = done.stderr.splitlines()
     assert re.match(f"netra-ws: {words}", line)
     assert (done.returncode, done.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("output_format", ["full", "json-lines", "github"])
-def test_the_command_ends_with_1_for_findings_and_0_for_clean_code(project, output_format):
+def test_the_command_ends_with_1_for_findings_and_0_for_clean_code(project):
     write(project, app="async def main():\n    await 1\n", clean="x = 1\n")
     for name, code in (("app.py", 1), ("clean.py", 0)):
-        done = run("--output-format", output_format, name, cwd=project)
-        assert done.returncode == code
-        assert "Python: " in done.stdout + done.stderr
-        if output_format != "full":
-            assert len(done.stdout.splitlines()) == code
+        done = netra_ws("audit", name, cwd=project)
+        assert (done.returncode, done.stderr) == (code, "")
+        assert "Python: " in done.stdout
+
+
+@pytest.mark.parametrize("output_format", ["json-lines", "github"])
+def test_a_format_for_programs_has_a_line_a_finding(project, output_format):
+    write(project, app="async def main():\n    await 1\n    await 2\n")
+    done = in_process("audit", "--output-format", output_format, "app.py", cwd=project)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 2)
+    assert "Python: " in done.stderr

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from command import in_process
 from drifting import IDENTITY, Repository, check, listed, only
-from processes import fake_git, git, netra_ws
+from processes import fake_git, git
 
 from netra_ws.incident.checkout import checkout
 from netra_ws.prevention.drift import Colour, drift
@@ -75,7 +76,7 @@ def test_the_incident_is_named_with_its_four_callers(incident: Path) -> None:
 def test_the_command_names_them_in_every_format(format_: str, incident: Path) -> None:
     git("checkout", "--quiet", "buggy", cwd=incident)
     command = ("audit", "--since", "before", "--output-format", format_, ".")
-    done = netra_ws(*command, cwd=incident)
+    done = in_process(*command, cwd=incident)
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
     commit = git("rev-parse", "--short", "buggy", cwd=incident)
@@ -101,7 +102,7 @@ def test_the_documentation_shows_what_is_printed(incident: Path) -> None:
     (console,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     shown = console.split("--since before .\n")[1].removesuffix("…\n")
     git("checkout", "--quiet", "buggy", cwd=incident)
-    printed = netra_ws("audit", "--since", "before", ".", cwd=incident).stdout
+    printed = in_process("audit", "--since", "before", ".", cwd=incident).stdout
 
     def without_numbers(lines: str) -> str:
         return re.sub(r"\bin [0-9a-f]+ ", "in COMMIT ", re.sub(r":\d+:", ":LINE:", lines))
@@ -371,7 +372,7 @@ def test_a_file_that_cannot_be_parsed_is_named(
     assert one.path == repository.folder.resolve() / name
     assert re.search(why, one.why)
     assert found.exit_code == 2
-    done = netra_ws("audit", "--since", "start", ".", cwd=repository.folder)
+    done = in_process("audit", "--since", "start", ".", cwd=repository.folder)
     assert done.returncode == 2
     assert f"{name}:" in done.stderr
     assert "not judged: " in done.stderr
@@ -436,7 +437,7 @@ def test_a_refusal_is_one_line(
     (tmp_path / "plain").mkdir()
     git("init", "--quiet", "--bare", "bare", cwd=tmp_path)
     Repository(tmp_path / "other").commit("Other")
-    done = netra_ws("audit", *arguments, cwd=repository.folder)
+    done = in_process("audit", *arguments, cwd=repository.folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("netra-ws: ")
     assert done.stderr.count("\n") == 1
@@ -445,14 +446,14 @@ def test_a_refusal_is_one_line(
 
 def test_a_missing_git_is_one_line(repository: Repository) -> None:
     env = {"PATH": "/nonexistent"}
-    done = netra_ws("audit", "--since", "start", ".", cwd=repository.folder, env=env)
+    done = in_process("audit", "--since", "start", ".", cwd=repository.folder, env=env)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "netra-ws: git was not found: install it, or add it to PATH\n"
 
 
 def test_a_git_that_fails_is_one_line(tmp_path: Path, repository: Repository) -> None:
     env = fake_git(tmp_path, '[ "$1" != diff ] || { echo broken >&2; exit 3; }')
-    done = netra_ws("audit", "--since", "start", ".", cwd=repository.folder, env=env)
+    done = in_process("audit", "--since", "start", ".", cwd=repository.folder, env=env)
     assert (done.returncode, done.stderr) == (2, "netra-ws: git diff: broken\n")
 
 
@@ -501,7 +502,7 @@ def test_the_environment_of_a_hook_does_not_lead_elsewhere(
     elsewhere = Repository(tmp_path / "elsewhere")
     elsewhere.commit("Elsewhere")
     env = {"GIT_DIR": str(elsewhere.folder / ".git"), "GIT_INDEX_FILE": "nowhere"}
-    done = netra_ws("audit", "--since", "start", ".", cwd=repository.folder, env=env)
+    done = in_process("audit", "--since", "start", ".", cwd=repository.folder, env=env)
     assert (done.returncode, done.stderr) == (1, "")
 
 
@@ -532,6 +533,6 @@ def test_a_worktree_and_a_folder_below_are_the_same_repository(
 
 def test_paths_are_written_as_seen_from_the_working_directory(repository: Repository) -> None:
     repository.commit("Flip", {"lib.py": SYNC, "sub/notes.md": ""})
-    done = netra_ws("audit", "--since", "start", "..", cwd=repository.folder / "sub")
+    done = in_process("audit", "--since", "start", "..", cwd=repository.folder / "sub")
     assert done.returncode == 1
     assert done.stdout.splitlines()[1].startswith("../caller.py:5: awaits get, ")

@@ -1,15 +1,19 @@
 """What the type checkers say, in one shape, and that the audited project cannot change it."""
 
+import shutil
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from processes import netra_ws, python_path
 
 from netra_ws.prevention.engines import Settings, pyrefly, pyright
-from netra_ws.prevention.engines.diagnostic import Symptom
+from netra_ws.prevention.engines.diagnostic import Diagnostic, Symptom
 from netra_ws.prevention.engines.language_server import definitions
 from netra_ws.prevention.source import Text
 
@@ -17,7 +21,6 @@ pytest.importorskip("pyright")
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(sys.executable)
-BOTH = pytest.mark.parametrize("engine", [pyrefly, pyright], ids=lambda engine: engine.NAME)
 
 MODULE = """\
 import asyncio
@@ -33,6 +36,48 @@ async def main():
     made()
     made().real
 """
+COMMENTS = ("# type: ignore", "# pyrefly: ignore", "# type: ignore[not-async]", "# noqa")
+FILES = {
+    "symptoms.py": MODULE,
+    "wide.py": 'async def main():\n    return "🎻漢é", await 1\n',
+    "library.py": "async def load(): return 1\n",
+    "user.py": "from library import load\nasync def main():\n    await load()\n",
+    **{
+        f"comment_{number}.py": f"async def main():\n    await 1  {comment}\n"
+        for number, comment in enumerate(COMMENTS)
+    },
+}
+
+
+@dataclass
+class Checked:
+    """A folder that is the search path of what stands in it, and what an engine says of that."""
+
+    engine: ModuleType
+    folder: Path
+    said: list[Diagnostic]
+
+    def of(self, name: str) -> list[Diagnostic]:
+        return [one for one in self.said if one.path == self.folder / name]
+
+    def again(self, folder: Path, texts: dict[str, str] | None = None) -> list[Diagnostic]:
+        """Check a copy of the folder, with these texts in place of those of files."""
+        given = {folder / name: text for name, text in (texts or {}).items()}
+        files = [folder / name for name in FILES]
+        said = self.engine.check(files, Settings(PYTHON, (folder,)), given)
+        assert {one.path.parent for one in said} <= {folder}
+        return said
+
+
+@pytest.fixture(scope="module", params=[pyrefly, pyright], ids=lambda engine: engine.NAME)
+def checked(request, tmp_path_factory) -> Checked:
+    """All files, checked in one run: a type checker starts slowly."""
+    folder = tmp_path_factory.mktemp("checked")
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    found = Checked(request.param, folder, [])
+    found.said = found.again(folder)
+    return found
 
 
 @pytest.fixture
@@ -43,20 +88,29 @@ def project(tmp_path):
     return folder
 
 
+@pytest.fixture
+def copy(checked, tmp_path):
+    """A copy of the folder that was checked."""
+    return shutil.copytree(checked.folder, tmp_path / "copy")
+
+
 def check(engine, folder: Path, source: str, name: str = "app.py"):
     path = folder / name
     path.write_text(source, encoding="utf-8")
     return engine.check([path], Settings(PYTHON, (folder,)))
 
 
-def places(said) -> list[tuple[Symptom, int, int, int]]:
+def places(said: Iterable[Diagnostic]) -> list[tuple[Symptom, int, int, int]]:
     found = {(one.symptom, one.span.line, one.span.column, one.span.end_column) for one in said}
     return sorted(found, key=lambda place: place[1:])
 
 
-@BOTH
-def test_each_symptom_has_its_place(engine, project):
-    said = check(engine, project, MODULE)
+def by_file(said: Iterable[Diagnostic]) -> set[tuple[str, Symptom, int, int]]:
+    return {(one.path.name, one.symptom, one.span.line, one.span.column) for one in said}
+
+
+def test_each_symptom_has_its_place(checked):
+    said = checked.of("symptoms.py")
     assert [place for place in places(said) if place[1] not in {10, 12}] == [
         (Symptom.NOT_AWAITABLE, 7, 4, 17),
         (Symptom.NOT_ASYNC_CONTEXT, 8, 15, 22),
@@ -73,63 +127,60 @@ def test_each_symptom_has_its_place(engine, project):
     assert misused.symptom is Symptom.MISUSED
 
 
-@BOTH
-def test_columns_are_code_points(engine, project):
-    said = check(engine, project, 'async def main():\n    return "🎻漢é", await 1\n')
-    assert places(said) == [(Symptom.NOT_AWAITABLE, 2, 18, 25)]
+def test_columns_are_code_points(checked):
+    assert places(checked.of("wide.py")) == [(Symptom.NOT_AWAITABLE, 2, 18, 25)]
 
 
-@BOTH
 @pytest.mark.parametrize(
-    ("name", "text"),
+    "files",
     [
-        ("pyrefly.toml", 'preset = "off"\nproject-excludes = ["**"]\n'),
-        ("pyproject.toml", '[tool.pyrefly]\npreset = "off"\n[tool.pyright]\nignore = ["**"]\n'),
-        ("pyrightconfig.json", '{"typeCheckingMode": "off", "ignore": ["**"]}'),
-        (".gitignore", "*\n"),
+        {
+            "pyrefly.toml": 'preset = "off"\nproject-excludes = ["**"]\n',
+            "pyrightconfig.json": '{"typeCheckingMode": "off", "ignore": ["**"]}',
+            ".gitignore": "*\n",
+        },
+        {  # which an engine reads where it finds no file of its own
+            "pyproject.toml": '[tool.pyrefly]\npreset = "off"\n[tool.pyright]\nignore = ["**"]\n'
+        },
     ],
+    ids=["own files", "pyproject.toml"],
 )
-def test_no_configuration_of_the_project_changes_the_outcome(engine, project, name, text):
-    before = check(engine, project, MODULE)
-    (project / name).write_text(text)
-    assert check(engine, project, MODULE) == before
-    assert before
+def test_no_configuration_of_the_project_changes_the_outcome(checked, copy, files):
+    for name, text in files.items():
+        (copy / name).write_text(text)
+    assert by_file(checked.again(copy)) == by_file(checked.said)
 
 
-@BOTH
-@pytest.mark.parametrize(
-    "comment", ["# type: ignore", "# pyrefly: ignore", "# type: ignore[not-async]", "# noqa"]
-)
-def test_no_comment_for_another_tool_silences_a_line(engine, project, comment):
-    said = check(engine, project, f"async def main():\n    await 1  {comment}\n")
-    assert places(said) == [(Symptom.NOT_AWAITABLE, 2, 4, 11)]
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("comment")])
+def test_no_comment_for_another_tool_silences_a_line(checked, name):
+    assert places(checked.of(name)) == [(Symptom.NOT_AWAITABLE, 2, 4, 11)]
 
 
-@BOTH
-def test_no_variable_of_the_environment_changes_the_outcome(engine, project, monkeypatch):
+def test_no_variable_of_the_environment_changes_the_outcome(checked, copy, monkeypatch):
     monkeypatch.setenv("PYREFLY_PRESET", "off")
-    monkeypatch.setenv("PYREFLY_CONFIG", str(project / "none.toml"))
-    monkeypatch.setenv("PYTHONPATH", str(project))
-    assert places(check(engine, project, "async def main():\n    await 1\n"))
+    monkeypatch.setenv("PYREFLY_CONFIG", str(copy / "none.toml"))
+    monkeypatch.setenv("PYTHONPATH", str(copy))
+    assert by_file(checked.again(copy)) == by_file(checked.said)
 
 
-@pytest.mark.parametrize("folder", ["odd [d] name", "a*b", "what?", "{x}", "ümlaut", ".hidden"])
-def test_a_path_stands_for_itself_alone(tmp_path, folder):
-    (tmp_path / folder).mkdir()
-    said = check(pyrefly, tmp_path / folder, "async def main():\n    await 1\n", "we[i]rd.py")
-    assert [(one.path, one.span.line) for one in said] == [(tmp_path / folder / "we[i]rd.py", 2)]
+def test_a_text_can_be_given_in_place_of_a_file(checked, copy):
+    assert checked.of("user.py") == checked.of("library.py") == []
+    said = checked.again(copy, {"library.py": "def load(): return 1\n"})
+    assert by_file(said) - by_file(checked.said) == {("user.py", Symptom.NOT_AWAITABLE, 3, 4)}
+    assert (copy / "library.py").read_text() == FILES["library.py"]
 
 
-@BOTH
-def test_a_text_can_be_given_in_place_of_a_file(engine, project):
-    library, user = project / "library.py", project / "user.py"
-    library.write_text("async def load(): return 1\n")
-    user.write_text("from library import load\nasync def main():\n    await load()\n")
-    settings = Settings(PYTHON, (project,))
-    assert engine.check([user, library], settings) == []
-    said = engine.check([user, library], settings, {library: "def load(): return 1\n"})
-    assert [(one.path, one.span.line) for one in said] == [(user, 3)]
-    assert library.read_text() == "async def load(): return 1\n"
+def test_a_path_stands_for_itself_alone(tmp_path):
+    names = ("odd [d] name", "a*b", "what?", "{x}", "ümlaut", ".hidden")
+    files = [tmp_path / name / "we[i]rd.py" for name in names]
+    for path in files:
+        path.parent.mkdir()
+        path.write_text("async def main():\n    await 1\n", encoding="utf-8")
+    beside = tmp_path / "odd d name" / "weird.py"  # which the names fit as patterns
+    beside.parent.mkdir()
+    beside.write_text("async def main():\n    await 1\n", encoding="utf-8")
+    said = pyrefly.check(files, Settings(PYTHON, (tmp_path,)))
+    assert sorted((one.path, one.span.line) for one in said) == sorted((path, 2) for path in files)
 
 
 def test_a_module_beside_the_file_is_found_below_pythonpath(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command import in_process
 from processes import git, netra_ws
 
 from netra_ws.incident.checkout import scratch_checkout
@@ -59,7 +60,7 @@ def buggy() -> Iterator[Path]:
 
 
 def test_the_fix_of_the_incident_is_its_fixed_revision(buggy: Path) -> None:
-    shown = netra_ws("fix", ".", cwd=buggy)
+    shown = in_process("fix", ".", cwd=buggy)
     assert shown.returncode == 1
     assert git("status", "--porcelain", cwd=buggy) == ""
     written = netra_ws("fix", "--write", ".", cwd=buggy)
@@ -67,9 +68,6 @@ def test_the_fix_of_the_incident_is_its_fixed_revision(buggy: Path) -> None:
     assert "took out 4 awaits in 1 file" in written.stderr
     git("add", "--all", cwd=buggy)
     assert git("write-tree", cwd=buggy) == git("rev-parse", "fixed^{tree}", cwd=buggy)
-    again = netra_ws("fix", "--write", ".", cwd=buggy)
-    assert (again.returncode, again.stdout) == (0, "")
-    assert "nothing to take out" in again.stderr
     git("reset", "--hard", "--quiet", "buggy", cwd=buggy)
     subprocess.run(["git", "apply"], input=shown.stdout, text=True, cwd=buggy, check=True)
     assert git("diff", "fixed", cwd=buggy) == ""
@@ -147,18 +145,16 @@ def test_only_the_files_that_were_flagged_are_judged_again(
     assert judged == [["caller.py"]]
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("async with await get() as x: pass", "not an asynchronous context manager"),
-        ("async for x in await many(): pass", "not an asynchronous iterable"),
-        ("await asyncio.gather(await get())", "gather awaits its argument"),
-    ],
-)
-def test_an_await_is_left_if_what_stands_there_then_is_wrong_too(
-    tmp_path: Path, line: str, words: str
-) -> None:
-    caller = f"""\
+LEFT = {
+    "async with await get() as x: pass": "not an asynchronous context manager",
+    "async for x in await many(): pass": "not an asynchronous iterable",
+    "await asyncio.gather(await get())": "gather awaits its argument",
+}
+
+
+def test_an_await_is_left_if_what_stands_there_then_is_wrong_too(tmp_path: Path) -> None:
+    callers = {
+        f"caller_{number}": f"""\
 import asyncio
 from manager import get
 
@@ -171,38 +167,40 @@ async def run():
     {line}
     await get()
 """
-    project(tmp_path, manager=MANAGER, caller=caller)
-    fix = mend(tmp_path)["caller"]
-    assert fix.after.decode() == caller.replace("    await get()\n", "    get()\n")
-    assert [left.why for left in fix.left if words in left.why and "without" in left.why]
+        for number, line in enumerate(LEFT)
+    }
+    project(tmp_path, manager=MANAGER, **callers)
+    fixes = mend(tmp_path)
+    for (name, caller), words in zip(callers.items(), LEFT.values(), strict=True):
+        assert fixes[name].after.decode() == caller.replace("    await get()\n", "    get()\n")
+        assert [one.why for one in fixes[name].left if words in one.why and "without" in one.why]
 
 
-def lie(path: Path, text: str, await_expression: str) -> Report:
-    """Return a report that calls an await wrong which is right, as an engine in error would."""
-    report = audit([path], root=path.parent)
-    start = text.index(await_expression)
-    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start) - 1
-    span = Span(line, column, line, column + len(await_expression))
-    finding = Finding(path, span, Kind.AWAIT_SYNC, AWAIT_RULE, "m", ("own",), certain=True)
-    return replace(report, findings=(finding,))
+WORSE = {
+    "await right()": "without the `await`, this coroutine is never awaited",
+    "x = await right()\n    x.bit_length()": "given up",
+}
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ("await right()", "without the `await`, this coroutine is never awaited"),
-        ("x = await right()\n    x.bit_length()", "given up"),
-    ],
-)
-def test_a_file_that_would_get_worse_is_left_as_it_was(
-    tmp_path: Path, body: str, words: str
-) -> None:
-    text = f"async def right() -> int:\n    return 1\n\n\nasync def run():\n    {body}\n"
-    path = project(tmp_path, caller=text) / "caller.py"
-    (fix,) = propose(lie(path, text, "await right()"))
-    assert fix.reverted
-    assert not fix.changed
-    assert words in fix.left[0].why
+def test_a_file_that_would_get_worse_is_left_as_it_was(tmp_path: Path) -> None:
+    """The report calls an await wrong which is right, as an engine in error would."""
+    head = "async def right() -> int:\n    return 1\n\n\nasync def run():\n    "
+    texts = {f"caller_{number}": f"{head}{body}\n" for number, body in enumerate(WORSE)}
+    project(tmp_path, **texts)
+    report = audit([tmp_path], root=tmp_path)
+    assert report.findings == ()
+    lies = tuple(
+        Finding(
+            path, Span(6, column, 6, column + 13), Kind.AWAIT_SYNC, AWAIT_RULE, "m", ("own",), True
+        )
+        for path, text in zip(report.files, texts.values(), strict=True)
+        for column in [text.splitlines()[5].index("await right()")]
+    )
+    fixes = propose(replace(report, findings=lies))
+    for fix, words in zip(fixes, WORSE.values(), strict=True):
+        assert fix.reverted
+        assert not fix.changed
+        assert words in fix.left[0].why
 
 
 def test_a_copy_that_cannot_be_judged_as_the_file_was_is_given_up(tmp_path: Path) -> None:
@@ -218,28 +216,28 @@ def test_a_copy_that_cannot_be_judged_as_the_file_was_is_given_up(tmp_path: Path
     assert "the import of nowhere was not resolved" in fix.left[0].why
 
 
-@pytest.mark.parametrize(
-    ("head", "codec", "end"),
-    [
-        ("# coding: latin-1", "latin-1", "\n"),
-        ("# é", "utf-8-sig", "\r\n"),
-        ("# coding: cp1252", "cp1252", "\r\n"),
-        ("# é", "utf-8", "\n"),
-    ],
-)
-def test_encodings_and_line_ends_go_through(
-    tmp_path: Path, head: str, codec: str, end: str
-) -> None:
-    lines = [head, "def f(x: str) -> str:", "\treturn x", "async def run():", "\t'é', await f('é')"]
-    lines += ["\tx = f'é{await f(\"é\")}'", "\tawait (await f('é')).upper()  # é"]
-    lines += ["\t'é', (await f(y) for y in x)", "\f", ""]
-    data = end.join(lines).encode(codec)
-    project(tmp_path, caller=data)
-    fix = mend(tmp_path)["caller"]
-    kept = data.rindex(b"await ")
-    assert fix.after == data[:kept].replace(b"await ", b"") + data[kept:]
-    assert fix.removed == 4
-    assert [left.finding.span for left in fix.left] == [Span(8, 7, 8, 17)]
+def test_encodings_and_line_ends_go_through(tmp_path: Path) -> None:
+    files = {}
+    for number, (head, codec, end) in enumerate(
+        [
+            ("# coding: latin-1", "latin-1", "\n"),
+            ("# é", "utf-8-sig", "\r\n"),
+            ("# coding: cp1252", "cp1252", "\r\n"),
+            ("# é", "utf-8", "\n"),
+        ]
+    ):
+        lines = [head, "def f(x: str) -> str:", "\treturn x", "async def run():"]
+        lines += ["\t'é', await f('é')", "\tx = f'é{await f(\"é\")}'"]
+        lines += ["\tawait (await f('é')).upper()  # é"]
+        lines += ["\t'é', (await f(y) for y in x)", "\f", ""]
+        files[f"caller_{number}"] = end.join(lines).encode(codec)
+    project(tmp_path, **files)
+    fixes = mend(tmp_path)
+    for name, data in files.items():
+        kept = data.rindex(b"await ")
+        assert fixes[name].after == data[:kept].replace(b"await ", b"") + data[kept:]
+        assert fixes[name].removed == 4
+        assert [left.finding.span for left in fixes[name].left] == [Span(8, 7, 8, 17)]
 
 
 def test_a_file_beside_packages_finds_their_modules_when_judged_again(tmp_path: Path) -> None:
@@ -319,19 +317,22 @@ def test_the_exit_code_tells_done_from_to_do_from_not_judged(tmp_path: Path) -> 
     assert "-    await get()\n+    get()\n" in shown.stdout
     assert "\x1b" not in shown.stdout
     path.chmod(0o400)
-    refused = netra_ws("fix", "--write", ".", cwd=tmp_path)
+    refused = in_process("fix", "--write", ".", cwd=tmp_path)
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
     assert "caller.py: cannot be written: the file is read-only" in refused.stderr
     path.chmod(0o600)
-    assert netra_ws("fix", "--write", ".", cwd=tmp_path).returncode == 0
+    assert in_process("fix", "--write", ".", cwd=tmp_path).returncode == 0
     assert path.read_text() == caller.replace("await ", "")
+    again = in_process("fix", "--write", ".", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "nothing to take out" in again.stderr
     (tmp_path / "broken.py").write_text("def (:\n")
-    unjudged = netra_ws("fix", ".", cwd=tmp_path)
+    unjudged = in_process("fix", ".", cwd=tmp_path)
     assert unjudged.returncode == 2
     assert "broken.py:1: not judged: it has a syntax error" in unjudged.stderr
     path.write_text(caller + "    x = (await get() for _ in 'a')\n")
-    left = netra_ws("fix", "--write", ".", cwd=tmp_path)
+    left = in_process("fix", "--write", ".", cwd=tmp_path)
     assert left.returncode == 1
     assert "caller.py:6:10: `Manager` is not awaitable; left, because the generator" in left.stderr
 
@@ -339,5 +340,5 @@ def test_the_exit_code_tells_done_from_to_do_from_not_judged(tmp_path: Path) -> 
 def test_colours_are_for_terminals(tmp_path: Path) -> None:
     caller = "from manager import get\n\n\nasync def run():\n    await get()\n"
     project(tmp_path, manager=MANAGER, caller=caller)
-    shown = netra_ws("fix", "caller.py", cwd=tmp_path, env={"FORCE_COLOR": "1", "TERM": "xterm"})
+    shown = in_process("fix", "caller.py", cwd=tmp_path, env={"FORCE_COLOR": "1", "TERM": "xterm"})
     assert "\x1b[31m-    await get()\x1b[0m" in shown.stdout

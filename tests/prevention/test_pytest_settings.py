@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import HANG_S
 from processes import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,7 @@ def run(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=HANG_S,
     )
 
 

@@ -20,7 +20,7 @@ AWAITS_RECALL, UNAWAITED_RECALL, MENDED = 0.97, 0.80, 0.97
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 LEAST_CASES, LEAST_MENDED = 150, 90
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("small_heap")]
+pytestmark = pytest.mark.usefixtures("small_heap")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Fixtures of the unit and of the integration tests: log lines, tokens, HTTP requests, tabs.
+"""Fixtures of the unit and of the integration tests: log lines, accounts, HTTP requests, tabs.
 
 A `conftest.py` offers them to its tests by importing them.
 """
@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import structlog
+from accounts import LEEWAY_S, LIFETIME_S, SECRET, Demo
 from tabs import LIMIT_S, OpenTab, serving
 from websockets.asyncio.client import connect
 
 from netra_ws.auth.tokens import Tokens
+from netra_ws.auth.users import make_demo_users
 from netra_ws.server import Backend
 from netra_ws.settings import Settings
 from netra_ws.urls import base_url
@@ -83,6 +85,18 @@ def logged(recorder: Recorder) -> Callable[[str], Awaitable[LogLine]]:
 def tokens() -> Tokens:
     """Tokens signed with a secret of the tests."""
     return Tokens("a secret of the tests, long enough for HS256", Settings())
+
+
+@pytest.fixture(scope="session")
+def own_tokens() -> Tokens:
+    """Tokens with a known secret, lifetime and leeway."""
+    return Tokens(SECRET, Settings(token_lifetime_s=LIFETIME_S, token_leeway_s=LEEWAY_S))
+
+
+@pytest.fixture(scope="session")
+def demo() -> Demo:
+    """Three demo users; their hashes are quick to check."""
+    return make_demo_users(3)
 
 
 class Answer(NamedTuple):

@@ -1,33 +1,46 @@
-"""What several unit tests share: log lines, tokens, users, runs, HTTP requests, backends, tabs."""
+"""What unit tests share: runs, tokens, log lines, and that they stay inside this process."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import sys
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
-from accounts import LEEWAY_S, LIFETIME_S, SECRET, Demo
-from fixtures import (  # noqa: F401
-    backend,
-    fetch,
-    log_lines,
-    logged,
-    open_tab,
-    recorded_logs,
-    recorder,
-    tokens,
-)
+from fixtures import demo, log_lines, own_tokens, recorded_logs, recorder, tokens  # noqa: F401
 from tabs import LIMIT_S
 
 from netra_ws import events
 from netra_ws.agent import Agent
-from netra_ws.auth.tokens import Tokens
-from netra_ws.auth.users import make_demo_users
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.event_log import Cursor
 from netra_ws.manager import ManagerRegistry
 from netra_ws.settings import Settings
+
+_item: pytest.Item | None = None
+"""The test that is running, if it may not reach out of this process."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Guard every test of this folder; those of the plan lie in one of their own."""
+    global _item
+    _item = item if item.path.parent == Path(__file__).parent else None
+    try:
+        return (yield)
+    finally:
+        _item = None
+
+
+def _stay_inside(event: str, _: object) -> None:
+    if _item is not None and event in {"subprocess.Popen", "socket.bind"}:
+        msg = f"{_item.nodeid} starts a process or listens ({event}): put it in tests/integration"
+        pytest.fail(msg)
+
+
+sys.addaudithook(_stay_inside)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,18 +48,6 @@ def _quiet() -> Iterator[None]:
     """Keep log lines out of the output: a property runs many agents that fail on purpose."""
     with recorded_logs():
         yield
-
-
-@pytest.fixture(scope="module")
-def own_tokens() -> Tokens:
-    """Tokens with a known secret, lifetime and leeway."""
-    return Tokens(SECRET, Settings(token_lifetime_s=LIFETIME_S, token_leeway_s=LEEWAY_S))
-
-
-@pytest.fixture(scope="module")
-def demo() -> Demo:
-    """Three demo users; their hashes are quick to check."""
-    return make_demo_users(3)
 
 
 async def _receive_run(cursor: Cursor, arrived: asyncio.Event) -> ReceivedRun:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from limits import HANG_S
 
 from netra_ws import events
 from netra_ws.agent import (
@@ -81,7 +82,7 @@ async def test_the_built_in_agent_shows_all_five_types_for(text: str, run_agent:
     assert payloads(run, "agent_started") == [{"message": text}]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=st.text())
 async def test_the_built_in_agent_completes_for_any_text(text: str, run_agent: RunAgent) -> None:
     run = await run_agent(source_reader, text)
@@ -389,7 +390,7 @@ async def test_a_cancellation_inside_a_tool_is_completed_once(bench: Bench) -> N
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await waiting.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -586,7 +587,7 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(plan=st.lists(steps, max_size=8), response=st.sampled_from(["done", "\ud800", None]))
 @example(plan=[], response="done")
 async def test_whatever_an_agent_does_its_run_verifies(

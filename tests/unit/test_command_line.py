@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
-from processes import clean_environment
 
 import netra_ws
 from netra_ws.cli import COMMANDS, cli
@@ -23,35 +20,6 @@ def test_the_list_says_what_each_command_says_of_itself(name: str) -> None:
     command = COMMANDS[name].load()
     assert command.name == name
     assert command.short_help == COMMANDS[name].short_help
-
-
-def imported(code: str) -> set[str]:
-    """Return the top-level packages and our modules that a new process has after this code."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", f"{code}\nimport sys; print(*sys.modules)"],
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
-    return {name for name in done.stdout.split() if "." not in name or "netra_ws" in name}
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import netra_ws",
-        "import netra_ws.prevention.audit, netra_ws.prevention.drift",
-        "from netra_ws.cli import cli; cli.main(['--help'], standalone_mode=False)",
-        "from netra_ws.cli import cli; cli.main(['audit', '--help'], standalone_mode=False)",
-    ],
-)
-def test_what_needs_no_server_imports_none(code: str) -> None:
-    names = imported(code)
-    server = {"aiohttp", "argon2", "jwt", "msgspec", "structlog", "tenacity", "websockets"}
-    assert "netra_ws" in names
-    assert not names & (server | {"matplotlib", "nbformat", "netra_ws.incident"})
 
 
 def test_the_public_names_are_the_ones_of_their_modules() -> None:

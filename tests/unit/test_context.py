@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import netra_ws
 from netra_ws.context import (
     MAX_ID_LENGTH,
     UserExecutionContext,
@@ -107,29 +102,6 @@ def test_a_new_identifier_names_its_kind_and_is_one() -> None:
     made = new_id("run")
     assert made.startswith("run-")
     assert check_id("run_id", made) == made
-
-
-FORKED = """
-import os
-from netra_ws.context import new_id
-new_id("run")  # so that random bits are left
-if os.fork():
-    os.wait()
-print(new_id("run"), flush=True)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_makes_identifiers_of_its_own() -> None:
-    """In a process of its own, because Python warns of a fork where threads run."""
-    printed = subprocess.run(
-        [sys.executable, "-c", FORKED],
-        cwd=Path(netra_ws.__file__).parents[1],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout.split()
-    assert len({*printed}) == len(printed) == 2
 
 
 def test_a_service_context_is_marked_by_its_user_id() -> None:

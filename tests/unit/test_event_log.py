@@ -273,7 +273,6 @@ def test_reading_moves_the_position(event_log: EventLogFactory) -> None:
 # Resuming
 
 
-@settings(deadline=None)
 @given(appended=st.integers(0, 30), retained=st.integers(1, 12))
 def test_every_retained_position_resumes_without_gap_or_duplicate(
     event_log: EventLogFactory, appended: int, retained: int
@@ -286,7 +285,6 @@ def test_every_retained_position_resumes_without_gap_or_duplicate(
         assert cursor.take(ALL) == everything[seq:]
 
 
-@settings(deadline=None)
 @given(appended=st.integers(2, 30), retained=st.integers(1, 12), data=st.data())
 def test_a_trimmed_position_says_how_much_was_lost(
     event_log: EventLogFactory, appended: int, retained: int, data: st.DataObject
@@ -390,9 +388,7 @@ class Readers(RuleBasedStateMachine):
 
 def test_no_interleaving_loses_repeats_or_reorders_an_event(event_log: EventLogFactory) -> None:
     machine = type("ReadersOfOneImplementation", (Readers,), {"make": staticmethod(event_log)})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=30))
 
 
 # Taking
@@ -665,7 +661,6 @@ def test_what_the_total_took_is_a_loss_of_known_size(event_log: EventLogFactory)
     assert cursor.take(ALL) == [b"event 2"]
 
 
-@settings(deadline=None)
 @given(
     total=st.integers(1, 60),
     appends=st.lists(
@@ -766,7 +761,6 @@ def test_a_position_of_one_user_opens_nothing_of_another(event_log: EventLogFact
     assert (cursor.recovered, cursor.lost, cursor.take(ALL)) == (False, None, [])
 
 
-@settings(deadline=None)
 @given(users=st.lists(st.sampled_from(["ann", "bob", "Ann", "service:ann"]), max_size=30))
 def test_no_event_reaches_another_user(event_log: EventLogFactory, users: list[str]) -> None:
     logs = event_log(service_retained_events=30)

@@ -136,7 +136,6 @@ any_event = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(any_event)
 def test_an_event_comes_back_as_it_was_sent(event: Any) -> None:
     sent = events.encode(event)
@@ -144,7 +143,6 @@ def test_an_event_comes_back_as_it_was_sent(event: Any) -> None:
     assert events.decode(sent.decode()) == event
 
 
-@settings(deadline=None)
 @given(any_event)
 def test_an_event_is_one_line_of_json_with_its_type_first(event: Any) -> None:
     sent = events.encode(event)
@@ -229,7 +227,7 @@ def is_accepted(run: list[str]) -> bool:
     return grammar.ended
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(good_runs | injured_runs | broken_runs)
 def test_the_grammar_accepts_what_the_regular_expression_matches(run: list[str]) -> None:
     assert is_accepted(run) == bool(RUN.fullmatch("".join(run)))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from limits import HANG_S
 
 import netra_ws
 from netra_ws import events
@@ -27,7 +28,7 @@ from netra_ws.manager import (
 )
 from netra_ws.settings import Settings
 
-LIMIT_S = 5.0
+LIMIT_S = HANG_S
 ALL = 1 << 30
 
 
@@ -418,7 +419,7 @@ async def test_a_run_accepted_just_before_the_stop_still_begins_and_ends() -> No
     manager = registry.manager(context)
     cursor = manager.open_cursor(None, lambda: None)
     manager.runs.start(context, "hello")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_S):
         await registry.close()
     types = [events.decode(event).__struct_config__.tag for event in cursor.take(1 << 20)]
     assert types[0] == "agent_started"

@@ -1,4 +1,4 @@
-"""The limits: each is shown, has a unit, a reason and a test; a settings file is read strictly."""
+"""The limits: each has a unit, a reason and a test; a settings file is read strictly."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import os
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from processes import netra_ws
-from tabs import Fetch, serving
+from command import in_process
 
-from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import ConfigurationError
 from netra_ws.settings import Settings, read_settings
 
@@ -49,14 +46,6 @@ def docstrings() -> dict[str, str]:
             case ast.AnnAssign(ast.Name(name)), ast.Expr(ast.Constant(str(words))):
                 found[name] = words
     return found
-
-
-async def test_every_field_is_shown(tokens: Tokens, fetch: Fetch) -> None:
-    settings = Settings(max_message_bytes=12345, allowed_origins=("https://app.example",))
-    async with serving(tokens, settings) as backend:
-        shown = json.loads((await fetch(backend.url, "/ws/config")).body)["limits"]
-    assert tuple(shown) == FIELDS
-    assert msgspec.convert(shown, Settings) == settings
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -121,7 +110,7 @@ def test_a_settings_file_that_will_not_do_is_refused_by_its_name(
 def test_serve_ends_with_2_and_one_line(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     file.write_text('{"drain_timeout_s": -1}')
-    done: Any = netra_ws("serve", "--settings", file, cwd=tmp_path)
+    done = in_process("serve", "--settings", file, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert f"settings file {file}: expected an object with limits; " in line

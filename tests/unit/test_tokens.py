@@ -223,14 +223,13 @@ def test_a_malformed_token_is_refused(own_tokens: Tokens, token: str) -> None:
         own_tokens.verify(token)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(max_codepoint=0x24F)) | st.from_regex(r"[\w-]*\.[\w-]*\.[\w-]*"))
 def test_no_text_at_all_is_a_token(own_tokens: Tokens, token: str) -> None:
     with pytest.raises(TokenError):
         own_tokens.verify(token)
 
 
-@settings(deadline=None)
 @given(position=st.integers(0, 10_000), character=st.sampled_from("AZaz09-_"))
 def test_a_token_with_another_character_in_its_payload_is_refused(
     own_tokens: Tokens, position: int, character: str

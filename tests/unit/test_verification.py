@@ -8,9 +8,7 @@ from dataclasses import replace
 import pytest
 
 from netra_ws.incident.case import load_case
-from netra_ws.incident.checkout import changed_lines, git
 from netra_ws.incident.proof import suite
-from netra_ws.incident.proof.attempts import injuries, partial_fixes
 from netra_ws.incident.proof.judgement import Judgement
 from netra_ws.incident.proof.suite import Run
 from netra_ws.incident.proof.verification import Verification
@@ -114,23 +112,3 @@ def test_only_a_failure_catches() -> None:
     for outcome, caught in (("failed", 1), ("error", 0), ("skipped", 0)):
         run = Run((*PASSED[1:], replace(PASSED[0], outcome=outcome)))
         assert len(Judgement(outcome, run).caught_by) == caught
-
-
-def test_there_are_fifteen_partial_fixes_and_each_is_another() -> None:
-    attempts = partial_fixes()
-    assert len({attempt.name for attempt in attempts}) == len(attempts) == 15
-    seen = set()
-    for attempt in attempts:
-        with attempt.tree() as tree:
-            left = changed_lines(tree, "fixed")
-            assert left, "it would be the fix"
-            seen.add("\n".join(line for line in git("diff", "fixed", cwd=tree).splitlines()))
-    assert len(seen) == 15
-
-
-def test_an_injury_differs_from_the_fix() -> None:
-    attempts = injuries()
-    assert len(attempts) >= 4
-    for attempt in attempts:
-        with attempt.tree() as tree:
-            assert changed_lines(tree, "fixed")

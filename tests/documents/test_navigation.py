@@ -1,5 +1,6 @@
 """The bars between the notebooks: generated, current, and the last cell of each."""
 
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from netra_ws.incident.notebooks import build_notebook, digests, find_notebooks,
 from netra_ws.incident.page import Page
 
 ROOT = Path(__file__).parents[2]
+NAMES = ("00-all.ipynb", "02-find-it.ipynb", "05-end.ipynb")
 NOTEBOOKS = find_notebooks(ROOT / "notebooks")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -27,7 +29,23 @@ def bars(path: Path) -> list[str]:
 
 @pytest.fixture
 def three(tmp_path: Path) -> list[Path]:
-    return [write(tmp_path / name) for name in ("00-all.ipynb", "02-find-it.ipynb", "05-end.ipynb")]
+    return [write(tmp_path / name) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the three, the middle one built."""
+    folder = tmp_path_factory.mktemp("built")
+    for name in NAMES:
+        write(folder / name)
+    assert build_notebook(folder / NAMES[1])
+    return folder
+
+
+@pytest.fixture
+def middle(built: Path, tmp_path: Path) -> Path:
+    """A copy of the one that was built, beside copies of the others."""
+    return shutil.copytree(built, tmp_path / "copy") / NAMES[1]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -53,26 +71,24 @@ def test_a_bar_leads_back_to_the_contents_and_on(three: list[Path]) -> None:
     assert last == "---\n\n← [02 Find it](02-find-it.ipynb) · [Contents](00-all.ipynb)"
 
 
-def test_building_writes_the_bar_once_and_keeps_it(three: list[Path]) -> None:
-    assert build_notebook(three[1])
-    assert bars(three[1]) == [bar(three[1], three)]
-    notebook = read_notebook(three[1])
+def test_building_writes_the_bar_once_and_keeps_it(middle: Path) -> None:
+    assert bars(middle) == [bar(middle, sorted(middle.parent.iterdir()))]
+    notebook = read_notebook(middle)
     assert notebook.metadata["netra_ws"] == digests(notebook)
-    before = three[1].read_bytes()
-    assert not build_notebook(three[1])
-    assert three[1].read_bytes() == before
+    before = middle.read_bytes()
+    assert not build_notebook(middle)
+    assert middle.read_bytes() == before
 
 
-def test_a_new_neighbour_or_an_edited_bar_is_a_reason_to_write(three: list[Path]) -> None:
-    build_notebook(three[1])
-    between = write(three[0].with_name("03-between.ipynb"))
-    assert build_notebook(three[1])
-    assert between.name in bars(three[1])[0]
-    notebook = read_notebook(three[1])
+def test_a_new_neighbour_or_an_edited_bar_is_a_reason_to_write(middle: Path) -> None:
+    between = write(middle.with_name("03-between.ipynb"))
+    assert build_notebook(middle)
+    assert between.name in bars(middle)[0]
+    notebook = read_notebook(middle)
     notebook.cells[-1].source = "Next: nothing"
-    nbformat.write(notebook, three[1])
-    assert build_notebook(three[1])
-    assert between.name in bars(three[1])[0]
+    nbformat.write(notebook, middle)
+    assert build_notebook(middle)
+    assert between.name in bars(middle)[0]
 
 
 def test_a_page_alone_has_no_bar(tmp_path: Path) -> None:
@@ -81,9 +97,8 @@ def test_a_page_alone_has_no_bar(tmp_path: Path) -> None:
     assert bars(path) == []
 
 
-def test_the_report_leaves_the_bar_out(three: list[Path]) -> None:
-    build_notebook(three[1])
-    page = Page(three[1].stem, read_notebook(three[1]))
+def test_the_report_leaves_the_bar_out(middle: Path) -> None:
+    page = Page(middle.stem, read_notebook(middle))
     assert [cell.id for cell in page.body.cells] == ["heading", "cell"]
 
 

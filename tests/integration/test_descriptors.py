@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from limits import HANG_S
 
 from netra_ws.descriptors import ACCEPTED_AT_ONCE, LEAST_CONNECTIONS, RESERVE
 from netra_ws.settings import Settings
@@ -16,7 +17,6 @@ from netra_ws.settings import Settings
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
 
 README = Path(__file__).parents[2] / "README.md"
-LIMIT_S = 20.0
 
 CHILD = """
 import json, resource, sys
@@ -48,7 +48,7 @@ def fit(soft: int, hard: int, services: dict[str, bool] = BOTH, **limits: int) -
         [sys.executable, "-c", CHILD, json.dumps([soft, hard, services, limits])],
         capture_output=True,
         check=True,
-        timeout=LIMIT_S,
+        timeout=HANG_S,
     )
     found: list[Any] = json.loads(done.stdout)
     return found

@@ -124,9 +124,10 @@ async def test_health_names_its_components_and_the_commit(backend: Backend, fetc
 
 
 async def test_config_shows_the_limits_in_force(tokens: Tokens, fetch: Fetch) -> None:
-    settings = Settings(retained_events=7)
+    settings = Settings(max_message_bytes=12345, allowed_origins=("https://app.example",))
     async with serving(tokens, settings) as backend:
         answer = json.loads((await fetch(backend.url, "/ws/config")).body)
+    assert tuple(answer["limits"]) == Settings.__struct_fields__
     assert msgspec.convert(answer["limits"], Settings) == settings
     assert answer["event_types"] == list(EVENT_TYPES)
     assert answer["close_codes"]["4501"] == CloseCode.TOO_MANY_CONNECTIONS.meaning

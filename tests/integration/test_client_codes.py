@@ -352,12 +352,10 @@ async def test_a_server_that_lets_in_and_kills_is_given_up_and_not_hammered(
 async def test_nobody_who_listens_is_given_up_too() -> None:
     async with scripted(says(ready())) as server:
         pass
-    began = time.monotonic()
     with pytest.raises(HandshakeRefused) as refused:
-        async with client(server):
+        async with asyncio.timeout(LIMIT_S), client(server):
             pass
     assert refused.value.status is None
-    assert time.monotonic() - began < LIMIT_S
 
 
 async def test_an_event_starts_the_back_off_anew() -> None:
@@ -627,7 +625,7 @@ async def half_closed(socket: ServerConnection) -> None:
 
 
 async def test_a_server_that_takes_nothing_does_not_hold_up_the_close() -> None:
-    async with scripted(deaf) as server, asyncio.timeout(LIMIT_S / 2), client(server) as ann:
+    async with scripted(deaf) as server, asyncio.timeout(LIMIT_S), client(server) as ann:
         with pytest.raises(TimeoutError):
             await ann.chat(TOO_MUCH, 0.1)
 
@@ -635,7 +633,7 @@ async def test_a_server_that_takes_nothing_does_not_hold_up_the_close() -> None:
 async def test_a_server_that_closes_by_half_is_left() -> None:
     async with (
         scripted(half_closed, says(ready(0, True), event(1))) as server,
-        asyncio.timeout(LIMIT_S / 2),
+        asyncio.timeout(LIMIT_S),
         client(server) as ann,
     ):
         assert await numbers(ann, 1) == [1]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import pytest
+from limits import HANG_S
 
 from netra_ws.cli import COMMANDS as CLI_COMMANDS
 
@@ -137,7 +138,7 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Marks:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=HANG_S,
     )
     assert path.exists(), done.stdout + done.stderr
     listed = json.loads(path.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from accounts import LIFETIME_S, Demo
+from limits import HANG_S
 
 from netra_ws.auth.service import AuthService
 from netra_ws.auth.tokens import Tokens
@@ -30,7 +31,7 @@ async def service(demo: Demo, own_tokens: Tokens) -> AsyncIterator[AuthService]:
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """An HTTP client that does not wait forever."""
-    timeout = aiohttp.ClientTimeout(total=10)
+    timeout = aiohttp.ClientTimeout(total=HANG_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         yield session
 
