@@ -188,8 +188,8 @@ async def test_a_users_file(serve: Serve, users_file: Path) -> None:
     assert outcome(await converse(server.backend, login, "hello")) == COMPLETE
 
 
-def test_a_hash_has_a_salt_of_its_own(hashed: str) -> None:
-    again = netra_ws("hash-password", "--password", "correct horse", cwd=ROOT).stdout.strip()
+def test_a_hash_has_a_salt_of_its_own(hashed: str, in_process: RunNetraWs) -> None:
+    again = in_process("hash-password", "--password", "correct horse", cwd=ROOT).stdout.strip()
     assert again != hashed
     assert again.startswith("$argon2id$")
     assert hashed.startswith("$argon2id$")
@@ -452,8 +452,7 @@ def test_a_git_that_cannot_be_run_is_refused(tmp_path: Path, scratch: Path) -> N
     assert left_in(scratch) == []
 
 
-@pytest.mark.parametrize("option", ["--port", "--auth-port"])
-@pytest.mark.parametrize("revision", [None, "before"])
+@pytest.mark.parametrize(("option", "revision"), [("--port", None), ("--auth-port", "before")])
 def test_a_taken_port_is_refused(
     option: str,
     revision: str | None,
