@@ -6,12 +6,14 @@ import io
 import re
 import tokenize
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netra_ws.prevention.finding import Span
 
 LINE_END = re.compile(r"\r\n|\r|\n")
+ASCII = bytes(byte if 0 < byte < 128 else ord("?") for byte in range(256))
 
 
 class UndecodableError(Exception):
@@ -25,36 +27,35 @@ def decode(data: bytes) -> tuple[str, str]:
     Raises UndecodableError.
     """
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(_ascii(data)).readline)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UndecodableError(_where(data, error)) from error
-    except SyntaxError as error:  # an unknown encoding, or none and not UTF-8
-        named = "its coding line does not name its encoding; mend the coding line"
-        raise UndecodableError(_why_not_utf8(data) or named) from error
-    except (LookupError, UnicodeError) as error:  # a codec that is not for text, as rot13
-        raise UndecodableError(f"{encoding} gives no text; mend the coding line") from error
+        raise UndecodableError(_where(error)) from error
+    except (SyntaxError, LookupError, UnicodeError) as error:
+        msg = "its coding line names an unknown encoding, or one that it is not in; mend that line"
+        raise UndecodableError(msg) from error
     if "\0" in text:
         raise UndecodableError("it contains a null byte, which no Python source may")
     return text, encoding
 
 
-def _why_not_utf8(data: bytes) -> str | None:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return _where(data, error)
-    return None
+def _ascii(data: bytes) -> bytes:
+    """Return the source with a question mark for each byte that no coding line needs.
+
+    What `tokenize` says of other bytes in the first two lines differs from Python to Python.
+    """
+    mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+    return mark + data.removeprefix(mark).translate(ASCII)
 
 
-def _where(data: bytes, error: UnicodeDecodeError) -> str:
-    line = data.count(b"\n", 0, error.start) + 1
+def _where(error: UnicodeDecodeError) -> str:
+    line = error.object.count(b"\n", 0, error.start) + 1
     do = (
         "name the encoding in a coding line"
         if error.encoding == "utf-8"
         else "mend the coding line"
     )
-    return f"byte 0x{data[error.start]:02x} in line {line} is not {error.encoding}; {do}"
+    return f"byte 0x{error.object[error.start]:02x} in line {line} is not {error.encoding}; {do}"
 
 
 @dataclass(frozen=True)

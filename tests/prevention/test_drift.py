@@ -357,7 +357,7 @@ def test_ignored_files_are_not_searched_and_untracked_ones_are(repository: Repos
         ("other.py", "from lib import get\nawait get(\n", r"syntax error: "),
         ("other.py", b"get = '\xe4'\n", r"cannot be decoded: byte 0xe4 in line 1 is not utf-8; "),
         ("lib.py", b"get = '\0'\n", r"cannot be decoded: it contains a null byte"),
-        ("other.py", b"# coding: klingon\nget\n", r"cannot be decoded: its coding line does not"),
+        ("other.py", b"# coding: klingon\nget\n", r"cannot be decoded: its coding line names an"),
         ("lib.py", "get = " + "-" * 9999 + "1\n", r"cannot be parsed: it is nested too deep$"),
     ],
     ids=["changed", "binary", "caller", "latin-1", "null byte", "encoding", "deep"],

@@ -72,12 +72,22 @@ def test_what_others_wrote_is_left_out_unless_it_is_asked_for(folder, name):
             b"x = 1\ny = '\xe9'\n",
             "byte 0xe9 in line 2 is not utf-8; name the encoding in a coding line",
         ),
-        (b"# coding: ascii\nx = '\xe9'\n", "byte 0xe9 in line 2 is not ascii"),
-        (b"# coding: klingon\nx = 1\n", "its coding line does not name its encoding; mend "),
-        (b"\xef\xbb\xbf# coding: latin-1\nx = 1\n", "its coding line does not name its encoding"),
-        (b"# coding: rot13\nx = 1\n", "rot13 gives no text; mend the coding line"),
-        (b"# coding: undefined\nx = 1\n", "undefined gives no text; mend the coding line"),
-        (b"x = '\0'\n", "null byte"),
+        (
+            b"# coding: ascii\nx = '\xe9'\n",
+            "byte 0xe9 in line 2 is not ascii; mend the coding line",
+        ),
+        (
+            b"# \xe9 coding: ascii\nx = 1\n",
+            "byte 0xe9 in line 1 is not ascii; mend the coding line",
+        ),
+        (b"\xef\xbb\xbfx = '\xe9'\n", "byte 0xe9 in line 1 is not utf-8"),
+        *(
+            (f"# coding: {name}\nx = 1\n".encode(), "its coding line names an unknown encoding")
+            for name in ("klingon", "rot13", "undefined")
+        ),
+        (b"\xef\xbb\xbf# coding: latin-1\nx = 1\n", "names an unknown encoding, or one that it is"),
+        (b"# \0\n", "it contains a null byte"),
+        (b"x = '\0'\n", "it contains a null byte"),
     ],
 )
 def test_what_python_cannot_decode_is_not_judged(folder, data, why):
@@ -91,9 +101,9 @@ def test_what_python_cannot_decode_is_not_judged(folder, data, why):
 
 
 def test_another_encoding_is_read_by_its_coding_line(folder):
-    path = write(folder / "a.py", "# coding: latin-1\nx = 'é'\n".encode("latin-1"))
+    path = write(folder / "a.py", "# coding: latin-1 é\nx = 'é'\n".encode("latin-1"))
     files = find_files([folder])
-    assert files.recoded == {path: "# coding: latin-1\nx = 'é'\n"}
+    assert files.recoded == {path: "# coding: latin-1 é\nx = 'é'\n"}
     assert files.text(path).line(2) == "x = 'é'"
 
 
