@@ -11,6 +11,9 @@ VENV := .venv$(VERSION)$(INSTEAD)
 BIN := $(VENV)/bin
 PARALLEL := --numprocesses 3 --dist loadfile
 
+# A tree whose modules are compiled at every start takes twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup walkthrough test test-busy test-newest test-lowest incident acceptance soak \
   conformance bench lab notebooks lock lock-check audit check clean
