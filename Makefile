@@ -9,7 +9,7 @@ VERSION := $(if $(filter-out python3,$(PYTHON)),$(shell $(PYTHON) -c 'import sys
 INSTEAD := $(if $(WITH),-$(shell printf %s '$(WITH)' | tr -cs 'A-Za-z0-9._' '-' | sed 's/[-.]*$$//'))
 VENV := .venv$(VERSION)$(INSTEAD)
 BIN := $(VENV)/bin
-PARALLEL := --numprocesses 3 --dist loadfile
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # A tree whose modules are compiled at every start takes twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
