@@ -7,8 +7,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from netra_ws.prevention.drift.colour import Colour, Function
 from netra_ws.prevention.drift.functions import Unparsable, parse
-from netra_ws.prevention.drift.model import Colour, Function
 from netra_ws.prevention.drift.modules import Module, Tree
 from netra_ws.prevention.drift.resolution import Resolver
 from netra_ws.prevention.drift.values import ModuleValue, Values

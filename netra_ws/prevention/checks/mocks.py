@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from netra_ws.prevention.checks.coroutines import Coroutines, Source
-from netra_ws.prevention.drift.model import Colour, Function
+from netra_ws.prevention.drift.colour import Colour, Function
 from netra_ws.prevention.finding import Finding, Kind
 from netra_ws.prevention.nodes import walk
 

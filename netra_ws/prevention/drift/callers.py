@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from netra_ws.prevention.drift.colour import Colour
 from netra_ws.prevention.drift.doubts import Doubts
 from netra_ws.prevention.drift.flipped import Flipped
 from netra_ws.prevention.drift.functions import Unparsable
-from netra_ws.prevention.drift.model import Caller, Colour
+from netra_ws.prevention.drift.model import Caller
 from netra_ws.prevention.drift.modules import Module, Tree
 from netra_ws.prevention.drift.resolution import Resolver
 from netra_ws.prevention.drift.results import Answer, still_gives

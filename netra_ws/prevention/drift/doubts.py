@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from netra_ws.prevention.drift import classes
+from netra_ws.prevention.drift.colour import Colour, Function
 from netra_ws.prevention.drift.flipped import Flipped
-from netra_ws.prevention.drift.model import Caller, Colour, Function
+from netra_ws.prevention.drift.model import Caller
 from netra_ws.prevention.drift.modules import Module
 from netra_ws.prevention.drift.resolution import Resolver
 from netra_ws.prevention.drift.scopes import Imported

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netra_ws.prevention.drift.model import Caller, Function
+from netra_ws.prevention.drift.colour import Function
+from netra_ws.prevention.drift.model import Caller
 from netra_ws.prevention.drift.results import Answer
 from netra_ws.prevention.drift.values import FunctionValue
 

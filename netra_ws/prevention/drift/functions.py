@@ -6,7 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-from netra_ws.prevention.drift.model import Colour, Function, FunctionNode
+from netra_ws.prevention.drift.colour import Colour, Function, FunctionNode
 from netra_ws.prevention.nodes import children
 from netra_ws.prevention.source import UndecodableError, decode
 

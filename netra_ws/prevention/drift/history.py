@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from netra_ws.prevention.drift.colour import Colour, Function
 from netra_ws.prevention.drift.flipped import Flipped
 from netra_ws.prevention.drift.functions import Unparsable, functions, parse
 from netra_ws.prevention.drift.git import Change, Repository
-from netra_ws.prevention.drift.model import Colour, Commit, Function
+from netra_ws.prevention.drift.model import Commit
 from netra_ws.prevention.drift.modules import Tree
 from netra_ws.prevention.drift.resolution import Resolver
 from netra_ws.prevention.drift.values import ClassValue, FunctionValue

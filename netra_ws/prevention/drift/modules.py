@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from netra_ws.prevention.drift.colour import Function
 from netra_ws.prevention.drift.functions import FUNCTIONS, LOCALS, Unparsable, functions, parse
-from netra_ws.prevention.drift.model import Function
 from netra_ws.prevention.drift.scopes import Scope, scopes
 from netra_ws.prevention.nodes import children, walk
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from netra_ws.prevention.drift import classes, declared
+from netra_ws.prevention.drift.colour import Colour, Function
 from netra_ws.prevention.drift.functions import is_generator, own_nodes
-from netra_ws.prevention.drift.model import Colour, Function
 from netra_ws.prevention.drift.modules import Module, Tree
 from netra_ws.prevention.drift.scopes import (
     Assigned,

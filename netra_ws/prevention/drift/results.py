@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from enum import Enum
 
 from netra_ws.prevention.drift import classes, declared
+from netra_ws.prevention.drift.colour import Colour, Function
 from netra_ws.prevention.drift.functions import decorator_name, is_generator, own_nodes
-from netra_ws.prevention.drift.model import Colour, Function
 from netra_ws.prevention.drift.modules import Module
 from netra_ws.prevention.drift.resolution import ANYTHING, Resolver
 from netra_ws.prevention.drift.scopes import Assigned, Parameter

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from netra_ws.prevention.drift.colour import FunctionNode
 from netra_ws.prevention.drift.functions import own_nodes
-from netra_ws.prevention.drift.model import FunctionNode
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 

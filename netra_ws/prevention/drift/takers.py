@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from netra_ws.prevention.drift.model import Colour
+from netra_ws.prevention.drift.colour import Colour
 from netra_ws.prevention.drift.values import Foreign, FunctionValue
 
 if TYPE_CHECKING:

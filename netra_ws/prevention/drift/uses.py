@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from netra_ws.prevention.drift import takers
+from netra_ws.prevention.drift.colour import Colour
 from netra_ws.prevention.drift.functions import FUNCTIONS
-from netra_ws.prevention.drift.model import Colour
 from netra_ws.prevention.drift.modules import Module
 from netra_ws.prevention.drift.resolution import Resolver
 from netra_ws.prevention.drift.results import VAGUE_NAMES, names_in
