@@ -8,8 +8,7 @@ import time
 import structlog
 
 from netra_ws import events
-from netra_ws.auth.tokens import Claims
-from netra_ws.context import UserExecutionContext, new_id
+from netra_ws.context import Claims, UserExecutionContext, new_id
 from netra_ws.errors import (
     CloseCode,
     ContextError,
@@ -190,7 +189,7 @@ class Connection:
         tests/integration/test_session_security.py::test_a_renewal_that_is_refused_changes_nothing
         """
         try:
-            claims = self._socket.tokens.verify(token)
+            claims = self._socket.verify(token)
             if claims.user_id != self._context.user_id:
                 raise TokenError("of another user")
         except TokenError as error:

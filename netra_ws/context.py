@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -55,6 +56,18 @@ def new_id(kind: str) -> str:
         bits = os.urandom(16 * 256).hex()
         _random.extend(bits[start : start + 32] for start in range(0, len(bits), 32))
     return f"{kind}-{_random.pop()}"
+
+
+class Claims(NamedTuple):
+    """What a verified token says: `sub`, `jti`, and its times in seconds since 1970.
+
+    `not_before` is the later one of `nbf` and `iat`, `expires_at` is `exp`.
+    """
+
+    user_id: str
+    token_id: str
+    not_before: float
+    expires_at: float
 
 
 class UserExecutionContext(Struct, frozen=True):

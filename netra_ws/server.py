@@ -198,7 +198,7 @@ class Backend:
             *arguments,
             settings=settings,
             metrics=metrics,
-            tokens=self._tokens,
+            verify=self._tokens.verify,
             pending=self._pending,
             **options,
         )

@@ -21,8 +21,7 @@ from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from netra_ws import frames
-from netra_ws.auth.tokens import Claims, Tokens
-from netra_ws.context import UserExecutionContext
+from netra_ws.context import Claims, UserExecutionContext
 from netra_ws.errors import CloseCode
 from netra_ws.event_log import Position
 from netra_ws.metrics import Metrics
@@ -43,7 +42,8 @@ class Socket(ReadingSocket):
     """A connection, with what the opening handshake found out for the handler.
 
     Set `on_writable` to be called when the buffer has drained after `writable` was false, and
-    `on_lost` for the end of the connection, however it comes.
+    `on_lost` for the end of the connection, however it comes. `verify` returns what a token says
+    or raises `TokenError`.
     """
 
     __slots__ = (
@@ -59,7 +59,7 @@ class Socket(ReadingSocket):
         "on_lost",
         "on_writable",
         "position",
-        "tokens",
+        "verify",
     )
 
     def __init__(
@@ -69,7 +69,7 @@ class Socket(ReadingSocket):
         *,
         settings: Settings,
         metrics: Metrics,
-        tokens: Tokens,
+        verify: Callable[[str], Claims],
         pending: Pending,
         write_limit: int | tuple[int, int | None],
     ) -> None:
@@ -81,7 +81,7 @@ class Socket(ReadingSocket):
             pending=pending,
             write_limit=write_limit,
         )
-        self.tokens = tokens
+        self.verify = verify
         self.context: UserExecutionContext | None = None
         self.claims: Claims | None = None
         self.position: Position | None = None

@@ -6,11 +6,11 @@ import time
 from hashlib import blake2b
 from heapq import heappop, heappush
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 
 import jwt
 
-from netra_ws.context import check_id, check_login_id
+from netra_ws.context import Claims, check_id, check_login_id
 from netra_ws.errors import ConfigurationError, ContextError, TokenError
 from netra_ws.settings import Settings
 
@@ -24,18 +24,6 @@ TIMES = ("exp", "nbf", "iat")
 
 MIN_SECRET_BYTES = 32
 """RFC 7518 section 3.2: a key of HS256 is at least as long as its hash."""
-
-
-class Claims(NamedTuple):
-    """What a verified token says: `sub`, `jti`, and its times in seconds since 1970.
-
-    `not_before` is the later one of `nbf` and `iat`, `expires_at` is `exp`.
-    """
-
-    user_id: str
-    token_id: str
-    not_before: float
-    expires_at: float
 
 
 class Tokens:

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_machine import Clock
 
-from netra_ws.auth.tokens import ALGORITHM, AUDIENCE, CLAIMS, ISSUER, Claims, Tokens
+from netra_ws.auth.tokens import ALGORITHM, AUDIENCE, CLAIMS, ISSUER, Tokens
+from netra_ws.context import Claims
 from netra_ws.errors import ConfigurationError, ContextError, TokenError
 from netra_ws.settings import Settings
 
