@@ -1,14 +1,13 @@
 """The map of the rooms, drawn from the imports: `python docs/rooms.py` renews it.
 
-A room is a module, or a folder of modules, right below the package or below one of its wings. It
-stands one row above the highest room of its wing that it imports, so that imports go down.
+A room is a module, or a folder of modules, right below the package of a part. It stands one row
+above the highest room of its part that it imports, so that imports go down.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections import defaultdict
-from itertools import chain
 from pathlib import Path
 
 import grimp
@@ -32,41 +31,42 @@ PICTURE = HERE / "rooms.png"
 CONTRIBUTING = HERE.parent / "CONTRIBUTING.md"
 BEGIN, END = "<!-- python docs/rooms.py writes from here -->", "<!-- to here -->"
 
-PACKAGE = "netra_ws"
-BACKEND = "backend"
-WINGS = {
-    "cli": "the command line, above all",
-    "incident": "incident: the case, its runs, what is told of it",
-    "prevention": "prevention: audit, fix, drift check",
-    BACKEND: "backend: what delivers the events",
+PARTS = {
+    "netra_ws.cli": "the command line, above all",
+    "netra_ws.incident": "incident: the case, its runs, what is told of it",
+    "netra_ws.prevention": "prevention: audit, fix, drift check",
+    "netra_ws": "backend: what delivers the events",
 }
-"""What the wings are for, from above to below."""
+"""What the parts are for, from above to below, by the package that holds their rooms."""
+
+COLUMNS = (("netra_ws.cli", "netra_ws.incident", "netra_ws"), ("netra_ws.prevention",))
+"""The parts as they are drawn."""
 
 LINE = 0.165
 """Inches from one line of names to the next."""
 
-ROW_GAP, HEAD = 0.07, 0.3
+ROW_GAP, HEAD, PART_GAP = 0.07, 0.3, 0.15
 
 Rows = list[list[str]]
-"""The rooms of a wing, the highest row first."""
+"""The rooms of a part, the highest row first."""
 
 
 def _room(module: str) -> tuple[str, str] | None:
-    """Return the wing and the room of a module; `None` for what only holds rooms."""
-    match module.split("."):
-        case [_, wing, room, *_] if wing in WINGS:
-            return wing, room
-        case [_, room, *_] if room not in WINGS and room != "__main__":
-            return BACKEND, room
-    return None
+    """Return the part and the room of a module; `None` for what only holds rooms."""
+    holders = [part for part in PARTS if module.startswith(f"{part}.")]
+    if module in PARTS or not holders:
+        return None
+    part = max(holders, key=len)
+    room = module.removeprefix(f"{part}.").partition(".")[0]
+    return None if room == "__main__" else (part, room)
 
 
 def rooms() -> dict[str, Rows]:
-    """Return the rows of each wing, from the imports as they are now.
+    """Return the rows of each part, from the imports as they are now.
 
-    Raises `ValueError` if rooms of a wing import each other in a circle.
+    Raises `ValueError` if rooms of a part import each other in a circle.
     """
-    graph = grimp.build_graph(PACKAGE, cache_dir=None)
+    graph = grimp.build_graph(*{part.partition(".")[0] for part in PARTS}, cache_dir=None)
     below: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for module in graph.modules:
         room = _room(module)
@@ -83,18 +83,18 @@ def rooms() -> dict[str, Rows]:
         for room in ready:
             height[room] = 1 + max((height[one] for one in below[room]), default=-1)
     found: dict[str, Rows] = {}
-    for wing in WINGS:
-        own = {room: level for (of, room), level in height.items() if of == wing}
+    for part in PARTS:
+        own = {room: level for (of, room), level in height.items() if of == part}
         levels = range(max(own.values()), -1, -1)
-        found[wing] = [sorted(room for room in own if own[room] == level) for level in levels]
+        found[part] = [sorted(room for room in own if own[room] == level) for level in levels]
     return found
 
 
-def text_form(wings: dict[str, Rows]) -> str:
+def text_form(parts: dict[str, Rows]) -> str:
     """Return the map as text, a line for each row."""
     lines = []
-    for wing, rows in wings.items():
-        lines += [WINGS[wing], *(f"    {', '.join(row)}" for row in rows), ""]
+    for part, rows in parts.items():
+        lines += [PARTS[part], *(f"    {', '.join(row)}" for row in rows), ""]
     return "\n".join(lines[:-1])
 
 
@@ -103,48 +103,36 @@ def _height(rows: list[str]) -> float:
 
 
 @look()
-def draw(wings: dict[str, Rows]) -> Picture:
-    """Draw the wings: the command line above, the incident on the backend, prevention beside."""
-    half = (WIDTH - 2 * MARGIN - 0.3) / 2
-    left, right = MARGIN, MARGIN + half + 0.3
-    characters = int((half - 0.25) * 72 / TEXT / 0.602)
+def draw(parts: dict[str, Rows]) -> Picture:
+    """Draw the parts in their columns."""
+    width = (WIDTH - 2 * MARGIN - 0.3) / len(COLUMNS)
+    characters = int((width - 0.25) * 72 / TEXT / 0.602)
     wrapped = {
-        wing: [textwrap.fill(" · ".join(row), characters) for row in rows]
-        for wing, rows in wings.items()
+        part: [textwrap.fill(" · ".join(row), characters) for row in rows]
+        for part, rows in parts.items()
     }
-    wrapped["cli"] = [textwrap.fill(" · ".join(chain(*wings["cli"])), 2 * characters)]
-    heights = {wing: _height(rows) for wing, rows in wrapped.items()}
-    total = (
-        heights["cli"]
-        + 0.15
-        + max(heights["incident"] + 0.15 + heights[BACKEND], heights["prevention"])
-    )
-    count = sum(len(row) for rows in wings.values() for row in rows)
+    heights = [sum(_height(wrapped[part]) + PART_GAP for part in column) for column in COLUMNS]
+    count = sum(len(row) for rows in parts.values() for row in rows)
     figure, top = canvas(
         "Imports go down: no room imports one that stands above it",
-        f"{count} rooms of {PACKAGE} in {len(WINGS)} parts, placed by their imports; the backend "
-        "imports nothing of the others, and prevention nothing of anybody",
-        total + 0.1,
+        f"{count} rooms in {len(PARTS)} parts, placed by their imports; the backend imports "
+        "nothing of the others, and prevention nothing of anybody",
+        max(heights),
     )
     area = drawing(figure)
-    below = top - heights["cli"] - 0.15
-    places = {
-        "cli": (left, top, WIDTH - 2 * MARGIN),
-        "incident": (left, below, half),
-        BACKEND: (left, below - heights["incident"] - 0.15, half),
-        "prevention": (right, below, half),
-    }
-    for wing, (x, y, width) in places.items():
-        area.plot((x, x + width), (y, y), color=FAINT, linewidth=1)
-        area.text(x, y - 0.06, WINGS[wing], color=INK, weight="bold", va="top")
-        y -= HEAD
-        for row in wrapped[wing]:
-            area.text(x + 0.1, y, row, color=QUIET, va="top", family=MONOSPACE, linespacing=1.2)
-            y -= LINE * (row.count("\n") + 1) + ROW_GAP
-    text = text_form(wings)
-    facts = text.splitlines()
-    alt = f"Rows of names in four parts. {'; '.join(line.strip() for line in facts if line)}."
-    return Picture(figure, facts, alt)
+    for number, column in enumerate(COLUMNS):
+        x, y = MARGIN + number * (width + 0.3), top
+        for part in column:
+            area.plot((x, x + width), (y, y), color=FAINT, linewidth=1)
+            area.text(x, y - 0.06, PARTS[part], color=INK, weight="bold", va="top")
+            y -= HEAD
+            for row in wrapped[part]:
+                area.text(x + 0.1, y, row, color=QUIET, va="top", family=MONOSPACE, linespacing=1.2)
+                y -= LINE * (row.count("\n") + 1) + ROW_GAP
+            y -= PART_GAP
+    facts = text_form(parts).splitlines()
+    words = "; ".join(line.strip() for line in facts if line)
+    return Picture(figure, facts, f"Rows of names in {len(PARTS)} parts. {words}.")
 
 
 def between(text: str) -> str:
@@ -154,10 +142,10 @@ def between(text: str) -> str:
 
 def renew() -> None:
     """Write the picture, and the text form in CONTRIBUTING.md."""
-    wings = rooms()
-    draw(wings).save(PICTURE)
+    parts = rooms()
+    draw(parts).save(PICTURE)
     text = CONTRIBUTING.read_text(encoding="utf-8")
-    new = f"\n\n```\n{text_form(wings)}\n```\n\n"
+    new = f"\n\n```\n{text_form(parts)}\n```\n\n"
     CONTRIBUTING.write_text(
         text.replace(f"{BEGIN}{between(text)}{END}", f"{BEGIN}{new}{END}"), encoding="utf-8"
     )
