@@ -11,12 +11,10 @@ from pathlib import Path
 
 import leash
 import pytest
+from packages import ROOT, sources
 from processes import clean_environment, git, netra_ws
 
 from netra_ws.cli import COMMANDS
-
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "netra_ws"
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +39,16 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def sources() -> set[str]:
-    return {
-        path.relative_to(ROOT).as_posix()
-        for path in SOURCE.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+def names(*packages: str) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in sources(*packages)}
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-    metadata = {name for name in names if ".dist-info/" in name}
-    assert names - metadata == sources()
-    assert not [name for name in names if name.endswith(".ipynb") or "tests/" in name]
+        found = set(archive.namelist())
+    metadata = {name for name in found if ".dist-info/" in name}
+    assert found - metadata == names()
+    assert not [name for name in found if name.endswith(".ipynb") or "tests/" in name]
     assert any(name.endswith("/licenses/LICENSE") for name in metadata)
 
 
@@ -222,5 +216,5 @@ def test_the_history_of_the_wheel_is_the_one_of_the_repository(
 
 
 def test_the_package_in_the_checkout_is_the_installed_one(attempt: Path, installed: Path) -> None:
-    for name in sources():
+    for name in names("netra_ws"):
         assert (attempt / name).read_bytes() == (installed / name).read_bytes()

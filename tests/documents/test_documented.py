@@ -12,6 +12,7 @@ from types import ModuleType
 
 import click
 import pytest
+from packages import PACKAGES, sources
 
 from netra_ws.cli import COMMANDS
 from netra_ws.incident import figures
@@ -66,7 +67,7 @@ def test_a_command_says_how_it_is_used_and_how_it_ends(name: str) -> None:
 
 def test_every_variable_of_the_environment_is_in_the_reference() -> None:
     read: set[str] = set()
-    for path in (ROOT / "netra_ws").rglob("*.py"):
+    for path in sources():
         text = path.read_text(encoding="utf-8")
         read |= set(re.findall(r"\b(?:NETRA_WS|STAGING)_[A-Z_]+(?:_\d)?\b", text))
     documented = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", REFERENCE, re.MULTILINE))
@@ -101,7 +102,7 @@ def test_contributing_names_what_ci_runs(target: str) -> None:
 def test_contributing_names_only_tests_and_files_that_exist() -> None:
     tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     assert set(re.findall(r"\btest_\w+\.py", CONTRIBUTING)) <= tests
-    paths = re.findall(r"`((?:netra_ws|tests|docs)/[\w./]+)`", CONTRIBUTING)
+    paths = re.findall(rf"`((?:{'|'.join(PACKAGES)}|tests|docs)/[\w./]+)`", CONTRIBUTING)
     assert len(paths) > 10
     for path in paths:
         assert "NAME" in path or (ROOT / path).exists(), path

