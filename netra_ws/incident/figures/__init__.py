@@ -1,17 +1,17 @@
 """The figures of the incident: one module each, drawn from what was recorded."""
 
-from netra_ws.incident.figures.drill_timeline import drill_timeline
-from netra_ws.incident.figures.fingerprints import fingerprints
-from netra_ws.incident.figures.isolation_matrix import isolation_matrix, leaks
-from netra_ws.incident.figures.latency_ecdf import latency_ecdf
-from netra_ws.incident.figures.milestones import milestones
-from netra_ws.incident.figures.one_word import one_word
-from netra_ws.incident.figures.resume import resume
-from netra_ws.incident.figures.session_sequence import session_sequence
-from netra_ws.incident.figures.style import Picture
-from netra_ws.incident.figures.success import success, wilson
-from netra_ws.incident.figures.swimlanes import swimlanes
-from netra_ws.incident.figures.which_tool import which_tool
+from .drill_timeline import drill_timeline
+from .fingerprints import fingerprints
+from .isolation_matrix import isolation_matrix, leaks
+from .latency_ecdf import latency_ecdf
+from .milestones import milestones
+from .one_word import one_word
+from .resume import resume
+from .session_sequence import session_sequence
+from .style import Picture
+from .success import success, wilson
+from .swimlanes import swimlanes
+from .which_tool import which_tool
 
 __all__ = [
     "Picture",
