@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import pytest
 from limits import HANG_S
+from packages import PACKAGES
 
 from netra_ws.cli import COMMANDS as CLI_COMMANDS
 
@@ -58,7 +59,7 @@ COMMANDS = {
 }
 EXPORTS = 5
 
-PATH = r"(?:tests|notebooks|netra_ws|docs)/[\w./-]*\w|runbook\.md|\.ci/run"
+PATH = rf"(?:tests|notebooks|docs|{'|'.join(PACKAGES)})/[\w./-]*\w|runbook\.md|\.ci/run"
 TEST = r"tests/[\w/]+\.py::\w+(?:\[\w+\])?"
 COMMAND = r"`(?:make|netra-ws) [a-z]+`"
 
