@@ -77,7 +77,7 @@ lock-check: setup  ## Say nothing if what is installed is what the lock says
 	@$(BIN)/python requirements/lock.py check
 
 audit: setup  ## Look for wrong awaits and dropped coroutines in the project's own code
-	@$(BIN)/netra-ws audit netra_ws benchmarks tests requirements
+	@$(BIN)/netra-ws audit netra_ws await_audit netra_incident benchmarks tests requirements
 
 check: setup audit  ## Lint, types, import contracts and the audit
 	@$(BIN)/ruff check .

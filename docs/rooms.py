@@ -34,12 +34,12 @@ BEGIN, END = "<!-- python docs/rooms.py writes from here -->", "<!-- to here -->
 PARTS = {
     "netra_ws.cli": "the command line, above all",
     "netra_ws.incident": "incident: the case, its runs, what is told of it",
-    "netra_ws.prevention": "prevention: audit, fix, drift check",
+    "await_audit": "await_audit: finds and mends wrong awaits",
     "netra_ws": "backend: what delivers the events",
 }
 """What the parts are for, from above to below, by the package that holds their rooms."""
 
-COLUMNS = (("netra_ws.cli", "netra_ws.incident", "netra_ws"), ("netra_ws.prevention",))
+COLUMNS = (("netra_ws.cli", "netra_ws.incident", "netra_ws"), ("await_audit",))
 """The parts as they are drawn."""
 
 LINE = 0.165

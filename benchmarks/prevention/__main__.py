@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import click
 
+from await_audit.audit import audit
+from await_audit.editing.fix import propose
+from await_audit.finding import Kind
 from benchmarks.prevention.injection import choose, inject, sites
 from benchmarks.prevention.projects import PROJECTS, Project, environment, fetch
 from benchmarks.prevention.table import Measured, Results, markdown, publish
-from netra_ws.prevention.audit import audit
-from netra_ws.prevention.finding import Kind
-from netra_ws.prevention.fix import propose
 
 CACHE = Path("build/prevention")
 INJECTED = 150

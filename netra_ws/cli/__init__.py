@@ -11,10 +11,10 @@ import sys
 
 import click
 
+from await_audit.errors import PreventionError
 from netra_ws.cli.lazy import Lazy, LazyGroup
 from netra_ws.cli.options import INTERRUPTED
 from netra_ws.errors import NetraError
-from netra_ws.prevention.errors import PreventionError
 
 COMMANDS = {
     "serve": Lazy(

@@ -68,15 +68,15 @@ def audit_command(
         from netra_ws.cli.drifting import show_drift
 
         sys.exit(show_drift(paths, since, output_format))
-    from netra_ws.prevention.audit import audit
-    from netra_ws.prevention.engines import Engine
-    from netra_ws.prevention.errors import PreventionError
+    from await_audit.audit import audit
+    from await_audit.engines import Engine
+    from await_audit.errors import PreventionError
 
     try:
         report = audit(paths, python=python, engine=Engine(engine))
     except PreventionError as error:
         raise click.ClickException(str(error)) from error
-    from netra_ws.prevention import report as reports
+    from await_audit import report as reports
 
     folder = Path.cwd()
     if output_format == reports.OutputFormat.FULL:

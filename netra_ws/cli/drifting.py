@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from netra_ws.prevention.drift import Caller, Drift, Flip, drift
+from await_audit.drift import Caller, Drift, Flip, drift
 
 Lines = Iterator[tuple[bool, str]]
 """Lines of an output: whether a line is a result, which goes to standard output, and its text."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from netra_ws.prevention.fix import FileFix
+    from await_audit.editing.fix import FileFix
 
 PATHS = click.Path(path_type=Path)
 
@@ -49,12 +49,12 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
       1  the diff shows what to fix, or something is left for a person to decide
       2  it could not judge, or not write; what is named
     """
-    from netra_ws.prevention import report as reports
-    from netra_ws.prevention.audit import audit
-    from netra_ws.prevention.engines import Engine
-    from netra_ws.prevention.errors import PreventionError
-    from netra_ws.prevention.fix import propose
-    from netra_ws.prevention.writing import write
+    from await_audit import report as reports
+    from await_audit.audit import audit
+    from await_audit.editing.fix import propose
+    from await_audit.editing.writing import write
+    from await_audit.engines import Engine
+    from await_audit.errors import PreventionError
 
     folder = Path.cwd()
     try:
@@ -101,7 +101,7 @@ def _show(fixes: Sequence[FileFix], folder: Path) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from netra_ws.prevention.diff import STYLES, diff
+    from await_audit.editing.diff import STYLES, diff
 
     console = Console(highlight=False, soft_wrap=True)
     for fix in fixes:

@@ -1,7 +1,6 @@
 """What is written about the project is true of it."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,6 @@ from netra_ws.settings import Settings
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = ("README.md", "CHANGELOG.md", "runbook.md")
-
-
-def test_the_import_contract_names_every_module_of_the_backend() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    by_name = {one["name"]: one for one in contracts["contracts"]}
-    named = by_name["The backend imports no notebook, figure or incident"]["source_modules"]
-    (prevention,) = (name for name in by_name if name.startswith("The prevention wing imports nei"))
-    assert set(named) < set(by_name[prevention]["forbidden_modules"])
-    package = ROOT / "netra_ws"
-    found = {
-        f"netra_ws.{path.stem}"
-        for path in package.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
-    wings = {"netra_ws.cli", "netra_ws.incident", "netra_ws.prevention"}
-    assert set(named) == found - wings - {"netra_ws.__init__", "netra_ws.__main__"}
 
 
 def test_the_public_names_are_sorted_and_exist() -> None:

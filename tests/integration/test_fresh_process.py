@@ -34,7 +34,7 @@ def imported(code: str) -> set[str]:
     "code",
     [
         "import netra_ws",
-        "import netra_ws.prevention.audit, netra_ws.prevention.drift",
+        "import await_audit.audit, await_audit.drift",
         "from netra_ws.cli import cli; cli.main(['--help'], standalone_mode=False)",
         "from netra_ws.cli import cli; cli.main(['audit', '--help'], standalone_mode=False)",
     ],

@@ -10,9 +10,9 @@ import pytest
 from command import in_process
 from processes import netra_ws
 
-from netra_ws.prevention.audit import audit
-from netra_ws.prevention.engines import Engine
-from netra_ws.prevention.finding import Kind
+from await_audit.audit import audit
+from await_audit.engines import Engine
+from await_audit.finding import Kind
 
 PYTHON = Path(sys.executable)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netra_ws.prevention.checks import own_findings
-from netra_ws.prevention.files import find_files
+from await_audit.checks import own_findings
+from await_audit.files import find_files
 
 TARGET = """\
 import functools

@@ -11,9 +11,9 @@ from command import in_process
 from drifting import IDENTITY, Repository, check, listed, only
 from processes import fake_git, git
 
+from await_audit.drift import Colour, drift
+from await_audit.errors import PreventionError
 from netra_ws.incident.checkout import checkout
-from netra_ws.prevention.drift import Colour, drift
-from netra_ws.prevention.errors import PreventionError
 
 ROOT = Path(__file__).parents[2]
 

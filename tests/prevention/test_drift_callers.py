@@ -9,7 +9,7 @@ import pytest
 from drifting import Repository, check, only
 from processes import git
 
-from netra_ws.prevention.drift import Colour, Drift
+from await_audit.drift import Colour, Drift
 
 
 @pytest.fixture

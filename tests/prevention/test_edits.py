@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netra_ws.prevention.awaits import find_awaits
-from netra_ws.prevention.comparison import same_without_awaits
-from netra_ws.prevention.edits import AWAIT_RULE, Edited, edit
-from netra_ws.prevention.finding import Finding, Kind, Span
-from netra_ws.prevention.source import Text, decode
+from await_audit.editing.awaits import find_awaits
+from await_audit.editing.comparison import same_without_awaits
+from await_audit.editing.edits import AWAIT_RULE, Edited, edit
+from await_audit.finding import Finding, Kind, Span
+from await_audit.source import Text, decode
 
 FILE = Path("module.py")
 

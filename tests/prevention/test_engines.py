@@ -12,10 +12,10 @@ from types import ModuleType
 import pytest
 from processes import netra_ws, python_path
 
-from netra_ws.prevention.engines import Settings, pyrefly, pyright
-from netra_ws.prevention.engines.diagnostic import Diagnostic, Symptom
-from netra_ws.prevention.engines.language_server import definitions
-from netra_ws.prevention.source import Text
+from await_audit.engines import Settings, pyrefly, pyright
+from await_audit.engines.diagnostic import Diagnostic, Symptom
+from await_audit.engines.language_server import definitions
+from await_audit.source import Text
 
 pytest.importorskip("pyright")
 

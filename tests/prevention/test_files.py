@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from netra_ws.prevention.errors import PreventionError
-from netra_ws.prevention.files import find_files
-from netra_ws.prevention.search_path import search_path
+from await_audit.errors import PreventionError
+from await_audit.files import find_files
+from await_audit.search_path import search_path
 
 NOBODY = 65534
 

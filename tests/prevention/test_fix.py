@@ -14,15 +14,15 @@ import pytest
 from command import in_process
 from processes import git, netra_ws
 
+from await_audit.audit import audit
+from await_audit.editing import fix as fixing
+from await_audit.editing.diff import diff
+from await_audit.editing.edits import AWAIT_RULE
+from await_audit.editing.fix import FileFix, propose
+from await_audit.editing.writing import write
+from await_audit.errors import PreventionError
+from await_audit.finding import Finding, Kind, Report, Span
 from netra_ws.incident.checkout import scratch_checkout
-from netra_ws.prevention import fix as fixing
-from netra_ws.prevention.audit import audit
-from netra_ws.prevention.diff import diff
-from netra_ws.prevention.edits import AWAIT_RULE
-from netra_ws.prevention.errors import PreventionError
-from netra_ws.prevention.finding import Finding, Kind, Report, Span
-from netra_ws.prevention.fix import FileFix, propose
-from netra_ws.prevention.writing import write
 
 ROUTES = "netra_ws/routes/websocket_ssot.py"
 MANAGER = """\

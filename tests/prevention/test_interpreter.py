@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from netra_ws.prevention.errors import PreventionError
-from netra_ws.prevention.interpreter import find_interpreter
+from await_audit.errors import PreventionError
+from await_audit.interpreter import find_interpreter
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from netra_ws.prevention.audit import audit
-from netra_ws.prevention.engines import Engine, known, pyrefly, pyright
-from netra_ws.prevention.errors import PreventionError
+from await_audit.audit import audit
+from await_audit.engines import Engine, known, pyrefly, pyright
+from await_audit.errors import PreventionError
 
 PYTHON = Path(sys.executable)
 BOTH = pytest.mark.parametrize("engine", [pyrefly, pyright], ids=lambda engine: engine.NAME)

@@ -14,9 +14,9 @@ from types import ModuleType
 
 import pytest
 
-from netra_ws.prevention.errors import PreventionError
-from netra_ws.prevention.matrix import TOOLS, Matrix, measure_matrix
-from netra_ws.prevention.miniature import CALLERS, CALLERS_FILES, ELSEWHERE, WRONG, write
+from await_audit.errors import PreventionError
+from await_audit.matrix import TOOLS, Matrix, measure_matrix
+from await_audit.miniature import CALLERS, CALLERS_FILES, ELSEWHERE, WRONG, write
 
 OURS, PYREFLY, *_ = TOOLS
 (MYPY,) = (tool for tool in TOOLS if tool.name == "mypy")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netra_ws.prevention.audit import audit
+from await_audit.audit import audit
 
 MODULE = """\
 import asyncio

@@ -12,9 +12,9 @@ import colour_cases
 import pytest
 from colour_cases import CASES, Mark, case_files, marks, misbehaves
 
-from netra_ws.prevention.audit import audit
-from netra_ws.prevention.finding import Finding, Kind, Report
-from netra_ws.prevention.fix import FileFix, propose
+from await_audit.audit import audit
+from await_audit.editing.fix import FileFix, propose
+from await_audit.finding import Finding, Kind, Report
 
 AWAITS_RECALL, UNAWAITED_RECALL, MENDED = 0.97, 0.80, 0.97
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from netra_ws.prevention import report as reports
-from netra_ws.prevention.finding import Definition, Finding, Kind, Report, Span, Unjudged
+from await_audit import report as reports
+from await_audit.finding import Definition, Finding, Kind, Report, Span, Unjudged
 
 SOURCE = "async def main():\n\tx = await (\n\t\tmake()\n\t)\n"
 

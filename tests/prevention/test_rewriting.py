@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from netra_ws.prevention.engines.diagnostic import Diagnostic, Symptom
-from netra_ws.prevention.finding import Span
-from netra_ws.prevention.operands import operand_of
-from netra_ws.prevention.rewriting import Question, rewrite
-from netra_ws.prevention.source import Text
-from netra_ws.prevention.written_types import is_one_class, members
+from await_audit.engines.diagnostic import Diagnostic, Symptom
+from await_audit.engines.written_types import is_one_class, members
+from await_audit.finding import Span
+from await_audit.judging.operands import operand_of
+from await_audit.judging.rewriting import Question, rewrite
+from await_audit.source import Text
 
 
 def questions(source: str) -> tuple[Text, list[Question]]:

@@ -13,7 +13,7 @@ from textwrap import dedent
 
 from processes import git
 
-from netra_ws.prevention.drift import Drift, Flip, drift
+from await_audit.drift import Drift, Flip, drift
 
 IDENTITY = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
 

@@ -1,0 +1,121 @@
+"""The drift check: what changed its colour since a revision, and who was left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from await_audit.drift.callers import Search
+from await_audit.drift.flipped import Flipped
+from await_audit.drift.git import Change, Repository
+from await_audit.drift.history import Attribution, Comparison
+from await_audit.drift.model import Drift, Flip
+from await_audit.errors import PreventionError
+from await_audit.finding import Unjudged
+from await_audit.resolver.functions import Unparsable
+from await_audit.resolver.modules import Tree
+
+
+def drift(paths: Sequence[Path], since: str) -> Drift:
+    """Compare the working tree that `paths` lie in with a revision of its repository.
+
+    Flips are looked for in the whole working tree. Those are kept that lie below `paths`, or of
+    which a caller does; of the callers those below `paths`. Paths in the outcome are absolute.
+
+    Raises `PreventionError` if a path does not exist or they lie in more than one repository, if
+    there is no repository, no git, no such revision, or nothing that it has in common with HEAD.
+    """
+    if not paths:
+        raise PreventionError("--since needs a path: expected a file or a folder, got none")
+    below = []
+    for path in paths:
+        if not path.exists():
+            raise PreventionError(f"{path}: no such file or folder")
+        below.append(path.resolve())
+    repository, *others = [Repository(path) for path in below]
+    for other, path in zip(others, paths[1:], strict=True):
+        if other.root != repository.root:
+            msg = f"{path} is not in the repository of {paths[0]}: audit one at a time"
+            raise PreventionError(msg)
+    return _Check(repository, below, since).run()
+
+
+class _Check:
+    def __init__(self, repository: Repository, below: Sequence[Path], since: str) -> None:
+        self._repository = repository
+        self._below = below
+        self._since = since
+        self._read = cache(self._read_file)
+
+    def run(self) -> Drift:
+        revision, base = self._repository.base(self._since)
+        changes = self._repository.changes(revision)
+        tree = Tree(self._repository.python_files(), self._read)
+        comparison = Comparison(self._repository, tree, revision, self._since, changes)
+        flipped = comparison.run()
+        search = Search(flipped, tree, self._read, _Before(self._repository, changes).had)
+        search.run()
+        attribution = Attribution(self._repository, revision)
+        flips = [flip for one in flipped if (flip := self._flip(one, attribution)) is not None]
+        unjudged = [
+            *comparison.unjudged,
+            *(Unjudged(Path(path), why.line, str(why)) for path, why in tree.unread.items()),
+        ]
+        return Drift(
+            self._since,
+            base,
+            tuple(sorted(flips, key=lambda flip: (flip.path, flip.line))),
+            tuple(
+                Unjudged(self._absolute(one.path), one.line, one.why)
+                for one in sorted(unjudged, key=lambda one: (one.path, one.line or 0))
+            ),
+        )
+
+    def _read_file(self, path: str) -> bytes:
+        try:
+            return (self._repository.root / path).read_bytes()
+        except OSError as error:
+            raise Unparsable(f"cannot be read: {error.strerror}") from error
+
+    def _absolute(self, path: Path | str) -> Path:
+        return self._repository.root / path
+
+    def _is_below(self, path: Path) -> bool:
+        return any(path == one or one in path.parents for one in self._below)
+
+    def _flip(self, one: Flipped, attribution: Attribution) -> Flip | None:
+        callers = [replace(caller, path=self._absolute(caller.path)) for caller in one.callers]
+        kept = tuple(sorted(caller for caller in callers if self._is_below(caller.path)))
+        path = self._absolute(one.path)
+        if not kept and not self._is_below(path):
+            return None
+        commit, unattributed = attribution.of(one)
+        was, now = one.was.colour, one.now.colour
+        return Flip(path, one.now.line, one.now.qualname, was, now, commit, unattributed, kept)
+
+
+class _Before:
+    """What stood in the files of the working tree at the revision."""
+
+    def __init__(self, repository: Repository, changes: Sequence[Change]) -> None:
+        self._repository = repository
+        self._changes = {one.after: one for one in changes if one.after is not None}
+        self._texts: dict[str, str] = {}
+
+    def had(self, path: str, text: str) -> bool:
+        """Whether a file, which may have moved since, held these lines; indentation aside."""
+        change = self._changes.get(path)
+        if change is None:
+            return True
+        if change.blob is None:
+            return False
+        if path not in self._texts:
+            content = self._repository.blobs([change.blob]).get(change.blob, b"")
+            self._texts[path] = _stripped(content.decode("utf-8", "replace"))
+        return _stripped(text) in self._texts[path]
+
+
+def _stripped(text: str) -> str:
+    return "".join(f"\n{line.strip()}" for line in text.splitlines()) + "\n"

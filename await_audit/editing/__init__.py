@@ -1,0 +1,1 @@
+"""Taking wrong awaits out, and no other byte."""

@@ -1,0 +1,263 @@
+"""Pyrefly, run as a program with settings of our own.
+
+The names of its error kinds and settings are those of pyrefly 1.4
+(https://pyrefly.org/en/docs/error-kinds/). The preset `default` finds in un-annotated code what
+pyrefly without a configuration does not look at; it is written out here, so that a later version
+cannot switch it off.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from await_audit.engines import Settings
+from await_audit.engines.diagnostic import (
+    AWAITING_FUNCTIONS,
+    COROUTINE,
+    LATER,
+    Diagnostic,
+    Symptom,
+)
+from await_audit.engines.known import unreadable
+from await_audit.engines.mirror import NO_COPY, Mirror, mirrored
+from await_audit.engines.written_types import members
+from await_audit.errors import PreventionError
+from await_audit.finding import Span
+
+NAME = "pyrefly"
+
+OVERLOADED = "no-matching-overload"
+KINDS = (
+    "not-async",
+    "unused-coroutine",
+    "bad-context-manager",
+    "not-iterable",
+    "bad-argument-type",
+    OVERLOADED,
+    "bad-specialization",
+    "bad-assignment",
+    "bad-index",
+    "bad-raise",
+    "bad-return",
+    "implicit-bool",
+    "invalid-argument",
+    "missing-attribute",
+    "unsupported-operation",
+    "missing-import",
+    "missing-module-attribute",
+    "parse-error",
+    "invalid-syntax",
+)
+"""The kinds of errors that can mean a wrong colour; the messages tell which of them do."""
+
+TIMEOUT_S = 1800.0
+
+
+def version() -> str:
+    """Return the version of pyrefly. Raises PreventionError if it is not installed."""
+    try:
+        return importlib.metadata.version(NAME)
+    except importlib.metadata.PackageNotFoundError as error:
+        msg = "pyrefly is not installed beside netra-ws; install it: pip install pyrefly"
+        raise PreventionError(msg) from error
+
+
+def check(
+    files: Sequence[Path], settings: Settings, texts: Mapping[Path, str] | None = None
+) -> list[Diagnostic]:
+    """Run pyrefly once over `files`, and return what it says of them.
+
+    `texts` replaces the text of files, in what imports them too. All paths are absolute. Raises
+    PreventionError if pyrefly is missing or fails.
+    """
+    if not files:
+        return []
+    with mirrored(texts or {}, settings.search_path) as mirror:
+        try:
+            document = _run([mirror.inside(path) for path in files], settings, mirror)
+            found = [_diagnostic(error, mirror) for error in document["errors"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise unreadable(NAME, version()) from error
+        return [diagnostic for diagnostic in found if diagnostic is not None]
+
+
+def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str, Any]:
+    version()
+    with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
+        temporary = os.path.realpath(folder)
+        configuration = write_configuration(Path(temporary), settings, files, mirror)
+        output = Path(temporary) / "errors.json"
+        command: list[str] = [
+            *(sys.executable, "-m", NAME, "check"),
+            *("--config", str(configuration)),
+            *("--output", f"json:{output}"),
+            *("--min-severity", "info"),
+            *("--progress-bar", "no"),
+            *("--color", "never"),
+        ]
+        try:
+            run = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                cwd=temporary,
+                env=environment(),
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+            if run.returncode in {0, 1} and output.exists():
+                document: dict[str, Any] = json.loads(output.read_bytes())
+                for error in document["errors"]:  # its paths are relative to where it ran
+                    error["path"] = os.path.normpath(Path(temporary, error["path"]))
+                return document
+        except subprocess.TimeoutExpired as error:
+            raise PreventionError(f"pyrefly was not done after {TIMEOUT_S:g} s") from error
+        except OSError as error:
+            raise PreventionError(f"pyrefly did not start: {error.strerror}") from error
+        said = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise PreventionError(f"pyrefly failed with exit code {run.returncode}: {said.strip()}")
+
+
+def environment() -> dict[str, str]:
+    """Return this environment without what would change pyrefly's settings.
+
+    PYTHONPATH is among the settings. Left in the environment, it also keeps pyrefly from looking
+    for the neighbours of the files below it.
+    """
+    drop = ("PYREFLY_", "PYTHONPATH")
+    return {name: value for name, value in os.environ.items() if not name.startswith(drop)}
+
+
+def write_configuration(
+    folder: Path, settings: Settings, files: Sequence[Path] = (), mirror: Mirror = NO_COPY
+) -> Path:
+    """Write pyrefly's configuration into `folder` and return its path.
+
+    `files` are the paths to check, as they stand in the mirror.
+    """
+    # A string in JSON is one in TOML as well.
+    includes = [_escaped(path) for path in files]
+    search = [str(mirror.inside(path)) for path in settings.search_path]
+    lines = [
+        'preset = "off"',
+        f"project-includes = {json.dumps(includes)}",
+        "project-excludes = []",
+        "disable-project-excludes-heuristics = true",
+        "use-ignore-files = false",
+        f"search-path = {json.dumps(search)}",
+        # Imports that are not found so are looked for in the folders above the importing file, as
+        # they are for a script and for a test.
+        "enable-fallback-search-path = true",
+        f"python-interpreter-path = {json.dumps(str(settings.python))}",
+        "enabled-ignores = []",
+        "check-unannotated-defs = true",
+        'infer-return-types = "checked"',
+        "[errors]",
+        *(f'{kind} = "error"' for kind in KINDS),
+        'reveal-type = "info"',
+    ]
+    path = folder / "pyrefly.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _escaped(path: Path) -> str:
+    """Write a path as a pattern that fits it alone."""
+    return re.sub(r"[\[*?]", lambda match: f"[{match[0]}]", str(path))
+
+
+def _diagnostic(error: dict[str, Any], mirror: Mirror) -> Diagnostic | None:
+    first, last = error["column"] - 1, error["stop_column"] - 1
+    span = Span(error["line"], max(first, 0), error["stop_line"], max(last, 0))
+    path, message = mirror.outside(Path(error["path"])), error["concise_description"]
+    words = error["description"] if error["name"] == "bad-context-manager" else message
+    for symptom, types, subject in _judged(error["name"], words):
+        listed = symptom is Symptom.NOT_COROUTINE_ARGUMENT and error["name"] == OVERLOADED
+        return Diagnostic(path, span, symptom, message, types, subject, listed)
+    return None
+
+
+TYPE = r"`(?P<type>.*?)`"
+ARGUMENT = re.compile(
+    rf"Argument {TYPE} is not assignable to parameter `.*?`(?: with type `(?P<wanted>.*)`)?"
+    r" in function `(?P<function>[\w.]+)`",
+    re.DOTALL,
+)
+OVERLOAD = re.compile(
+    r"No matching overload found for function `(?P<function>[\w.]+)` called with arguments: "
+    r"\((?P<types>.*)\)",
+    re.DOTALL,
+)
+NATIVE = re.compile(r"no attribute `(cr_\w+|__\w+__)`")
+UNSUPPORTED = re.compile(r"(between|and|on) `Coroutine\[")
+IMPORT = re.compile(r"`([^`]+)`")
+
+
+def _judged(kind: str, words: str) -> Iterator[tuple[Symptom, tuple[str, ...], str | None]]:
+    """Yield what a message means for the colour of a call, or nothing if it means nothing."""
+    named = re.search(TYPE, words, re.DOTALL)
+    types: tuple[str, ...] = (named["type"],) if named else ()
+    parts = [part for written in types for part in members(written)]
+    # Of a union with `Any` in it nobody knows where the coroutine came from.
+    coroutine = any(map(COROUTINE.match, parts)) and not {"Any", "Unknown"} & set(parts)
+    match kind:
+        case "implicit-bool" if len(parts) > 1:
+            return  # whether there is a coroutine is what is asked here
+        case "missing-attribute" if words.endswith("has no attribute `__aiter__`"):
+            yield Symptom.MISSING_PROTOCOL, (), None
+        case "missing-attribute" if NATIVE.search(words):
+            return  # what is declared as any coroutine is that of an `async def`
+        case "not-async":
+            yield Symptom.NOT_AWAITABLE, types, None
+        case "unused-coroutine":
+            yield Symptom.DROPPED, (), None
+        case "unsupported-operation" | "not-iterable" if UNSUPPORTED.search(words):
+            yield Symptom.MISUSED, (), None
+        case "reveal-type":
+            yield Symptom.REVEALED, (words.partition("revealed type: ")[2],), None
+        case "missing-import" | "missing-module-attribute":
+            module = IMPORT.search(words)
+            yield Symptom.UNRESOLVED_IMPORT, (), module[1] if module else None
+        case "parse-error" | "invalid-syntax":
+            yield Symptom.SYNTAX_ERROR, (), None
+        case "bad-argument-type" | "no-matching-overload" | "bad-specialization":
+            yield from _argument(words, types, coroutine)
+        case "bad-context-manager" if "no attribute `__a" in words:
+            yield Symptom.NOT_ASYNC_CONTEXT, types, None
+        case "not-iterable" if "async iterable" in words:
+            yield Symptom.NOT_ASYNC_ITERABLE, types, None
+        case "bad-assignment" | "bad-return" if coroutine:
+            wanted = words.rpartition(" to ")[2]
+            if not LATER.search(wanted):
+                yield Symptom.MISUSED, types, None
+        case _ if coroutine or "got Coroutine[" in words:
+            yield Symptom.MISUSED, types, None
+
+
+def _argument(
+    words: str, types: tuple[str, ...], coroutine: bool
+) -> Iterator[tuple[Symptom, tuple[str, ...], str | None]]:
+    if match := ARGUMENT.match(words):
+        function = match["function"].split(".")
+        if function[0] == "asyncio" and function[-1] in AWAITING_FUNCTIONS:
+            if not coroutine and not LATER.match(types[0]):
+                yield Symptom.NOT_COROUTINE_ARGUMENT, types, f"asyncio.{function[-1]}"
+        elif coroutine and not LATER.search(match["wanted"] or ""):
+            yield Symptom.MISUSED, types, match["function"]
+    elif "type variable `_FT`" in words:  # that of asyncio.wait alone
+        if not coroutine and not LATER.match(types[0]):
+            yield Symptom.NOT_COROUTINE_ARGUMENT, types, "asyncio.wait"
+    elif match := OVERLOAD.match(words):
+        function = match["function"].split(".")
+        if function[0] == "asyncio" and function[-1] in AWAITING_FUNCTIONS:
+            yield Symptom.NOT_COROUTINE_ARGUMENT, (match["types"],), f"asyncio.{function[-1]}"

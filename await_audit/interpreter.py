@@ -1,0 +1,91 @@
+"""Which Python belongs to the audited project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from await_audit.errors import PreventionError
+
+OLDEST = (3, 8)
+"""The oldest version whose library the type checkers know."""
+
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python: where it is, why this one was taken, and its version such as `3.11.7`."""
+
+    path: Path
+    source: str
+    version: str
+
+
+def find_interpreter(
+    path: Path, python: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Interpreter:
+    """Find the Python of the project that `path` belongs to.
+
+    The first of these: `python` as the user gave it, a name on PATH included; the virtual
+    environment that VIRTUAL_ENV names; the nearest `.venv` beside or above `path`; the Python that
+    runs this program. Each must start, or PreventionError is raised: to go on with another one
+    would resolve other imports than the project has.
+    """
+    if python is not None:
+        found = shutil.which(python) if len(python.parts) == 1 else None
+        chosen = Path(found) if found else python
+        if chosen.is_dir():
+            chosen = _inside(chosen)
+        return _checked(chosen, "--python")
+    if active := environment.get("VIRTUAL_ENV"):
+        return _checked(_inside(Path(active)), "VIRTUAL_ENV")
+    start = path if path.is_dir() else path.parent
+    for folder in (start, *start.parents):
+        if (folder / ".venv" / "pyvenv.cfg").is_file():
+            return _checked(_inside(folder / ".venv"), f".venv of {folder.name or folder}")
+    return _checked(Path(sys.executable), "the Python that runs netra-ws")
+
+
+def _inside(environment: Path) -> Path:
+    """Name the executable of a virtual environment, whether or not it is there."""
+    windows = environment / "Scripts" / "python.exe"
+    return windows if windows.exists() else environment / "bin" / "python"
+
+
+def _checked(path: Path, source: str) -> Interpreter:
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - a resolved link leaves its environment
+    what = f"{source}: expected a Python interpreter at {path}"
+    do = "give the project's own with --python"
+    code = "import sys; print(*sys.version_info[:3], sep='.')"
+    try:
+        run = subprocess.run(
+            [path, "-I", "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise PreventionError(f"{what}, there is none; {do}") from error
+    except OSError as error:
+        raise PreventionError(f"{what}, it did not start ({error.strerror}); {do}") from error
+    except subprocess.TimeoutExpired as error:
+        raise PreventionError(f"{what}, it gave no answer in {TIMEOUT_S:g} s; {do}") from error
+    version = run.stdout.strip()
+    try:
+        numbers = tuple(int(part) for part in version.split("."))
+    except ValueError:
+        numbers = ()
+    if run.returncode or not numbers:
+        said = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
+        raise PreventionError(f"{what}, what is there failed ({said}); {do}")
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise PreventionError(f"{what} of at least {oldest}, it is {version}; {do}")
+    return Interpreter(path, source, version)

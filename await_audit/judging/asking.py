@@ -1,0 +1,87 @@
+"""Which flags hold: the type checkers are asked again, about the flagged files alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from await_audit.engines import Settings, pyrefly, pyright
+from await_audit.engines.diagnostic import Symptom
+from await_audit.engines.language_server import Place, definitions
+from await_audit.finding import Kind
+from await_audit.judging.flags import Flag, gather_flags
+from await_audit.judging.operands import reveal
+from await_audit.judging.rewriting import Question, rewrite
+from await_audit.source import Text
+
+ROUNDS = 5
+"""How often a file is asked about: each time what the wrong awaits found so far had hidden."""
+
+HIDDEN = frozenset({Symptom.NOT_AWAITABLE, Symptom.NOT_COROUTINE_ARGUMENT, Symptom.DROPPED})
+"""What counts when a wrong `await` had hidden it. Not an `async for`: without the `await` in it a
+generator expression is another kind of thing, which may be what an `async for` then complains of.
+Nor a coroutine used as a value: of a union that may be awaited the other members show up there."""
+
+
+def ask(flags: list[Flag], texts: Mapping[Path, Text], settings: Settings) -> list[Flag]:
+    """Fill in the whole types of what is awaited, and add the flags that others had hidden.
+
+    Each engine is asked about what it was the first to flag. Left out is what turns out to be an
+    asynchronous iterable: pyrefly wants an `__aiter__` of the iterator too, which the language
+    does not ask for. `texts` holds the text of each file with a flag.
+    """
+    found = {(flag.path, flag.operand, flag.kind): flag for flag in flags}
+    paths = {flag.path for flag in flags if _is_asked(flag, pyrefly.NAME)}
+    for _ in range(ROUNDS):
+        asked = [flag for flag in found.values() if _awaited(flag) and flag.path in paths]
+        if not asked:
+            break
+        answers = reveal(_questions(asked), texts, settings)
+        for flag in asked:
+            if _is_asked(flag, pyrefly.NAME):
+                flag.whole = answers.types.get(flag.place)
+            if flag.place in answers.asynchronous:
+                del found[flag.path, flag.operand, flag.kind]
+        rest = ((pyrefly.NAME, one) for one in answers.rest if one.symptom in HIDDEN)
+        hidden = {(flag.path, flag.operand, flag.kind): flag for flag in gather_flags(rest, texts)}
+        paths = {flag.path for key, flag in hidden.items() if key not in found}
+        found = hidden | found
+    own = [flag for flag in found.values() if _is_asked(flag, pyright.NAME)]
+    if own:
+        answers = reveal(_questions(own), texts, settings, pyright.check)
+        for flag in own:
+            flag.whole = answers.types.get(flag.place)
+    return list(found.values())
+
+
+def find_definitions(
+    names: Iterable[Place],
+    flags: Iterable[Flag],
+    texts: Mapping[Path, Text],
+    settings: Settings,
+) -> dict[Place, tuple[Path, int]]:
+    """Return file and line of what each name stands for, without the wrong `await`s.
+
+    With them, the type of what such an `await` gives is unknown, and so are its methods.
+    """
+    awaited = _questions(flag for flag in flags if _awaited(flag) and flag.path in texts)
+    rewritten = {path: rewrite(text, awaited.get(path, ())) for path, text in texts.items()}
+    moved = {(path, rewritten[path].new(offset)): (path, offset) for path, offset in names}
+    found = definitions(moved, {path: new.text for path, new in rewritten.items()}, settings)
+    return {moved[place]: at for place, at in found.items()}
+
+
+def _awaited(flag: Flag) -> bool:
+    return flag.kind is Kind.AWAIT_SYNC
+
+
+def _is_asked(flag: Flag, engine: str) -> bool:
+    return _awaited(flag) and flag.whole is None and flag.engines[0] == engine
+
+
+def _questions(flags: Iterable[Flag]) -> dict[Path, list[Question]]:
+    found: dict[Path, list[Question]] = defaultdict(list)
+    for flag in flags:
+        found[flag.path].append(flag.question)
+    return found

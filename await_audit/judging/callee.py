@@ -1,0 +1,243 @@
+"""Which function an expression calls, where it is defined, and why it returns at once."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from await_audit.finding import Definition, Span
+from await_audit.judging.plain_values import Function, own_nodes
+from await_audit.source import Text, UndecodableError
+
+TYPESHED = "pyrefly_bundled_typeshed"
+"""How the folder begins into which pyrefly unpacks the library's declarations."""
+
+
+KEEP_COLOUR = frozenset(
+    [
+        "abstractmethod",
+        "cache",
+        "cached_property",
+        "classmethod",
+        "deprecated",
+        "final",
+        "lru_cache",
+        "no_type_check",
+        "overload",
+        "override",
+        "property",
+        "staticmethod",
+    ]
+)
+"""Decorators of the standard library whose result is awaitable if the function's own is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What an operand consists of.
+
+    `node` is its outermost expression without brackets, `name` the name that is called or looked
+    up, and `offset` where that name begins in the file; both are None where there is no name.
+    """
+
+    node: ast.expr
+    name: str | None
+    offset: int | None
+
+    @property
+    def called(self) -> bool:
+        """Whether the expression is a call."""
+        return isinstance(self.node, ast.Call)
+
+
+def callee_of(text: Text, span: Span) -> Callee | None:
+    """Take the expression in `span` apart; None if it does not parse by itself.
+
+    It is parsed alone, because up to Python 3.11 `ast` gives wrong places inside f-strings.
+    """
+    begin = text.offset(span.line, span.column)
+    source = f"({text.slice(span)}\n)"
+    try:
+        tree = ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    node = tree.body
+    while isinstance(node, ast.NamedExpr):
+        node = node.value
+    target = node.func if isinstance(node, ast.Call) else node
+    match target:
+        case ast.Name(id=name):
+            line, column = target.lineno, target.col_offset
+        case ast.Attribute(attr=name, end_lineno=int(line), end_col_offset=int(end)):
+            column = end - len(name.encode())
+        case _:
+            return Callee(node, None, None)
+    inside = Text(source)
+    before = inside.line(line).encode()[:column].decode()
+    # Without the bracket that stands before the expression.
+    return Callee(node, name, begin + inside.offset(line, len(before)) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A function or a class as its file defines it; `owner` is the class that holds it."""
+
+    path: Path
+    node: Function | ast.ClassDef
+    owner: ast.ClassDef | None
+    rebound: bool
+
+    @property
+    def decorators(self) -> tuple[str, ...]:
+        """The decorators as source, without their arguments."""
+        plain = (one.func if isinstance(one, ast.Call) else one for one in self.node.decorator_list)
+        return tuple(ast.unparse(one) for one in plain)
+
+    @property
+    def keeps_colour(self) -> bool:
+        """Whether every decorator is known to leave it as synchronous as it is."""
+        return all(name.rpartition(".")[2] in KEEP_COLOUR for name in self.decorators)
+
+    @property
+    def is_property(self) -> bool:
+        """Whether it is read like an attribute."""
+        return any(name.rpartition(".")[2].endswith("property") for name in self.decorators)
+
+    @property
+    def yields(self) -> bool:
+        """Whether it is a generator."""
+        return not isinstance(self.node, ast.ClassDef) and any(
+            isinstance(inner, ast.Yield | ast.YieldFrom) for inner in own_nodes(self.node)
+        )
+
+
+def look_up(path: Path, line: int) -> Defined | None:
+    """Return the function or class that line `line` of a file defines, or None.
+
+    A second name for one of the same scope, as in `fetch = load`, stands for what it names.
+    """
+    tree = _parsed(path)
+    if tree is None:
+        return None
+    for scope in ast.walk(tree):
+        if not isinstance(scope, ast.Module | ast.ClassDef | Function):
+            continue
+        owner = scope if isinstance(scope, ast.ClassDef) else None
+        for name in _names_at(scope.body, line):
+            return _defined(path, scope.body, name, line, owner)
+    return None
+
+
+def _defined(
+    path: Path, body: list[ast.stmt], name: str, line: int, owner: ast.ClassDef | None
+) -> Defined | None:
+    bound = list(_bindings(body, name))
+    nodes = [one for one in bound if isinstance(one, Function | ast.ClassDef)]
+    if not nodes:
+        aliased = [one for one in body if isinstance(one, ast.Assign) and _targets(one) == [name]]
+        if len(bound) == 1 and len(aliased) == 1 and isinstance(aliased[0].value, ast.Name):
+            known = aliased[0].value.id
+            return None if known == name else _defined(path, body, known, line, owner)
+        return None
+    node = next((one for one in nodes if one.lineno == line), nodes[-1])
+    others = [one for one in bound if one is not node and not _joins(one)]
+    return Defined(path, node, owner, rebound=bool(others) and not _joins(node))
+
+
+def _targets(node: ast.Assign) -> list[str]:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+
+
+def _names_at(body: list[ast.stmt], line: int) -> Iterator[str]:
+    """Yield the names that a line of a body binds by `def`, `class` or a plain assignment."""
+    todo: list[ast.AST] = list(body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Function | ast.ClassDef):
+            if node.lineno == line:
+                yield node.name
+            continue
+        if isinstance(node, ast.Assign) and node.lineno == line:
+            yield from _targets(node)
+        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            todo.extend(ast.iter_child_nodes(node))
+
+
+def definition(callee: Callee, at: tuple[Path, int], returned: str | None) -> Definition:
+    """Describe where `callee` is defined, and why what it returns cannot be awaited.
+
+    `at` is file and line, `returned` the type of the operand as the type checker writes it.
+    """
+    path, line = at
+    found = look_up(path, line)
+    return Definition(_shown(path), line, _why(callee, found, returned))
+
+
+def _why(callee: Callee, found: Defined | None, returned: str | None) -> str:
+    name, what = callee.name, f" `{returned}`" if returned else " its result"
+    if found is None:
+        return f"`{name}` is{what}" if returned else f"`{name}` is no coroutine function"
+    if isinstance(found.node, ast.ClassDef):
+        return f"`{name}` is a class, so calling it makes an instance at once"
+    is_async = isinstance(found.node, ast.AsyncFunctionDef)
+    if not callee.called and not found.is_property:
+        kind = "async def" if is_async else "def"
+        return f"`{name}` is the `{kind}` function itself, which is not called here"
+    last = [decorator.rpartition(".")[2] for decorator in found.decorators]
+    for manager, words in (("asynccontextmanager", "async with"), ("contextmanager", "with")):
+        if manager in last:
+            return f"`{name}` is a @{manager}, so its result is for `{words}`"
+    if is_async and found.yields:
+        return f"`{name}` is an `async def` with `yield`, so its result is for `async for`"
+    if is_async:
+        return f"`{name}` is an `async def`, so calling it makes a coroutine and runs nothing"
+    if found.is_property:
+        return f"`{name}` is a property and a `def`, so it gives{what} at once"
+    if found.yields:
+        return f"`{name}` is a `def` with `yield`, so it returns a generator at once"
+    return f"`{name}` is a `def`, so it returns{what} at once"
+
+
+def _shown(path: Path) -> Path:
+    """Name the type checker's own declarations as what they are, without a temporary folder."""
+    for index, part in enumerate(path.parts):
+        if part.startswith(TYPESHED):
+            return Path("typeshed", *path.parts[index + 1 :])
+    return path
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(path: Path) -> ast.Module | None:
+    try:
+        return ast.parse(Text.read(path).text)
+    except (OSError, UndecodableError, SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _bindings(body: list[ast.stmt], name: str) -> Iterator[ast.AST]:
+    """Yield what binds `name` in a body, in the branches of its statements too."""
+    todo: list[ast.AST] = list(reversed(body))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Function | ast.ClassDef):
+            if node.name == name:
+                yield node
+            continue
+        if isinstance(node, ast.Lambda):
+            continue
+        bound = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name
+        aliased = isinstance(node, ast.alias) and (node.asname or node.name) == name
+        if bound or aliased:
+            yield node
+        todo.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def _joins(node: ast.AST) -> bool:
+    """Say whether a definition adds to another of its name: an overload, a property's setter."""
+    if not isinstance(node, Function):
+        return False
+    names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
+    return bool(names & {"overload", "setter", "deleter", "getter"})

@@ -1,0 +1,185 @@
+"""The outcome of an audit as text: for people, for programs, and for GitHub's annotations."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from rich.text import Text as Styled
+
+from await_audit.finding import Finding, Report, Unjudged
+from await_audit.source import Text, UndecodableError
+
+LONGEST_EXCERPT = 5
+"""So many lines of a finding are shown; of a longer one the first."""
+
+
+class OutputFormat(StrEnum):
+    """How a report is written."""
+
+    FULL = "full"
+    JSON_LINES = "json-lines"
+    GITHUB = "github"
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Write a path as seen from a folder: POSIX, no `./`; absolute where there is no way."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
+
+
+def json_lines(report: Report, folder: Path) -> Iterator[str]:
+    """Yield one JSON object a finding."""
+    for finding in report.findings:
+        yield json.dumps(
+            {
+                "file": relative(finding.path, folder),
+                "line": finding.span.line,
+                "end_line": finding.span.end_line,
+                "kind": finding.kind.value,
+                "rule": finding.rule,
+                "message": finding.message,
+            },
+            ensure_ascii=False,
+        )
+
+
+def github(report: Report, folder: Path) -> Iterator[str]:
+    """Yield one workflow command a finding, and one a place that was not judged.
+
+    The form is GitHub's: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    for finding in report.findings:
+        span = finding.span
+        yield _command(
+            "error",
+            {
+                "file": relative(finding.path, folder),
+                "line": str(span.line),
+                "endLine": str(span.end_line),
+                "col": str(span.column + 1),
+                "title": f"{finding.kind} ({finding.rule})",
+            },
+            finding.message,
+        )
+    for place in (*report.unused_ignores, *report.unjudged):
+        fields = {"file": relative(place.path, folder)}
+        if place.line is not None:
+            fields["line"] = str(place.line)
+        title = "unused ignore" if place in report.unused_ignores else "not judged"
+        yield _command("warning", {**fields, "title": title}, place.why)
+
+
+def _command(name: str, fields: dict[str, str], message: str) -> str:
+    def escaped(text: str, more: str = "") -> str:
+        for letter in f"%\r\n{more}":
+            text = text.replace(letter, f"%{ord(letter):02X}")
+        return text
+
+    written = ",".join(f"{key}={escaped(value, ':,')}" for key, value in fields.items())
+    return f"::{name} {written}::{escaped(message)}"
+
+
+def full(report: Report, folder: Path) -> Iterator[Styled]:
+    """Yield the lines of a report for people: each finding with its source and its reason."""
+    texts: dict[Path, Text | None] = {}
+    for finding in report.findings:
+        if finding.path not in texts:
+            texts[finding.path] = _read(finding.path)
+        yield from _finding(finding, texts[finding.path], folder)
+        yield Styled()
+    for line in not_judged(report, folder):
+        yield Styled(line, style="yellow")
+    if report.unjudged or report.unused_ignores:
+        yield Styled()
+    for line in summary(report, folder):
+        yield Styled(line)
+
+
+def not_judged(report: Report, folder: Path) -> Iterator[str]:
+    """Yield one line an ignore that is not used, and one a thing that was not judged.
+
+    What was not judged in many places for one reason is one line with their number.
+    """
+    for place in report.unused_ignores:
+        yield f"{_at(place, folder)}: {place.why}"
+    by_reason: dict[str, list[Unjudged]] = defaultdict(list)
+    for place in report.unjudged:
+        # A file that cannot be read is a line of its own, however many there are.
+        key = place.why if place.line is not None else f"{place.path}: {place.why}"
+        by_reason[key].append(place)
+    for places in by_reason.values():
+        more = f" (and in {len(places) - 1} more places)" if len(places) > 1 else ""
+        more = more.replace("1 more places", "1 more place") if len(places) == 2 else more
+        yield f"{_at(places[0], folder)}: not judged: {places[0].why}{more}"
+
+
+def summary(report: Report, folder: Path) -> Iterator[str]:
+    """Yield what was judged, with what, and how much was found."""
+    engines = " and ".join(f"{name} {version}" for name, version in report.engines)
+    interpreter = report.interpreter
+    if interpreter.is_relative_to(folder):
+        interpreter = interpreter.relative_to(folder)
+    yield f"Python: {interpreter} ({report.interpreter_source}); checked with {engines}"
+    findings, files = _count(report.findings, "finding"), _count(report.files, "file")
+    places = (*report.unjudged, *report.unused_ignores)
+    rest = f"; {_count(report.unjudged, 'place')} not judged" if report.unjudged else ""
+    if report.unused_ignores:
+        rest += f"; {_count(report.unused_ignores, 'ignore')} to take out or to mend"
+    yield f"{findings} in {files}{rest}" + ("" if report.findings or places else ": clean")
+
+
+def _count(things: Iterable[object], noun: str) -> str:
+    n = sum(1 for _ in things)
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _at(place: Unjudged, folder: Path) -> str:
+    path = relative(place.path, folder)
+    return path if place.line is None else f"{path}:{place.line}"
+
+
+def _read(path: Path) -> Text | None:
+    try:
+        return Text.read(path)
+    except (OSError, UndecodableError):
+        return None  # it went away since it was judged; the finding stands without its source
+
+
+def _finding(finding: Finding, text: Text | None, folder: Path) -> Iterator[Styled]:
+    span = finding.span
+    where = f"{relative(finding.path, folder)}:{span.line}:{span.column + 1}"
+    yield Styled.assemble(
+        (where, "bold"),
+        ": ",
+        (finding.kind.value, "bold red"),
+        f": {finding.message} ",
+        (f"[{finding.rule}]", "dim"),
+    )
+    if text is not None:
+        yield from _excerpt(finding, text)
+    if finding.definition is not None:
+        at = f"{relative(finding.definition.path, folder)}:{finding.definition.line}"
+        yield Styled.assemble("  defined in ", (at, "bold"), f": {finding.definition.why}")
+
+
+def _excerpt(finding: Finding, text: Text) -> Iterator[Styled]:
+    span = finding.span
+    last = min(span.end_line, span.line + LONGEST_EXCERPT - 1)
+    width = len(str(last))
+    for number in range(span.line, last + 1):
+        line = text.line(number)
+        start = span.column if number == span.line else len(line) - len(line.lstrip())
+        end = span.end_column if number == span.end_line else len(line)
+        styled = Styled(f"  {number:>{width}} | ", style="dim", end="")
+        shown = Styled(line.expandtabs(1), style="not dim")
+        shown.stylize("red", start, end)
+        yield styled.append_text(shown)
+    if last < span.end_line:
+        yield Styled(f"  {'':>{width}} | … to line {span.end_line}", style="dim")

@@ -1,0 +1,1 @@
+"""What names and expressions stand for, read from the text of a project."""

@@ -1,8 +1,0 @@
-"""The drift check: functions whose colour changed since a revision, and callers left behind."""
-
-from netra_ws.prevention.drift.colour import Colour
-
-from .check import drift
-from .model import Caller, Commit, Drift, Flip
-
-__all__ = ["Caller", "Colour", "Commit", "Drift", "Flip", "drift"]
