@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.results import Results, middle, ratios
 from benchmarks.servers import DEFAULT, OURS, PROGRAMS, Program
-from netra_ws.incident.figures.style import (
+from netra_incident.figures.style import (
     FAINT,
     INK,
     MARGIN,

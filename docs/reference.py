@@ -13,7 +13,7 @@ import click
 from prometheus_client.parser import text_string_to_metric_families
 
 import netra_ws
-from netra_ws.cli import COMMANDS
+from netra_incident.cli import COMMANDS
 from netra_ws.errors import CloseCode
 from netra_ws.events import TAGS
 from netra_ws.manager import ManagerRegistry

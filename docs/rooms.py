@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grimp
 
-from netra_ws.incident.figures.style import (
+from netra_incident.figures.style import (
     FAINT,
     INK,
     MARGIN,
@@ -32,14 +32,13 @@ CONTRIBUTING = HERE.parent / "CONTRIBUTING.md"
 BEGIN, END = "<!-- python docs/rooms.py writes from here -->", "<!-- to here -->"
 
 PARTS = {
-    "netra_ws.cli": "the command line, above all",
-    "netra_ws.incident": "incident: the case, its runs, what is told of it",
+    "netra_incident": "netra_incident: investigates, and alone imports the other two",
     "await_audit": "await_audit: finds and mends wrong awaits",
-    "netra_ws": "backend: what delivers the events",
+    "netra_ws": "netra_ws: the backend, which delivers the events",
 }
 """What the parts are for, from above to below, by the package that holds their rooms."""
 
-COLUMNS = (("netra_ws.cli", "netra_ws.incident", "netra_ws"), ("await_audit",))
+COLUMNS = (("netra_incident", "netra_ws"), ("await_audit",))
 """The parts as they are drawn."""
 
 LINE = 0.165

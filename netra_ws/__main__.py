@@ -1,5 +1,5 @@
 """``python -m netra_ws`` is ``netra-ws``."""
 
-from netra_ws.cli import main
+from netra_incident.cli import main
 
 main()

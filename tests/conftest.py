@@ -19,12 +19,12 @@ from observer import Observer, Record
 from plain_client import Services
 
 import netra_ws
+from netra_incident.case import REVISIONS
+from netra_incident.history import tree as trees
+from netra_incident.history.checkout import checkout, scratch_checkout
+from netra_incident.history.deployment import Deployment, deploy, deploy_staging
+from netra_incident.probe.logins import read_logins
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident import tree as trees
-from netra_ws.incident.case import REVISIONS
-from netra_ws.incident.checkout import checkout, scratch_checkout
-from netra_ws.incident.deployment import Deployment, deploy, deploy_staging
-from netra_ws.incident.logins import read_logins
 from netra_ws.process import new_event_loop
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netra_ws.incident.checkout import checkout, git
-from netra_ws.incident.proof.bisection import Bisection, bisect
+from netra_incident.history.checkout import checkout, git
+from netra_incident.proof.bisection import Bisection, bisect
 
 ROOT = Path(__file__).parents[2]
 

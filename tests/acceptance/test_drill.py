@@ -23,11 +23,11 @@ import pytest
 from limits import HANG_S
 from processes import COMMAND, clean_environment
 
+from netra_incident.case import load_case
+from netra_incident.drill import Drill, Step, run_drill
+from netra_incident.figures import drill_timeline
+from netra_incident.history.checkout import checkout, git
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.case import load_case
-from netra_ws.incident.checkout import checkout, git
-from netra_ws.incident.drill import Drill, Step, run_drill
-from netra_ws.incident.figures import drill_timeline
 
 ROOT = Path(__file__).parents[2]
 NAMES = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from netra_ws.incident.checkout import checkout
-from netra_ws.incident.exercises import check
+from netra_incident.exercises import check
+from netra_incident.history.checkout import checkout
 
 ROUTES = "netra_ws/routes/websocket_ssot.py"
 Matrix = dict[str, Counter[str]]

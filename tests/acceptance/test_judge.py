@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from netra_incident.history.checkout import checkout, scratch_checkout
+from netra_incident.proof.bisection import BAD, GOOD, SKIP, bisect, judge
+from netra_incident.proof.doubles import compare_doubles
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.checkout import checkout, scratch_checkout
-from netra_ws.incident.proof.bisection import BAD, GOOD, SKIP, bisect, judge
-from netra_ws.incident.proof.doubles import compare_doubles
 
 ROOT = Path(__file__).parents[2]
 

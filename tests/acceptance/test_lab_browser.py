@@ -21,8 +21,8 @@ from limits import HANG_S
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NotInTime
 
-from netra_ws.incident.hypertext import links
-from netra_ws.incident.notebooks import code_cells, find_notebooks, read_notebook
+from netra_incident.report.hypertext import links
+from netra_incident.report.notebooks import code_cells, find_notebooks, read_notebook
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = [path.relative_to(ROOT) for path in find_notebooks(ROOT / "notebooks")]

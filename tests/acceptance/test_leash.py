@@ -48,8 +48,8 @@ from pathlib import Path
 
 import leash
 from forking import Forking
-from netra_ws.incident.deployment import deploy
-from netra_ws.incident.proof.suite import run_suite
+from netra_incident.history.deployment import deploy
+from netra_incident.proof.suite import run_suite
 from processes import Server, clean_environment
 
 FOLDER, PROJECT = Path({folder!r}), Path({project!r})

@@ -10,7 +10,7 @@ import leash
 import pytest
 from limits import HANG_S
 
-from netra_ws.incident.notebooks import find_notebooks
+from netra_incident.report.notebooks import find_notebooks
 
 ROOT = Path(__file__).parents[2]
 HANGS_AFTER_S = 4 * HANG_S

@@ -20,9 +20,9 @@ import pytest
 from limits import HANG_S
 from processes import clean_environment
 
-from netra_ws.incident.deployment import deploy_staging
-from netra_ws.incident.logins import VARIABLES
-from netra_ws.incident.proof.attempts import injuries, partial_fixes
+from netra_incident.history.deployment import deploy_staging
+from netra_incident.probe.logins import VARIABLES
+from netra_incident.proof.attempts import injuries, partial_fixes
 from netra_ws.urls import is_loopback
 
 ROOT = Path(__file__).parents[2]

@@ -17,10 +17,10 @@ from limits import HANG_S
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from netra_ws.incident.case import load_case
-from netra_ws.incident.notebooks import find_notebooks, read_notebook
-from netra_ws.incident.page import Page
-from netra_ws.incident.report import GLOSSARY, write_report
+from netra_incident.case import load_case
+from netra_incident.report.html import GLOSSARY, write_report
+from netra_incident.report.notebooks import find_notebooks, read_notebook
+from netra_incident.report.page import Page
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT / "notebooks")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from processes import netra_ws
 
-from netra_ws.incident.case import load_case
-from netra_ws.incident.checkout import scratch_checkout
-from netra_ws.incident.proof.attempts import partial_fixes
-from netra_ws.incident.proof.suite import run_suite
+from netra_incident.case import load_case
+from netra_incident.history.checkout import scratch_checkout
+from netra_incident.proof.attempts import partial_fixes
+from netra_incident.proof.suite import run_suite
 
 ROOT = Path(__file__).parents[2]
 FILES = [

@@ -16,10 +16,10 @@ import leash
 import pytest
 from limits import HANG_S
 
-from netra_ws.incident.case import TriageRow, load_case
-from netra_ws.incident.control import failing_tree
-from netra_ws.incident.fingerprint import NOTHING
-from netra_ws.incident.load import ENDPOINTS
+from netra_incident.case import TriageRow, load_case
+from netra_incident.history.control import failing_tree
+from netra_incident.measuring.fingerprint import NOTHING
+from netra_incident.measuring.load import ENDPOINTS
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "runbook.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from processes import netra_ws
 
-from netra_ws.incident.case import load_case
+from netra_incident.case import load_case
 
 ROOT = Path(__file__).parents[2]
 SITES = {

@@ -14,10 +14,10 @@ import pytest
 from limits import HANG_S
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from netra_ws.incident.case import load_case
-from netra_ws.incident.notebooks import find_notebooks, read_notebook
-from netra_ws.incident.page import Page
-from netra_ws.incident.report import write_report
+from netra_incident.case import load_case
+from netra_incident.report.html import write_report
+from netra_incident.report.notebooks import find_notebooks, read_notebook
+from netra_incident.report.page import Page
 
 ROOT = Path(__file__).parents[2]
 

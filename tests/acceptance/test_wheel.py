@@ -14,7 +14,7 @@ import pytest
 from packages import ROOT, sources
 from processes import clean_environment, git, netra_ws
 
-from netra_ws.cli import COMMANDS
+from netra_incident.cli import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_the_checkout_came_from_the_wheel(installed: Path, tmp_path: Path) -> No
     )
     assert Path(done.stdout.strip()).parent == installed / "netra_ws"
     # Were the repository's package used, this could not fail.
-    (installed / "netra_ws" / "incident" / "cases" / "issue_1231" / "fix.patch").rename(
+    (installed / "netra_incident" / "cases" / "issue_1231" / "fix.patch").rename(
         tmp_path / "set aside"
     )
     try:
@@ -198,7 +198,7 @@ def test_the_checkout_came_from_the_wheel(installed: Path, tmp_path: Path) -> No
         done = netra_ws("checkout", "fixed", "--into", "attempt", cwd=tmp_path, env=env)
     finally:
         (tmp_path / "set aside").rename(
-            installed / "netra_ws" / "incident" / "cases" / "issue_1231" / "fix.patch"
+            installed / "netra_incident" / "cases" / "issue_1231" / "fix.patch"
         )
     assert done.returncode == 2
     assert "fix.patch" in done.stderr

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from netra_incident.history.deployment import deploy
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.deployment import deploy
 
 TOOL = "AUTOBAHN_WSTEST"
 BUILD = Path(__file__).parents[2] / "build" / "conformance"

@@ -14,8 +14,8 @@ import click
 import pytest
 from packages import PACKAGES, sources
 
-from netra_ws.cli import COMMANDS
-from netra_ws.incident import figures
+from netra_incident import figures
+from netra_incident.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

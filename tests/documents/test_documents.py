@@ -7,9 +7,9 @@ import pytest
 from packages import sources
 
 import netra_ws
-from netra_ws.cli import COMMANDS
+from netra_incident.case import CASES, load_case
+from netra_incident.cli import COMMANDS
 from netra_ws.errors import CloseCode
-from netra_ws.incident.case import CASES, load_case
 from netra_ws.settings import Settings
 
 ROOT = Path(__file__).parents[2]

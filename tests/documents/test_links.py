@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from netra_ws.incident.hypertext import Heading, github_anchor, headings, lab_anchor, links
-from netra_ws.incident.markup import finish, report_link
-from netra_ws.incident.notebooks import code_cells, find_notebooks, read_notebook
+from netra_incident.report.hypertext import Heading, github_anchor, headings, lab_anchor, links
+from netra_incident.report.markup import finish, report_link
+from netra_incident.report.notebooks import code_cells, find_notebooks, read_notebook
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [

@@ -7,9 +7,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from netra_ws.incident.navigation import bar, is_bar, label, set_bar
-from netra_ws.incident.notebooks import build_notebook, digests, find_notebooks, read_notebook
-from netra_ws.incident.page import Page
+from netra_incident.report.navigation import bar, is_bar, label, set_bar
+from netra_incident.report.notebooks import build_notebook, digests, find_notebooks, read_notebook
+from netra_incident.report.page import Page
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("00-all.ipynb", "02-find-it.ipynb", "05-end.ipynb")

@@ -10,8 +10,7 @@ import pytest
 from limits import HANG_S
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from netra_ws.errors import ConfigurationError
-from netra_ws.incident.notebooks import (
+from netra_incident.report.notebooks import (
     NotebookFailed,
     build_notebook,
     code_cells,
@@ -19,6 +18,7 @@ from netra_ws.incident.notebooks import (
     find_notebooks,
     read_notebook,
 )
+from netra_ws.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT / "notebooks")
@@ -255,7 +255,7 @@ def test_nbval_fails_when_a_fact_of_a_figure_changes(tmp_path: Path) -> None:
     path = write(
         tmp_path / "00-page.ipynb",
         "from matplotlib.figure import Figure\n"
-        f"from netra_ws.incident.figures import Picture\n{picture}",
+        f"from netra_incident.figures import Picture\n{picture}",
         picture,
     )
     build_notebook(path)

@@ -14,7 +14,7 @@ import pytest
 from limits import HANG_S
 from packages import PACKAGES
 
-from netra_ws.cli import COMMANDS as CLI_COMMANDS
+from netra_incident.cli import COMMANDS as CLI_COMMANDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ from fixtures import (  # noqa: F401
 from forking import Forking
 from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
 
-from netra_ws.cli import main
+from netra_incident.cli import main
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraW
         yield netra_ws
         return
     folder, env = tmp_path_factory.mktemp("forking"), clean_environment()
-    with Forking("netra_ws.cli.serving", "netra_ws.process", folder=folder, env=env) as forking:
+    with Forking("netra_incident.cli.serve", "netra_ws.process", folder=folder, env=env) as forking:
         yield partial(forking.run, "netra_ws")
 
 

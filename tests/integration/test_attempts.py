@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netra_ws.incident.checkout import changed_lines, git
-from netra_ws.incident.proof.attempts import injuries, partial_fixes
+from netra_incident.history.checkout import changed_lines, git
+from netra_incident.proof.attempts import injuries, partial_fixes
 
 
 def test_there_are_fifteen_partial_fixes_and_each_is_another() -> None:

@@ -16,9 +16,9 @@ import pytest
 from processes import RunNetraWs, clean_environment, fake_git, git, netra_ws
 
 import netra_ws as package
+from netra_incident.case import case_folder, load_case
+from netra_incident.history.checkout import PACKAGE, checkout, package_files, revisions
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.case import case_folder, load_case
-from netra_ws.incident.checkout import PACKAGE, checkout, package_files, revisions
 
 ROOT = Path(__file__).parents[2]
 ROUTES = "netra_ws/routes/websocket_ssot.py"

@@ -12,9 +12,9 @@ from limits import HANG_S
 from plain_client import request
 from processes import Serve
 
+from netra_incident.history.deployment import Deployment
 from netra_ws.client import Backoff, Client, login
 from netra_ws.errors import ConnectionEnded, EventsLost
-from netra_ws.incident.deployment import Deployment
 
 SECRET = {"NETRA_WS_SECRET": "a secret of the tests, long enough for HS256"}
 

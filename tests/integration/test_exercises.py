@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from netra_ws.incident.exercises import EXERCISES, check
-from netra_ws.incident.exercises.colours import TWO_COLOURS
+from netra_incident.exercises import EXERCISES, check
+from netra_incident.exercises.colours import TWO_COLOURS
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -81,7 +81,7 @@ def not_async(brew: Any, pour: Any) -> tuple[str, str]:
     ],
 )
 def test_one_of_each_is_wrong(answer: Any, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netra_ws.incident.exercises.colours.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("netra_incident.exercises.colours.TIMEOUT_S", 0.2)
     verdict = check("one of each", answer)
     assert verdict.right is False
     assert why in repr(verdict)

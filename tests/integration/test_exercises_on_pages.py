@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from netra_ws.incident.exercises import EXERCISES, Verdict, check
-from netra_ws.incident.exercises.colours import TWO_COLOURS
-from netra_ws.incident.notebooks import code_cells, find_notebooks, read_notebook
-from netra_ws.incident.statistics import wilson
+from netra_incident.exercises import EXERCISES, Verdict, check
+from netra_incident.exercises.colours import TWO_COLOURS
+from netra_incident.measuring.statistics import wilson
+from netra_incident.report.notebooks import code_cells, find_notebooks, read_notebook
 
 NOTEBOOKS = find_notebooks(Path(__file__).parents[2] / "notebooks")
 TO_BE_MENDED_BY_HAND = "your fix"

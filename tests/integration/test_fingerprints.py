@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from netra_ws.incident.case import TriageRow, load_case
-from netra_ws.incident.control import failing_tree
-from netra_ws.incident.deployment import Deployment, deploy
-from netra_ws.incident.fingerprint import NOTHING, Fingerprint, fingerprint
-from netra_ws.incident.triage import Failures
+from netra_incident.case import TriageRow, load_case
+from netra_incident.history.control import failing_tree
+from netra_incident.history.deployment import Deployment, deploy
+from netra_incident.measuring.fingerprint import NOTHING, Fingerprint, fingerprint
+from netra_incident.measuring.triage import Failures
 
 TABLE = load_case().fingerprints
 

@@ -35,15 +35,15 @@ def imported(code: str) -> set[str]:
     [
         "import netra_ws",
         "import await_audit.audit, await_audit.drift",
-        "from netra_ws.cli import cli; cli.main(['--help'], standalone_mode=False)",
-        "from netra_ws.cli import cli; cli.main(['audit', '--help'], standalone_mode=False)",
+        "from netra_incident.cli import cli; cli.main(['--help'], standalone_mode=False)",
+        "from netra_incident.cli import cli; cli.main(['audit', '--help'], standalone_mode=False)",
     ],
 )
 def test_what_needs_no_server_imports_none(code: str) -> None:
     names = imported(code)
     server = {"aiohttp", "argon2", "jwt", "msgspec", "structlog", "tenacity", "websockets"}
     assert "netra_ws" in names
-    assert not names & (server | {"matplotlib", "nbformat", "netra_ws.incident"})
+    assert not names & (server | {"matplotlib", "nbformat", "netra_incident"})
 
 
 FORKED = """

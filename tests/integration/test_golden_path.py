@@ -35,9 +35,9 @@ from plain_client import (
 )
 from processes import Serve, python_path
 
+from netra_incident.history.checkout import package_files
+from netra_incident.history.deployment import Deployment
 from netra_ws.client import Channel
-from netra_ws.incident.checkout import package_files
-from netra_ws.incident.deployment import Deployment
 
 
 @pytest.fixture(params=["fixed", "before"])

@@ -20,7 +20,7 @@ from processes import clean_environment
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from netra_ws.incident.notebooks import find_notebooks
+from netra_incident.report.notebooks import find_notebooks
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -17,7 +17,7 @@ from forking import Forking
 from plain_client import log_in, refusal, request
 from processes import RunNetraWs, Serve, clean_environment, python_path
 
-from netra_ws.incident.deployment import StagingDeployment, deploy_staging
+from netra_incident.history.deployment import StagingDeployment, deploy_staging
 
 ROOT = Path(__file__).parents[2]
 SITES = "tests/unit/websocket_core/test_issue_1231_async_await_bug_reproduction.py"
@@ -56,7 +56,7 @@ def ask_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     if not hasattr(os, "fork"):
         yield run_pytest
         return
-    modules = ("pytest", "netra_ws.incident.checkout", "netra_ws.incident.deployment")
+    modules = ("pytest", "netra_ws.client")  # netra_incident has a plugin, for pytest to import
     folder = tmp_path_factory.mktemp("forking")
     with Forking(*modules, "netra_ws.process", folder=folder, env=environment()) as forking:
 

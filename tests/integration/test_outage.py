@@ -14,7 +14,7 @@ import pytest
 from limits import HANG_S
 from plain_client import PROBLEM, dial, request
 
-from netra_ws.incident.deployment import Deployment
+from netra_incident.history.deployment import Deployment
 
 # What the client is told, and what it is not
 

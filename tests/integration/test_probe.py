@@ -16,18 +16,18 @@ from aiohttp.test_utils import TestServer
 from proxy import Change, address_of, change_of, proxied, ready_with, resumed
 from websockets.asyncio.server import ServerConnection, serve
 
-from netra_ws.auth.users import DemoUser
-from netra_ws.client import CLOSE_TIMEOUT_S, channel
-from netra_ws.errors import ConfigurationError
-from netra_ws.incident.control import leaky_tree
-from netra_ws.incident.deployment import Deployment, deploy
-from netra_ws.incident.probe import (
+from netra_incident.history.control import leaky_tree
+from netra_incident.history.deployment import Deployment, deploy
+from netra_incident.probe import (
     Limits,
     ProbeResult,
     Step,
     plain,
     probe,
 )
+from netra_ws.auth.users import DemoUser
+from netra_ws.client import CLOSE_TIMEOUT_S, channel
+from netra_ws.errors import ConfigurationError
 from netra_ws.urls import service_url
 
 STEPS = (

@@ -17,8 +17,8 @@ import leash
 import pytest
 from processes import COMMAND, clean_environment, netra_ws
 
-from netra_ws.cli import main
-from netra_ws.incident.deployment import Deployment
+from netra_incident.cli import main
+from netra_incident.history.deployment import Deployment
 
 STEPS = (
     "log in",
@@ -197,7 +197,7 @@ WITHOUT_MATPLOTLIB = (
     sys.executable,
     "-P",
     "-c",
-    "import sys; sys.modules['matplotlib'] = None; from netra_ws.cli import main; main()",
+    "import sys; sys.modules['matplotlib'] = None; from netra_incident.cli import main; main()",
 )
 
 

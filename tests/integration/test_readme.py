@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from limits import HANG_S
 
-from netra_ws.incident.deployment import Deployment, deploy
-from netra_ws.incident.load import run_sessions
+from netra_incident.history.deployment import Deployment, deploy
+from netra_incident.measuring.load import run_sessions
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 CLIENT, AGENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

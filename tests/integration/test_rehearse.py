@@ -1,7 +1,7 @@
 """The rehearsed timeline, on a real deployment."""
 
-from netra_ws.incident.case import load_case
-from netra_ws.incident.timeline import MILESTONES, rehearse
+from netra_incident.case import load_case
+from netra_incident.measuring.timeline import MILESTONES, rehearse
 
 
 async def test_a_rehearsal_reaches_every_milestone_in_its_order() -> None:

@@ -45,10 +45,10 @@ from processes import (
     netra_ws,
 )
 
-from netra_ws.cli.options import INTERRUPTED
-from netra_ws.incident.checkout import PACKAGE, checkout
-from netra_ws.incident.deployment import Deployment, deploy
-from netra_ws.incident.tree import commit_of, tree_environment
+from netra_incident.cli.options import INTERRUPTED
+from netra_incident.history.checkout import PACKAGE, checkout
+from netra_incident.history.deployment import Deployment, deploy
+from netra_incident.history.tree import commit_of, tree_environment
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = (str(Path(sysconfig.get_path("scripts")) / "netra-ws"),)

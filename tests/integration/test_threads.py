@@ -13,7 +13,7 @@ TRIES = 12
 CODE = """\
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from netra_ws.incident.case import load_case
+from netra_incident.case import load_case
 sys.setswitchinterval(1e-6)
 with ThreadPoolExecutor(4) as pool:
     print(*{case.id for case in pool.map(lambda _: load_case(), range(4))})

@@ -13,9 +13,9 @@ import pytest
 from plain_client import request
 from processes import RunNetraWs, Serve, clean_environment
 
+from netra_incident.history.tree import STAND_IN, TREE, check_origin, check_syntax
+from netra_incident.proof.suite import run_suite
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.proof.suite import run_suite
-from netra_ws.incident.tree import STAND_IN, TREE, check_origin, check_syntax
 
 ROOT = Path(__file__).parents[2]
 FILE = "tests/unit/websocket_core/test_issue_1231_async_await_bug_reproduction.py"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from processes import RunNetraWs
 
-from netra_ws.incident.checkout import checkout
-from netra_ws.incident.proof import suite
-from netra_ws.incident.proof.suite import run_suite
+from netra_incident.history.checkout import checkout
+from netra_incident.proof import suite
+from netra_incident.proof.suite import run_suite
 
 ROOT = Path(__file__).parents[2]
 Verify = Callable[..., tuple[int, str, str]]

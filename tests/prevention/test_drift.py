@@ -13,7 +13,7 @@ from processes import fake_git, git
 
 from await_audit.drift import Colour, drift
 from await_audit.errors import PreventionError
-from netra_ws.incident.checkout import checkout
+from netra_incident.history.checkout import checkout
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from await_audit.editing.fix import FileFix, propose
 from await_audit.editing.writing import write
 from await_audit.errors import PreventionError
 from await_audit.finding import Finding, Kind, Report, Span
-from netra_ws.incident.checkout import scratch_checkout
+from netra_incident.history.checkout import scratch_checkout
 
 ROUTES = "netra_ws/routes/websocket_ssot.py"
 MANAGER = """\

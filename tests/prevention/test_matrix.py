@@ -15,8 +15,8 @@ from types import ModuleType
 import pytest
 
 from await_audit.errors import PreventionError
-from await_audit.matrix import TOOLS, Matrix, measure_matrix
-from await_audit.miniature import CALLERS, CALLERS_FILES, ELSEWHERE, WRONG, write
+from netra_incident.measuring.matrix import TOOLS, Matrix, measure_matrix
+from netra_incident.measuring.miniature import CALLERS, CALLERS_FILES, ELSEWHERE, WRONG, write
 
 OURS, PYREFLY, *_ = TOOLS
 (MYPY,) = (tool for tool in TOOLS if tool.name == "mypy")

@@ -35,8 +35,8 @@ from raw_peer import read_to_the_end, upgraded
 from scripted_server import mint
 from websockets.asyncio.client import ClientConnection
 
+from netra_incident.measuring.relay import Relay
 from netra_ws.client import Backoff, Client, login
-from netra_ws.incident.relay import Relay
 
 HOUR_S = 3600.0
 PING_INTERVAL_S = 0.3

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from processes import clean_environment
 
-from netra_ws.cli import main
+from netra_incident.cli import main
 
 
 def in_process(

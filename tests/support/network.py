@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from netra_incident.probe.logins import read_logins
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.logins import read_logins
 from netra_ws.urls import is_loopback, service_url
 
 REACH_TIMEOUT_S = 4.0

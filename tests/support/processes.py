@@ -17,7 +17,7 @@ from typing import Any, Self
 import leash
 from limits import HANG_S
 
-from netra_ws.incident.tree import TREE
+from netra_incident.history.tree import TREE
 
 COMMAND = (sys.executable, "-P", "-m", "netra_ws")
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 import netra_ws
-from netra_ws.cli import COMMANDS, cli
-from netra_ws.cli.lazy import Lazy, LazyGroup
+from netra_incident.cli import COMMANDS, cli
+from netra_incident.cli.lazy import Lazy, LazyGroup
 from netra_ws.errors import ConfigurationError
 
 

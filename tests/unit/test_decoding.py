@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from netra_incident.probe.logins import read_logins
 from netra_ws.auth.users import read_users
 from netra_ws.client.channel import _decoder as server_messages
 from netra_ws.decoding import decode
 from netra_ws.errors import ConfigurationError, JsonError, JsonShapeError
-from netra_ws.incident.logins import read_logins
 from netra_ws.messages import decode_client_message
 from netra_ws.settings import read_settings
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from netra_ws.incident.drill import Drill, Step, TrafficSession
-from netra_ws.incident.drill.activities import PLAN
-from netra_ws.incident.drill.failures import errors_logged, errors_seen, failed_tests
-from netra_ws.incident.drill.threads import in_thread, to_the_end
-from netra_ws.incident.proof import suite
+from netra_incident.drill import Drill, Step, TrafficSession
+from netra_incident.drill.activities import PLAN
+from netra_incident.drill.failures import errors_logged, errors_seen, failed_tests
+from netra_incident.drill.threads import in_thread, to_the_end
+from netra_incident.proof import suite
 
 STEPS = tuple(
     Step(activity, place, place + 1, True, "as expected") for place, activity in enumerate(PLAN)

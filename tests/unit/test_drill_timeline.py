@@ -11,9 +11,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from netra_ws.incident.drill import Drill, Step, TrafficSession
-from netra_ws.incident.drill.activities import PLAN
-from netra_ws.incident.figures import Picture, drill_timeline
+from netra_incident.drill import Drill, Step, TrafficSession
+from netra_incident.drill.activities import PLAN
+from netra_incident.figures import Picture, drill_timeline
 
 SECONDS = (1.0, 0.01, 0.6, 0.03, 1.5, 0.01, 0.02, 0.6, 1.0)
 BROKEN, REFUSED, COMPLETE = "close 1011, no reason", "connection refused", "complete"

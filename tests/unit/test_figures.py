@@ -16,8 +16,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from netra_ws import events
-from netra_ws.incident.figures import (
+from netra_incident.figures import (
     Picture,
     fingerprints,
     isolation_matrix,
@@ -30,9 +29,10 @@ from netra_ws.incident.figures import (
     swimlanes,
     wilson,
 )
-from netra_ws.incident.fingerprint import Fingerprint, Sign
-from netra_ws.incident.interruption import Interruption
-from netra_ws.incident.load import Frame, Received, Session, isolation
+from netra_incident.measuring.fingerprint import Fingerprint, Sign
+from netra_incident.measuring.interruption import Interruption
+from netra_incident.measuring.load import Frame, Received, Session, isolation
+from netra_ws import events
 
 USERS = ("ada", "bob", "eve")
 LINE = "return await get_thing(context)"

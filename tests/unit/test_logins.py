@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from netra_incident.probe.logins import read_logins
 from netra_ws.auth.users import DemoUser
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.logins import read_logins
 
 SET = {
     "STAGING_EMAIL": "ann@x",

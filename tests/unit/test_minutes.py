@@ -10,13 +10,13 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from netra_ws.incident.case import Case, load_case
-from netra_ws.incident.comparison import MIME_TYPE
-from netra_ws.incident.hypertext import headings, links
-from netra_ws.incident.minutes import COLUMNS, actions_csv, post_mortem, timeline, write_minutes
-from netra_ws.incident.notebooks import find_notebooks, read_notebook
-from netra_ws.incident.page import Page, find_cell
-from netra_ws.incident.timeline import TIMES
+from netra_incident.case import Case, load_case
+from netra_incident.measuring.comparison import MIME_TYPE
+from netra_incident.measuring.timeline import TIMES
+from netra_incident.report.hypertext import headings, links
+from netra_incident.report.minutes import COLUMNS, actions_csv, post_mortem, timeline, write_minutes
+from netra_incident.report.notebooks import find_notebooks, read_notebook
+from netra_incident.report.page import Page, find_cell
 
 ROOT = Path(__file__).parents[2]
 CASE = load_case()

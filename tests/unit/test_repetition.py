@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netra_ws.incident.probe import ProbeResult, Step
-from netra_ws.incident.probe.repetition import Repetition
-from netra_ws.incident.statistics import trials_needed, wilson
+from netra_incident.measuring.statistics import trials_needed, wilson
+from netra_incident.probe import ProbeResult, Step
+from netra_incident.probe.repetition import Repetition
 
 
 def path_of(**wrong: bool | None) -> ProbeResult:

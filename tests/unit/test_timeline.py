@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from netra_incident.case import load_case
+from netra_incident.figures import milestones
+from netra_incident.measuring.comparison import Measurement
+from netra_incident.measuring.timeline import Moment, Timeline, rehearse
 from netra_ws.errors import ConfigurationError
-from netra_ws.incident.case import load_case
-from netra_ws.incident.comparison import Measurement
-from netra_ws.incident.figures import milestones
-from netra_ws.incident.timeline import Moment, Timeline, rehearse
 
 CASE = load_case()
 EVIDENCE = ["listening", "close 1011", "TypeError", "200", "100 of 100"]

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from netra_ws.incident.case import load_case
-from netra_ws.incident.proof import suite
-from netra_ws.incident.proof.judgement import Judgement
-from netra_ws.incident.proof.suite import Run
-from netra_ws.incident.proof.verification import Verification
+from netra_incident.case import load_case
+from netra_incident.proof import suite
+from netra_incident.proof.judgement import Judgement
+from netra_incident.proof.suite import Run
+from netra_incident.proof.verification import Verification
 
 ERROR = "TypeError at netra_ws/routes/websocket_ssot.py:25 in create: return await get()"
 FILES = [category.file for category in load_case().categories]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from await_audit.matrix import Outcome, Row
-from netra_ws.incident.figures import which_tool
+from netra_incident.figures import which_tool
+from netra_incident.measuring.matrix import Outcome, Row
 
 KINDS = ("annotated", "bare")
 

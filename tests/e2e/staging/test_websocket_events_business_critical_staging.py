@@ -13,7 +13,7 @@ from observer import Observer
 from plain_client import COMPLETE, PAYLOADS, outcome, tally
 from reasons import CLOSED, dies, raised_in
 
-from netra_ws.incident.statistics import wilson
+from netra_incident.measuring.statistics import wilson
 
 SESSIONS = 100
 SUCCESS = 0.95

@@ -15,7 +15,7 @@ from observer import Observer, Record
 from plain_client import COMPLETE, PAYLOADS, dial, outcome, read_until, request, say, tally
 from reasons import CLOSED, answers_500, dies, raised_in
 
-from netra_ws.incident.deployment import deploy
+from netra_incident.history.deployment import deploy
 
 EVERYBODY_DIES = raised_in("create_websocket_manager_ssot", rf"20 of 20 sessions: {CLOSED}")
 

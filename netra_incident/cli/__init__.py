@@ -1,0 +1,110 @@
+"""The command line: the one package that stands above all wings.
+
+Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import click
+
+from await_audit.errors import PreventionError
+from netra_incident.cli.lazy import Lazy, LazyGroup
+from netra_incident.cli.options import INTERRUPTED
+from netra_ws.errors import NetraError
+
+COMMANDS = {
+    "serve": Lazy(
+        "netra_incident.cli.serve:serve", "Serve the backend and the login service.", "serve"
+    ),
+    "hash-password": Lazy(
+        "netra_incident.cli.serve:hash_password_command", "Print the hash of a password.", "serve"
+    ),
+    "checkout": Lazy(
+        "netra_incident.cli.checkout:checkout_command",
+        "Write the incident as a git repository.",
+        "serve",
+    ),
+    "verify": Lazy(
+        "netra_incident.cli.verify:verify_command",
+        "Run the incident's tests before and after the fix.",
+        "test",
+    ),
+    "probe": Lazy(
+        "netra_incident.cli.probe:probe_command", "Walk the golden path of any deployment.", "serve"
+    ),
+    "drill": Lazy(
+        "netra_incident.cli.drill:drill_command", "Rehearse the emergency rollback, timed.", "test"
+    ),
+    "audit": Lazy(
+        "netra_incident.cli.audit:audit_command",
+        "Find wrong awaits and coroutines that nobody awaits.",
+    ),
+    "fix": Lazy(
+        "netra_incident.cli.fix:fix_command", "Take out wrong awaits; by default show the diff."
+    ),
+    "walkthrough": Lazy(
+        "netra_incident.cli.walkthrough:walkthrough_command",
+        "Run the notebooks, write the post-mortem.",
+        "notebooks",
+    ),
+    "notebooks": Lazy(
+        "netra_incident.cli.walkthrough:notebooks_command",
+        "Run the notebooks, keep what did not change.",
+        "notebooks",
+    ),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
+@click.version_option(package_name="netra_ws")
+def cli() -> None:
+    """A WebSocket backend that streams agent events, and the incident it went through.
+
+    \b
+    netra-ws serve                         both services, on this machine
+    netra-ws serve --revision buggy        the same with the bug of the incident
+    netra-ws checkout buggy --into FOLDER  the history, to look at, bisect and mend
+    netra-ws verify                        the tests of the incident, before and after the fix
+    netra-ws probe --base-url URL …        the golden path of any deployment, step by step
+    netra-ws drill                         the emergency rollback, rehearsed and timed
+    netra-ws audit PATH                    wrong awaits and un-awaited coroutines, in any code
+    netra-ws fix PATH                      the same code without the wrong awaits, as a diff
+    netra-ws audit --since REV PATH        callers left behind by functions that changed colour
+    """
+
+
+def main() -> None:
+    """Run the command line; what it cannot do is one line on standard error and an exit code."""
+    # Whoever cancels a job sends SIGTERM; what is running has to be ended and undone as well.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
+        # pre-commit names the environment of its hook there, which has nothing of the project.
+        del os.environ["VIRTUAL_ENV"]
+    try:
+        code = cli.main(prog_name="netra-ws", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("netra-ws: interrupted", err=True)
+        code = INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = error.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "netra-ws"
+        message = " ".join(error.format_message().split())
+        click.echo(f"netra-ws: {message} See {where} --help.", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        click.echo(f"netra-ws: {error.format_message()}", err=True)
+        code = 2
+    except (NetraError, PreventionError) as error:
+        click.echo(f"netra-ws: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code)

@@ -1,0 +1,97 @@
+"""``netra-ws audit``: what is awaited and cannot be, and what nobody awaits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+PATHS = click.Path(path_type=Path)
+
+
+@click.command("audit", short_help="Find wrong awaits and coroutines that nobody awaits.")
+@click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
+@click.option(
+    "--python",
+    type=PATHS,
+    help="The audited project's Python; otherwise VIRTUAL_ENV, or the nearest .venv.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["pyrefly", "both"]),
+    default="pyrefly",
+    show_default=True,
+    help="The type checker to ask; both: pyright gives a second opinion.",
+)
+@click.option(
+    "--output-format",
+    type=click.Choice(["full", "json-lines", "github"]),
+    default="full",
+    show_default=True,
+    help="For people, one JSON object a finding, or GitHub annotations.",
+)
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Instead: which functions changed colour since this git revision, and which callers "
+    "were left behind. It needs no type checker.",
+)
+def audit_command(
+    paths: tuple[Path, ...],
+    python: Path | None,
+    engine: str,
+    output_format: str,
+    since: str | None,
+) -> None:
+    """Find what is awaited and is not awaitable, and coroutines that nobody awaits.
+
+    Give files and folders; below a folder every *.py is judged but in hidden folders, virtual
+    environments, site-packages, node_modules and __pycache__. The settings are the command's own:
+    no configuration file and no `# type: ignore` of the project changes them. A line is silenced
+    by `# netra: ignore[await-sync]` or `# netra: ignore[unawaited]`.
+
+    \b
+    Examples:
+      netra-ws audit src tests
+      netra-ws audit --python .venv/bin/python --engine both src
+      netra-ws audit --output-format github .
+      netra-ws audit --since origin/main .
+
+    \b
+    Exit codes:
+      0  clean; with --since, no caller left behind
+      1  findings; with --since, callers left behind
+      2  it could not judge: at all, or an import, a file, an ignore; each is named
+    """
+    if since is not None:
+        from netra_incident.cli.drift import show_drift
+
+        sys.exit(show_drift(paths, since, output_format))
+    from await_audit.audit import audit
+    from await_audit.engines import Engine
+    from await_audit.errors import PreventionError
+
+    try:
+        report = audit(paths, python=python, engine=Engine(engine))
+    except PreventionError as error:
+        raise click.ClickException(str(error)) from error
+    from await_audit import report as reports
+
+    folder = Path.cwd()
+    if output_format == reports.OutputFormat.FULL:
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True)
+        for line in reports.full(report, folder):
+            console.print(line)
+    else:
+        write = reports.github if output_format == reports.OutputFormat.GITHUB else None
+        for text in (write or reports.json_lines)(report, folder):
+            click.echo(text)
+        for text in (
+            *(() if write else reports.not_judged(report, folder)),
+            *reports.summary(report, folder),
+        ):
+            click.echo(text, err=True)
+    sys.exit(report.exit_code)

@@ -1,0 +1,1 @@
+"""The revisions: written as a git history, and running from a tree."""

@@ -1,0 +1,1 @@
+"""What a running deployment does, measured from outside."""

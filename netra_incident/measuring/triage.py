@@ -1,0 +1,46 @@
+"""Triage: the failures of the case, each made for real, and what it shows beside the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from netra_incident.case import Case, load_case
+from netra_incident.history.control import failing_tree
+from netra_incident.history.deployment import deploy
+from netra_incident.measuring.comparison import render
+from netra_incident.measuring.fingerprint import Fingerprint, fingerprint
+
+
+class Failures(dict[str, Fingerprint]):
+    """What was measured of each failure, by its name in the triage table."""
+
+    def __repr__(self) -> str:
+        """Return the measured table; compared from run to run."""
+        rows = []
+        for name, found in self.items():
+            statuses = Counter(found.endpoints.values()).items()
+            endpoints = ", ".join(f"{status} × {count}" for status, count in statuses)
+            codes = str(found.handshake), str(found.close_code)
+            rows.append((name, *codes, str(found.events), endpoints, found.log_words))
+        titles = ["failure", "handshake", "close code", "events", "endpoints", "log"]
+        return render(rows, titles, width=120)
+
+    def differences(self, case: Case) -> list[str]:
+        """Return the names of the failures that show something else than the triage table says."""
+        expected = {row.name: row.columns for row in case.triage}
+        names = expected.keys() | self.keys()
+        return sorted(
+            name for name in names if name not in self or self[name].columns != expected.get(name)
+        )
+
+
+async def measure_failures(case: Case | None = None) -> Failures:
+    """Deploy the code of each row of the triage table in turn, and take its fingerprint.
+
+    Raises `ConfigurationError` if a patch of the case does not apply.
+    """
+    found = Failures()
+    for row in (case or load_case()).triage:
+        with failing_tree(row) as tree, deploy(tree=tree, users=1) as deployment:
+            found[row.name] = await fingerprint(deployment)
+    return found

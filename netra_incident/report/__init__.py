@@ -1,0 +1,1 @@
+"""What is told of the incident: notebooks run, pages and minutes written."""

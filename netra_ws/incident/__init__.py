@@ -1,1 +1,0 @@
-"""The incident: its history, its runs on real servers, its figures and its post-mortem."""
