@@ -35,8 +35,8 @@ from netra_ws.messages import (
     UserMessage,
     decode_client_message,
 )
-from netra_ws.rates import TokenBucket
-from netra_ws.transport import Socket
+from netra_ws.wire.rates import TokenBucket
+from netra_ws.wire.transport import Socket
 
 logger = structlog.get_logger(__name__)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import nbformat
 from lock import differences, installed, locked_here
-from netra_ws.prevention.matrix import measure_matrix
+
+from netra_incident.measuring.matrix import measure_matrix
 
 PAGE = Path(__file__).parents[1] / "notebooks" / "09-prevent.ipynb"
 COMPARISON = "measure_matrix()"

@@ -25,7 +25,7 @@ from netra_incident.history.checkout import checkout, scratch_checkout
 from netra_incident.history.deployment import Deployment, deploy, deploy_staging
 from netra_incident.probe.logins import read_logins
 from netra_ws.errors import ConfigurationError
-from netra_ws.process import new_event_loop
+from netra_ws.serving.process import new_event_loop
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _service_url(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    from netra_ws.urls import service_url
+    from netra_ws.wire.urls import service_url
 
     try:
         return service_url(value)

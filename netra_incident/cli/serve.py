@@ -119,7 +119,7 @@ def serve(
     _mask(signal.SIG_UNBLOCK)
     try:
         trees.check_origin()
-        from netra_ws.process import Options, run
+        from netra_ws.serving.process import Options, run
 
         inherited = os.environ.get(trees.REVISION) if trees.TREE in os.environ else None
         label = asked or inherited or "fixed"

@@ -29,8 +29,8 @@ LIMITS_S = {
     "verify": 60.0,
 }
 """After how long each step hangs: ten times what it takes, and more. A server that hangs while it
-starts or stops is not left behind: the limits of `netra_incident.history.deployment` end it, and the
-step with it."""
+starts or stops is not left behind: the limits of `netra_incident.history.deployment` end it, and
+the step with it."""
 
 NEEDS = {
     "revert": "steady state",

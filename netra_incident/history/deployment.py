@@ -19,7 +19,7 @@ from netra_incident.history.tree import command
 from netra_ws.auth.users import DemoUser, User, hash_password
 from netra_ws.decoding import decode
 from netra_ws.errors import ConfigurationError, JsonError
-from netra_ws.process import Announcement
+from netra_ws.serving.process import Announcement
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
 
-from netra_ws.urls import base_url
+from netra_ws.wire.urls import base_url
 
 
 class Relay:

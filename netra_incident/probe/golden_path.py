@@ -24,7 +24,7 @@ from netra_ws.errors import JsonError, LoginError, NetraError
 from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, AgentCompleted, Event
 from netra_ws.messages import Error
-from netra_ws.urls import is_here
+from netra_ws.wire.urls import is_here
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

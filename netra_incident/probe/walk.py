@@ -20,7 +20,7 @@ from netra_ws.errors import (
     LoginError,
     NetraError,
 )
-from netra_ws.urls import service_url
+from netra_ws.wire.urls import service_url
 
 MAX_DETAIL = 300
 """Characters of a step's detail: a server may say anything, at any length."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 
-from netra_ws.rates import TokenBucket
 from netra_ws.settings import Settings
+from netra_ws.wire.rates import TokenBucket
 
 MAX_BUCKETS = 10_000
 """Buckets kept: some two megabytes. To have one forgotten before its time takes so many other

@@ -12,12 +12,12 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError, RawRequestMessage, StreamWriter
 from aiohttp.streams import StreamReader
 
-from netra_ws.answer import no_room
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.errors import ConfigurationError
-from netra_ws.problem import PROBLEM_TYPE, problem
 from netra_ws.settings import Settings
-from netra_ws.urls import base_url
+from netra_ws.wire.answer import no_room
+from netra_ws.wire.problem import PROBLEM_TYPE, problem
+from netra_ws.wire.urls import base_url
 
 logger = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ from netra_ws.messages import (
     TokenRenewed,
     UserMessage,
 )
-from netra_ws.urls import is_here
+from netra_ws.wire.urls import is_here
 
 ServerMessage = Event | ConnectionReady | Error | Pong | TokenRenewed
 

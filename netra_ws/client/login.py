@@ -10,7 +10,7 @@ import msgspec
 from netra_ws.auth.service import LoginResponse
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError, LoginError
-from netra_ws.urls import is_here
+from netra_ws.wire.urls import is_here
 
 LOGIN_TIMEOUT_S = 10.0
 """Seconds that the login service has for its answer."""

@@ -14,7 +14,7 @@ from netra_ws.errors import NetraError, RunUnconfirmed
 from netra_ws.event_log import Position
 from netra_ws.events import Event
 from netra_ws.messages import Error, Ping, Pong, UserMessage
-from netra_ws.urls import service_url
+from netra_ws.wire.urls import service_url
 
 
 class Client:

@@ -11,7 +11,7 @@ from typing import Any
 import leash
 import pytest
 
-from netra_ws.contract import asyncapi
+from netra_ws.serving.contract import asyncapi
 
 PARSER = "@asyncapi/parser@3.6.3"
 CHECK = Path(__file__).with_name("asyncapi.mjs")

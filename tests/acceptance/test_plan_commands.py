@@ -23,7 +23,7 @@ from processes import clean_environment
 from netra_incident.history.deployment import deploy_staging
 from netra_incident.probe.logins import VARIABLES
 from netra_incident.proof.attempts import injuries, partial_fixes
-from netra_ws.urls import is_loopback
+from netra_ws.wire.urls import is_loopback
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")

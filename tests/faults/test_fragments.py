@@ -17,7 +17,7 @@ from neighbour import ROOM, talking
 from offender import RUN, Offence, bearer, user_message
 from scripted_server import scripted_server
 
-from netra_ws.frames import MAX_FRAGMENTS
+from netra_ws.wire.frames import MAX_FRAGMENTS
 
 FRAGMENTS = MAX_FRAGMENTS - 2
 HELD_UP_MS = 2000.0

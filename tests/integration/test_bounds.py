@@ -42,7 +42,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.events import decode
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 Bounded = Callable[..., AbstractAsyncContextManager[Backend]]
@@ -558,7 +558,7 @@ async def test_a_request_that_does_not_come_is_408(
 
 
 async def test_a_request_too_large_is_431(bounded: Bounded) -> None:
-    """Guards `MAX_HEAD_BYTES` of `netra_ws.transport`."""
+    """Guards `MAX_HEAD_BYTES` of `netra_ws.wire.transport`."""
     line = b"X-Much: " + b"x" * 8000 + b"\r\n"
     async with (
         bounded(Settings(close_timeout_s=0.1)) as backend,

@@ -77,7 +77,7 @@ def test_no_commit_before_the_incident_changes_behaviour(history: Path) -> None:
 
 def test_exactly_one_commit_cannot_be_imported(history: Path, tmp_path: Path) -> None:
     commits = lines(git("rev-list", "--reverse", "fixed", cwd=history))
-    modules = "netra_ws.metrics, netra_ws.server"
+    modules = "netra_ws.metrics, netra_ws.serving.server"
 
     def imports(commit: str) -> str:
         """Return the last word of Python on it, or nothing."""
@@ -427,7 +427,7 @@ release = "A toy is released"
 
 [[history.harmless]]
 subject = "Break it"
-file = "netra_ws/urls.py"
+file = "netra_ws/wire/urls.py"
 text = "def (\\n"
 broken = true
 
@@ -465,7 +465,7 @@ def patch_between(name: str, old: str, new: str) -> str:
 def test_another_case_needs_nothing_but_its_folder(tmp_path: Path) -> None:
     case = tmp_path / "case_7"
     case.mkdir()
-    name = "netra_ws/urls.py"
+    name = "netra_ws/wire/urls.py"
     fixed = package_files()[name].decode()
     line = 'return host == "localhost"'
     assert fixed.count(line) == 1
@@ -501,7 +501,7 @@ def test_another_case_needs_nothing_but_its_folder(tmp_path: Path) -> None:
     [
         (TOY[TOY.index('[[history.tagged]]\ntag = "fixed"') :], "", "tagged"),
         ("broken = true\n", "", "'Break it': only a broken commit"),
-        ('"netra_ws/urls.py"', '"notes.md"', "'Break it': only a broken commit"),
+        ('"netra_ws/wire/urls.py"', '"notes.md"', "'Break it': only a broken commit"),
         ('"notes.md"\ntext = "p', '"netra_ws/x.py"\ntext = "p', "'Play': only a broken commit"),
         ('tag = "buggy"', 'tag = "fixed"', "expected the tags before, buggy, fixed"),
         ("A toy.", "\udcff", "expected UTF-8, got something else at byte "),

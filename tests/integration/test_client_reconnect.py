@@ -32,7 +32,7 @@ from netra_ws.errors import (
 from netra_ws.event_log import Position
 from netra_ws.events import Event
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 RUN_EVENTS = 5

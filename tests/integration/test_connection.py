@@ -32,8 +32,8 @@ from netra_ws.errors import CloseCode, ConfigurationError
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.events import EVENT_TYPES
 from netra_ws.manager import ManagerRegistry, get_websocket_manager
-from netra_ws.process import new_event_loop
-from netra_ws.server import Backend
+from netra_ws.serving.process import new_event_loop
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 # The first message, and the client's

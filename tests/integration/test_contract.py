@@ -10,9 +10,10 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from tabs import Fetch, OpenTab, receive_type, say, serving
 
-from netra_ws import contract, events, messages
+from netra_ws import events, messages
 from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
+from netra_ws.serving import contract
 
 DOCUMENT = contract.asyncapi()
 

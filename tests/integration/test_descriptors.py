@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from limits import HANG_S
 
-from netra_ws.descriptors import ACCEPTED_AT_ONCE, LEAST_CONNECTIONS, RESERVE
+from netra_ws.serving.descriptors import ACCEPTED_AT_ONCE, LEAST_CONNECTIONS, RESERVE
 from netra_ws.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
@@ -21,7 +21,7 @@ README = Path(__file__).parents[2] / "README.md"
 CHILD = """
 import json, resource, sys
 from structlog.testing import capture_logs
-from netra_ws.descriptors import fit_limits
+from netra_ws.serving.descriptors import fit_limits
 from netra_ws.errors import ConfigurationError
 from netra_ws.settings import Settings
 

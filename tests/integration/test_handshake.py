@@ -9,7 +9,7 @@ from tabs import UPGRADE, Fetch, LogLines, OpenTab, ready
 from websockets.typing import Subprotocol
 
 from netra_ws.auth.tokens import Tokens
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 

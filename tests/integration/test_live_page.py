@@ -22,8 +22,8 @@ from multidict import CIMultiDictProxy
 from plain_client import dial, log_in, request
 from processes import Serve, Server
 
-from netra_ws.live import page, page_headers
-from netra_ws.urls import own_origins
+from netra_ws.serving.live import page, page_headers
+from netra_ws.wire.urls import own_origins
 
 APP = "https://app.example"
 SECRET = {"NETRA_WS_SECRET": "s" * 48}

@@ -16,7 +16,7 @@ from netra_ws.auth.service import AuthService
 from netra_ws.auth.tokens import Tokens
 from netra_ws.client import login
 from netra_ws.errors import ConfigurationError, LoginError
-from netra_ws.urls import base_url
+from netra_ws.wire.urls import base_url
 
 # The login service
 

@@ -21,7 +21,7 @@ from processes import Server
 from netra_ws.auth.tokens import Tokens
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 OPEN_TIMEOUT_S = HANG_S / 2

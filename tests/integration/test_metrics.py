@@ -29,7 +29,7 @@ from tabs import (
 
 from netra_ws.agent import AgentRun, source_reader
 from netra_ws.auth.tokens import Tokens
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 Scraping = Callable[[Backend], Awaitable[Scrape]]

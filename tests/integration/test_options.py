@@ -58,7 +58,7 @@ def ask_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         return
     modules = ("pytest", "netra_ws.client")  # netra_incident has a plugin, for pytest to import
     folder = tmp_path_factory.mktemp("forking")
-    with Forking(*modules, "netra_ws.process", folder=folder, env=environment()) as forking:
+    with Forking(*modules, "netra_ws.serving.process", folder=folder, env=environment()) as forking:
 
         def ask(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Ran:
             done = forking.run("pytest", *QUICK, *arguments, cwd=ROOT, env=env)

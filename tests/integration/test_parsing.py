@@ -23,8 +23,8 @@ from websockets.asyncio.client import ClientConnection
 from netra_ws import source
 from netra_ws.auth.tokens import Tokens
 from netra_ws.parsing import SMALL, parse
-from netra_ws.process import new_event_loop
-from netra_ws.server import Backend
+from netra_ws.serving.process import new_event_loop
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 HOSTILE = "import " + "a." * 100_000 + "a"

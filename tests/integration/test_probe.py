@@ -28,7 +28,7 @@ from netra_incident.probe import (
 from netra_ws.auth.users import DemoUser
 from netra_ws.client import CLOSE_TIMEOUT_S, channel
 from netra_ws.errors import ConfigurationError
-from netra_ws.urls import service_url
+from netra_ws.wire.urls import service_url
 
 STEPS = (
     "log in",

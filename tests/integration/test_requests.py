@@ -15,7 +15,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.events import EVENT_TYPES
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 # Plain requests

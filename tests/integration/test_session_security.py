@@ -36,7 +36,7 @@ from websockets.exceptions import ConnectionClosed
 from netra_ws.agent import AgentRun
 from netra_ws.auth.tokens import Tokens
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 SECRET = "a secret of more than thirty-two bytes"

@@ -30,10 +30,10 @@ from plain_client import (
 from processes import Serve, Server
 from websockets.asyncio.client import ClientConnection
 
-import netra_ws.server
+import netra_ws.serving.server
 from netra_ws.auth.tokens import Tokens
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import CLOSE_BATCH_PAUSE_S, Backend
+from netra_ws.serving.server import CLOSE_BATCH_PAUSE_S, Backend
 from netra_ws.settings import Settings
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -271,8 +271,8 @@ async def test_after_a_restart_an_old_position_is_lost_and_said_to_be(start: Sta
 
 async def test_connections_close_in_batches(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Whoever says something between two batches is still answered: it is not one sweep."""
-    monkeypatch.setattr(netra_ws.server, "CLOSE_BATCH", 5)
-    monkeypatch.setattr(netra_ws.server, "CLOSE_BATCH_PAUSE_S", PAUSE_S)
+    monkeypatch.setattr(netra_ws.serving.server, "CLOSE_BATCH", 5)
+    monkeypatch.setattr(netra_ws.serving.server, "CLOSE_BATCH_PAUSE_S", PAUSE_S)
     registry = ManagerRegistry(Settings(drain_timeout_s=2 * HANG_S, close_timeout_s=0.1))
     backend = Backend(registry, TOKENS, echo=True)
     async with AsyncExitStack() as peers, AsyncExitStack() as serving:
@@ -328,7 +328,7 @@ async def pauses_of_a_stop(connections: int) -> list[float]:
 
 def test_the_pauses_between_batches_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """With small batches, so that a busy machine does not meet the end of the stop meanwhile."""
-    monkeypatch.setattr(netra_ws.server, "CLOSE_BATCH", 5)
+    monkeypatch.setattr(netra_ws.serving.server, "CLOSE_BATCH", 5)
     with asyncio.Runner(loop_factory=RecordingLoop) as runner:
         pauses = runner.run(pauses_of_a_stop(3 * 5 + 1))
     assert len(pauses) == len(set(pauses)) == 3

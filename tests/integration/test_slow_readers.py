@@ -32,7 +32,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.client import Channel
 from netra_ws.errors import CloseCode
 from netra_ws.events import decode
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 

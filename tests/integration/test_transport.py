@@ -30,12 +30,12 @@ from websockets.server import ServerProtocol
 from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
-from netra_ws.opening import MAX_HELD_BYTES, OpeningSocket
-from netra_ws.process import new_event_loop
-from netra_ws.reading import ReadingSocket
-from netra_ws.server import Backend
+from netra_ws.serving.process import new_event_loop
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
-from netra_ws.transport import Socket
+from netra_ws.wire.opening import MAX_HELD_BYTES, OpeningSocket
+from netra_ws.wire.reading import ReadingSocket
+from netra_ws.wire.transport import Socket
 
 OVERRIDDEN = {
     "close": ["code", "reason"],

@@ -19,9 +19,9 @@ from websockets.asyncio.client import connect
 
 from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import make_demo_users
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
-from netra_ws.urls import base_url
+from netra_ws.wire.urls import base_url
 
 LogLine = dict[str, Any]
 

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from netra_ws.agent import AgentRun, source_reader
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 
 FLOOD = 500
 EVENT_BYTES = 32 * 1024

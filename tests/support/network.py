@@ -13,7 +13,7 @@ import pytest
 
 from netra_incident.probe.logins import read_logins
 from netra_ws.errors import ConfigurationError
-from netra_ws.urls import is_loopback, service_url
+from netra_ws.wire.urls import is_loopback, service_url
 
 REACH_TIMEOUT_S = 4.0
 """For each of the two addresses, so that a run without its target ends within 10 s."""

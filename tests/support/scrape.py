@@ -6,7 +6,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tabs import Fetch
 
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 
 
 class Scrape:

@@ -30,7 +30,7 @@ from netra_ws.event_log import Position
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.events import Grammar
 from netra_ws.manager import ManagerRegistry, remove_registry
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 SECRET = "a secret of the simulation, long enough for HS256"

@@ -17,7 +17,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.client import ReceivedRun
 from netra_ws.events import decode
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import Backend
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
 LIMIT_S = HANG_S

@@ -18,7 +18,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from netra_ws import frames
+from netra_ws.wire import frames
 
 LIMIT = 70_000
 MASK = b"\x01\x80\xfe\x7f"

@@ -13,9 +13,9 @@ from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import CloseCode, IncompleteRun, TokenError
 from netra_ws.event_log import Position
-from netra_ws.handshake import bearer_token, choose_subprotocol, requested_position
-from netra_ws.logs import describe_exception
-from netra_ws.urls import base_url, is_loopback
+from netra_ws.serving.handshake import bearer_token, choose_subprotocol, requested_position
+from netra_ws.serving.logs import describe_exception
+from netra_ws.wire.urls import base_url, is_loopback
 
 # The position in a query
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netra_ws.auth.failures import MAX_BUCKETS, LoginFailures, client_network
-from netra_ws.rates import TokenBucket
 from netra_ws.settings import Settings
+from netra_ws.wire.rates import TokenBucket
 
 START = 1_000.0
 ROUNDING = 1e-6

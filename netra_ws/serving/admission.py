@@ -7,13 +7,13 @@ from http import HTTPStatus
 import structlog
 from websockets.http11 import Request, Response
 
-from netra_ws.answer import no_room, refuse, response
 from netra_ws.auth.tokens import Tokens
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import TokenError
-from netra_ws.handshake import bearer_token, requested_position
 from netra_ws.manager import ManagerRegistry
-from netra_ws.transport import Socket
+from netra_ws.serving.handshake import bearer_token, requested_position
+from netra_ws.wire.answer import no_room, refuse, response
+from netra_ws.wire.transport import Socket
 
 logger = structlog.get_logger(__name__)
 

@@ -13,18 +13,18 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from netra_ws.admission import Admission
-from netra_ws.answer import refuse
 from netra_ws.auth.tokens import Tokens
-from netra_ws.endpoints import Endpoints
 from netra_ws.errors import CloseCode, ConfigurationError
-from netra_ws.handshake import choose_subprotocol
 from netra_ws.manager import ManagerRegistry, install_registry, remove_registry
 from netra_ws.messages import SUBPROTOCOL
-from netra_ws.opening import Pending
 from netra_ws.routes.websocket_ssot import websocket_endpoint
-from netra_ws.transport import Socket
-from netra_ws.urls import base_url, own_origins
+from netra_ws.serving.admission import Admission
+from netra_ws.serving.endpoints import Endpoints
+from netra_ws.serving.handshake import choose_subprotocol
+from netra_ws.wire.answer import refuse
+from netra_ws.wire.opening import Pending
+from netra_ws.wire.transport import Socket
+from netra_ws.wire.urls import base_url, own_origins
 
 TICK_S = 0.5
 """Seconds between two looks at the lag of the event loop and at the users who are idle."""

@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 from websockets.http11 import Response
 
-from netra_ws.answer import refuse, response
-from netra_ws.contract import asyncapi
-from netra_ws.live import page, page_headers
 from netra_ws.manager import ManagerRegistry
 from netra_ws.routes.websocket_ssot import (
     websocket_config,
     websocket_health_check,
     websocket_stats,
 )
+from netra_ws.serving.contract import asyncapi
+from netra_ws.serving.live import page, page_headers
+from netra_ws.wire.answer import refuse, response
 
 
 def _json(status: HTTPStatus, body: dict[str, Any]) -> Response:

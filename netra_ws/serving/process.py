@@ -26,13 +26,13 @@ from msgspec import Struct
 from netra_ws.agent import Agent, source_reader
 from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
-from netra_ws.descriptors import Watch, fit_limits
 from netra_ws.errors import ConfigurationError
-from netra_ws.logs import configure_logging
 from netra_ws.manager import ManagerRegistry
-from netra_ws.server import Backend
+from netra_ws.serving.descriptors import Watch, fit_limits
+from netra_ws.serving.logs import configure_logging
+from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings, read_settings
-from netra_ws.urls import is_loopback
+from netra_ws.wire.urls import is_loopback
 
 if TYPE_CHECKING:
     from netra_ws.auth.service import AuthService

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from netra_ws.problem import PROBLEM_TYPE, problem
+from netra_ws.wire.problem import PROBLEM_TYPE, problem
 
 
 def response(

@@ -18,12 +18,12 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
-from netra_ws import frames
 from netra_ws.decoding import not_utf8
 from netra_ws.errors import CloseCode
 from netra_ws.metrics import Metrics
-from netra_ws.opening import OpeningSocket, Pending
 from netra_ws.settings import Settings
+from netra_ws.wire import frames
+from netra_ws.wire.opening import OpeningSocket, Pending
 
 DATA = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 

@@ -20,15 +20,15 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
-from netra_ws import frames
 from netra_ws.context import Claims, UserExecutionContext
 from netra_ws.errors import CloseCode
 from netra_ws.event_log import Position
 from netra_ws.metrics import Metrics
-from netra_ws.opening import Pending, Phase
-from netra_ws.rates import TokenBucket
-from netra_ws.reading import ReadingSocket
 from netra_ws.settings import Settings
+from netra_ws.wire import frames
+from netra_ws.wire.opening import Pending, Phase
+from netra_ws.wire.rates import TokenBucket
+from netra_ws.wire.reading import ReadingSocket
 
 NO_CLOSE_FRAME = 1006
 """RFC 6455 section 7.1.5; never sent."""

@@ -23,9 +23,9 @@ from websockets.exceptions import InvalidMessage
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from netra_ws.answer import no_room, refuse
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+from netra_ws.wire.answer import no_room, refuse
 
 END_OF_HEAD = b"\r\n\r\n"
 

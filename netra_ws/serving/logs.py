@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 def describe_exception(error: BaseException) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The process: it listens, admits, routes, drains, and logs."""

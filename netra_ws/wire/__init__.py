@@ -1,0 +1,1 @@
+"""Bytes in and out: sockets, frames, HTTP answers, rates and addresses."""
