@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from await_audit.resolver.functions import FUNCTIONS, decorator_name
+from await_audit.resolver.lookup import Lookup
+from await_audit.resolver.modules import Module
 from await_audit.resolver.scopes import Assigned, Binding, Opaque
 from await_audit.resolver.values import (
     FOREIGN,
@@ -17,10 +18,6 @@ from await_audit.resolver.values import (
     Super,
     Values,
 )
-
-if TYPE_CHECKING:
-    from await_audit.resolver.modules import Module
-    from await_audit.resolver.resolution import Resolver
 
 ON_CLASS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 BARE = frozenset({
@@ -84,7 +81,7 @@ def parent(node: ast.AST, module: Module) -> Values:
     return UNKNOWN
 
 
-def lineage(resolver: Resolver, one: ClassValue) -> list[ClassValue | None]:
+def lineage(resolver: Lookup, one: ClassValue) -> list[ClassValue | None]:
     """Return a class and its bases in the order of a lookup; `None` stands for an unknown base."""
     found: list[ClassValue | None] = []
     _collect(resolver, one, found, frozenset())
@@ -93,7 +90,7 @@ def lineage(resolver: Resolver, one: ClassValue) -> list[ClassValue | None]:
 
 
 def _collect(
-    resolver: Resolver,
+    resolver: Lookup,
     one: ClassValue,
     found: list[ClassValue | None],
     above: frozenset[ClassValue],
@@ -118,7 +115,7 @@ def _is_bare(base: Foreign) -> bool:
     return last in BARE or last.endswith(("Error", "Exception"))
 
 
-def attribute(resolver: Resolver, value: ClassValue | Instance | Super, name: str) -> Values:
+def attribute(resolver: Lookup, value: ClassValue | Instance | Super, name: str) -> Values:
     """Return what an attribute stands for, looked up along the bases."""
     bases = lineage(resolver, ClassValue(value.path, value.qualname))
     found: Values = frozenset()
@@ -130,7 +127,7 @@ def attribute(resolver: Resolver, value: ClassValue | Instance | Super, name: st
         node = module.classes[base.qualname]
         bound = list(module.scopes[node].bindings.get(name, ()))
         if isinstance(value, Instance):
-            bound += resolver.members.of(node).get(name, [])
+            bound += resolver.members(node).get(name, [])
         if bound:
             for binding in bound:
                 found |= resolver.binding(binding, module)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from await_audit.resolver.functions import Unparsable, parse
+from await_audit.resolver.lookup import Lookup
+from await_audit.resolver.modules import Module
 from await_audit.resolver.values import (
     FOREIGN,
     UNKNOWN,
@@ -15,15 +16,11 @@ from await_audit.resolver.values import (
     Values,
 )
 
-if TYPE_CHECKING:
-    from await_audit.resolver.modules import Module
-    from await_audit.resolver.resolution import Resolver
-
 TRANSPARENT = frozenset({"Annotated", "ClassVar", "Final", "Optional", "Required", "NotRequired"})
 VAGUE = frozenset({"Any", "object"})
 
 
-def instances(resolver: Resolver, annotation: ast.expr, module: Module) -> Values:
+def instances(resolver: Lookup, annotation: ast.expr, module: Module) -> Values:
     """Return what a value of this annotation is; `None` beside a class adds nothing."""
     match annotation:
         case ast.Constant(value=None):
@@ -43,7 +40,7 @@ def instances(resolver: Resolver, annotation: ast.expr, module: Module) -> Value
             return UNKNOWN
 
 
-def _quoted(resolver: Resolver, text: str, place: ast.expr, module: Module) -> Values:
+def _quoted(resolver: Lookup, text: str, place: ast.expr, module: Module) -> Values:
     try:
         (statement,) = parse(f"({text})".encode()).body
     except (Unparsable, ValueError):
@@ -57,9 +54,7 @@ def _quoted(resolver: Resolver, text: str, place: ast.expr, module: Module) -> V
     return instances(resolver, statement.value, module)
 
 
-def _subscripted(
-    resolver: Resolver, name: str, annotation: ast.Subscript, module: Module
-) -> Values:
+def _subscripted(resolver: Lookup, name: str, annotation: ast.Subscript, module: Module) -> Values:
     arguments = annotation.slice
     several = arguments.elts if isinstance(arguments, ast.Tuple) else [arguments]
     if name in TRANSPARENT:
@@ -84,7 +79,7 @@ def _self(place: ast.expr, module: Module) -> Values:
     return UNKNOWN
 
 
-def _named(resolver: Resolver, annotation: ast.expr, module: Module) -> Values:
+def _named(resolver: Lookup, annotation: ast.expr, module: Module) -> Values:
     found: Values = frozenset()
     for one in resolver.value(annotation, module):
         match one:

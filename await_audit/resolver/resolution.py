@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from await_audit.resolver import classes, declared
@@ -49,7 +49,7 @@ class Resolver:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.members = classes.Members()
+        self._members = classes.Members()
         self._active: set[object] = set()
         self._known: dict[tuple[ast.AST, bool], Values] = {}
 
@@ -162,6 +162,10 @@ class Resolver:
                 return self._entered(binding, module)
             case _:
                 return UNKNOWN
+
+    def members(self, node: ast.ClassDef) -> Mapping[str, list[Binding]]:
+        """Return what the methods of a class assign to attributes of their instance."""
+        return self._members.of(node)
 
     def _parameter(self, parameter: Parameter, module: Module) -> Values:
         if parameter.annotation is not None:
