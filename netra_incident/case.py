@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -187,9 +187,20 @@ class History(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"expected the tags {', '.join(REVISIONS)}, in this order")
 
 
-class Case(Struct, frozen=True, forbid_unknown_fields=True):
-    """One incident, as its `incident.toml` tells it."""
+class Revision(NamedTuple):
+    """A state of the backend in the history of a case."""
 
+    case: Case
+    name: str
+
+
+class Case(Struct, frozen=True, forbid_unknown_fields=True):
+    """One incident, as the `incident.toml` in its folder tells it.
+
+    `post_mortem` marks the one that the post-mortem tells, among those that ship.
+    """
+
+    folder: Path
     id: str
     title: str
     severity: str
@@ -209,6 +220,29 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     causes: list[Cause] = field(default_factory=list)
     lessons: Lessons = field(default_factory=Lessons)
     triage: list[TriageRow] = field(name="fingerprints", default_factory=list)
+    post_mortem: bool = False
+
+    @property
+    def before(self) -> Revision:
+        """The healthy past."""
+        return Revision(self, "before")
+
+    @property
+    def buggy(self) -> Revision:
+        """The broken side of the fix."""
+        return Revision(self, BROKEN)
+
+    @property
+    def fixed(self) -> Revision:
+        """The mended side of the fix, which is the package that ships."""
+        return Revision(self, MENDED)
+
+    def revision(self, name: str) -> Revision:
+        """Return a revision by its name; raises `ConfigurationError` if there is none."""
+        if name not in REVISIONS:
+            expected = ", ".join(REVISIONS)
+            raise ConfigurationError(f"unknown revision {name!r}: expected one of {expected}")
+        return Revision(self, name)
 
     @property
     def action_items(self) -> ActionItems:
@@ -242,21 +276,43 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
 msgspec.json.Decoder(Case)
 
 
-def case_folder(folder: Path | None = None) -> Path:
-    """Return `folder`, or the folder of the one case that ships with the package."""
-    return folder or next(path for path in sorted(CASES.iterdir()) if path.is_dir())
-
-
-def load_case(folder: Path | None = None) -> Case:
-    """Return the case in `folder`, or the one that ships with the package.
+def load_case(folder: Path) -> Case:
+    """Return the case in `folder`.
 
     Raises `ConfigurationError` if its `incident.toml` is missing or says something else than a
     `Case`.
     """
-    path = case_folder(folder) / "incident.toml"
     try:
-        return msgspec.toml.decode(path.read_text(encoding="utf-8"), type=Case)
+        told: dict[str, Any] = msgspec.toml.decode((folder / "incident.toml").read_text("utf-8"))
+        if "folder" in told:
+            raise msgspec.ValidationError("expected no `folder`: it is where the file lies")
+        return msgspec.convert({**told, "folder": folder}, Case)
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"case {path.parent.name}: {not_utf8(error)}") from error
+        raise ConfigurationError(f"case {folder.name}: {not_utf8(error)}") from error
     except (OSError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"case {path.parent.name}: {error}") from error
+        raise ConfigurationError(f"case {folder.name}: {error}") from error
+
+
+def find_case(name: str, cases: Path = CASES) -> Case:
+    """Return a case that ships, by its name; raises `ConfigurationError` if there is none."""
+    folders = {folder.name: folder for folder in _folders(cases)}
+    if name not in folders:
+        raise ConfigurationError(f"no case {name!r}: expected one of {', '.join(folders)}")
+    return load_case(folders[name])
+
+
+def told_case(cases: Path = CASES) -> Case:
+    """Return the case that the post-mortem tells.
+
+    Raises `ConfigurationError` unless exactly one says in its `incident.toml` that it is that one.
+    """
+    found = [case for case in map(load_case, _folders(cases)) if case.post_mortem]
+    if len(found) != 1:
+        names = ", ".join(case.folder.name for case in found) or "none"
+        msg = f"expected one case with `post_mortem = true` in its incident.toml, got {names}"
+        raise ConfigurationError(f"{msg}; mark one, or choose with --case")
+    return found[0]
+
+
+def _folders(cases: Path) -> list[Path]:
+    return sorted(path for path in cases.iterdir() if (path / "incident.toml").is_file())

@@ -19,7 +19,7 @@ from observer import Observer, Record
 from plain_client import Services
 
 import netra_ws
-from netra_incident.case import REVISIONS
+from netra_incident.case import REVISIONS, told_case
 from netra_incident.history import tree as trees
 from netra_incident.history.checkout import checkout, scratch_checkout
 from netra_incident.history.deployment import Deployment, deploy, deploy_staging
@@ -91,7 +91,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             return None
         if tree:
             return _run_elsewhere(config, trees.resolve_tree(None, tree))
-        with scratch_checkout(revision) as folder:
+        with scratch_checkout(told_case().revision(revision)) as folder:
             environment = trees.tree_environment(folder, trees.commit_of(folder), revision)
             return _run_elsewhere(config, environment)
     except ConfigurationError as error:
@@ -133,7 +133,7 @@ def deployment() -> Iterator[Deployment]:
 
 
 def _deployed(revision: str) -> Iterator[Deployment]:
-    with deploy(revision, users=USERS) as deployment:
+    with deploy(told_case().revision(revision), users=USERS) as deployment:
         yield deployment
 
 
@@ -254,5 +254,5 @@ def pytest_runtest_makereport(
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout at `fixed`; read only."""
     folder = tmp_path_factory.mktemp("history")
-    checkout("fixed", folder)
+    checkout(told_case().fixed, folder)
     return folder

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from netra_incident.cli.options import FOLDER, INTERRUPTED, MARKS
+from netra_incident.cli.options import FOLDER, INTERRUPTED, MARKS, case_option, chosen_case
 
 if TYPE_CHECKING:
     from netra_incident.drill import Drill, Step
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="A checkout of the project, for its tests.  [default: this folder]",
 )
-def drill_command(as_json: bool, project: Path) -> None:
+@case_option
+def drill_command(as_json: bool, project: Path, case: str | None) -> None:
     """Take the fix back on a running deployment, notice, and put it back.
 
     The deployment is a local staging of a scratch copy of the history. Three users go on having
@@ -68,7 +69,7 @@ def drill_command(as_json: bool, project: Path) -> None:
 
     console = Console(soft_wrap=True, highlight=False, quiet=as_json)
     with _progress(console) as show:
-        rehearsal = Rehearsal(project, progress=show)
+        rehearsal = Rehearsal(chosen_case(case), project, progress=show)
         try:
             drill = asyncio.run(rehearsal.run())
         except KeyboardInterrupt:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from netra_ws.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from netra_incident.case import Case
 
 INTERRUPTED = 130
 """The exit code of what was interrupted: 128 and the number of SIGINT, as shells have it."""
@@ -41,3 +44,19 @@ def extra(name: str) -> Iterator[None]:
             raise  # no installation mends that
         msg = f"{missing} is not installed: pip install 'netra_ws[{name}]'"
         raise ConfigurationError(msg) from error
+
+
+case_option = click.option(
+    "--case", metavar="NAME", help="Another incident than the one that the post-mortem tells."
+)
+"""Of a command that is about one incident; `chosen_case` takes its value."""
+
+
+def chosen_case(name: str | None) -> Case:
+    """Return the case that `--case` names, else the one that the post-mortem tells.
+
+    Raises `ConfigurationError` if there is no such case, or none or several are marked.
+    """
+    from netra_incident.case import find_case, told_case
+
+    return told_case() if name is None else find_case(name)

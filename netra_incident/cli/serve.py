@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from netra_incident.case import REVISIONS
+from netra_incident.cli.options import case_option, chosen_case
 from netra_incident.history import tree as trees
 from netra_ws.errors import ConfigurationError
 
@@ -24,6 +25,7 @@ from netra_ws.errors import ConfigurationError
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="A folder with your own netra_ws in it.",
 )
+@case_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -68,6 +70,7 @@ from netra_ws.errors import ConfigurationError
 def serve(
     revision: str | None,
     tree: Path | None,
+    case: str | None,
     host: str,
     port: int,
     auth_port: int,
@@ -110,7 +113,7 @@ def serve(
         raise ConfigurationError("--revision and --tree exclude each other")
     asked = revision or (tree and str(tree.resolve()))
     if asked and not trees.has_become(asked, is_tree=tree is not None):
-        _become(revision, tree)
+        _become(revision, tree, case)
     scratch = os.environ.pop(trees.SCRATCH, None)
     if scratch is not None:
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
@@ -151,13 +154,16 @@ def _mask(how: int) -> None:
         signal.pthread_sigmask(how, STOP_SIGNALS)
 
 
-def _become(revision: str | None, tree: Path | None) -> None:
+def _become(revision: str | None, tree: Path | None, case: str | None) -> None:
     """Go on as the same command, run by the package of `tree` or else of `revision`."""
     # The mask and what it holds back outlive exec: a signal in between must not leave the
     # scratch folder behind, for nobody would know of it.
     _mask(signal.SIG_BLOCK)
     # Within another tree's environment this is that tree's package: first get out of there.
-    environment = trees.outside() or trees.resolve_tree(revision, tree)
+    environment = trees.outside()
+    if environment is None:
+        asked = chosen_case(case).revision(revision) if revision else None
+        environment = trees.resolve_tree(asked, tree)
     command = trees.command(*sys.argv[1:])
     if sys.platform == "win32":  # whose exec starts a new process and orphans it
         sys.exit(subprocess.call(command, env=environment))

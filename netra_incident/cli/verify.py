@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from netra_incident.case import BROKEN, MENDED
-from netra_incident.cli.options import FOLDER
+from netra_incident.cli.options import FOLDER, case_option, chosen_case
 from netra_ws.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -42,8 +42,13 @@ if TYPE_CHECKING:
 @click.option(
     "--junitxml", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here."
 )
+@case_option
 def verify_command(
-    tree: Path | None, partial_fixes: bool, as_json: bool, junitxml: Path | None
+    tree: Path | None,
+    partial_fixes: bool,
+    as_json: bool,
+    junitxml: Path | None,
+    case: str | None,
 ) -> None:
     """Run the tests of the incident on `buggy` and on `fixed`, and compare.
 
@@ -71,14 +76,15 @@ def verify_command(
     from netra_incident.proof.judgement import attempts, judge, judge_attempts
     from netra_incident.proof.verification import verify
 
+    incident = chosen_case(case)
     if junitxml is not None:
         _check_writable(junitxml)  # better said now than in a minute
     with _progress() as progress:
         if tree is not None:
-            judgement = judge(tree, progress=progress)
+            judgement = judge(incident, tree, progress=progress)
         else:
-            verified = verify(progress=progress)
-            judged = judge_attempts(attempts(), progress=progress) if partial_fixes else []
+            verified = verify(incident, progress=progress)
+            judged = judge_attempts(attempts(incident), progress=progress) if partial_fixes else []
     if tree is not None:
         _write(junitxml, {judgement.name: judgement.run})
         _show_judgement(judgement, as_json)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from netra_incident.case import Case
 from netra_incident.drill.activities import PLAN, ROLLBACKS, Activity
 from netra_incident.drill.journal import Drill, Step
 from netra_incident.drill.stage import Outcome, Stage
@@ -49,8 +50,14 @@ class Rehearsal:
     """One drill; arguments as of `run_drill`."""
 
     def __init__(
-        self, project: Path, *, tree: Path | None = None, progress: Progress = lambda _: None
+        self,
+        case: Case,
+        project: Path,
+        *,
+        tree: Path | None = None,
+        progress: Progress = lambda _: None,
     ) -> None:
+        self._case = case
         self._project = project
         self._tree = tree
         self._progress = progress
@@ -80,7 +87,7 @@ class Rehearsal:
         if find_spec("pytest") is None:
             raise ConfigurationError("pytest is not installed: pip install 'netra_ws[test]'")
         try:
-            async with Stage(self._project, self._tree) as stage:
+            async with Stage(self._case, self._project, self._tree) as stage:
                 self._stage = stage
                 try:
                     for activity in PLAN:
@@ -154,7 +161,11 @@ def _action(stage: Stage, activity: Activity) -> Callable[[], Awaitable[Outcome]
 
 
 async def run_drill(
-    project: Path, *, tree: Path | None = None, progress: Progress = lambda _: None
+    case: Case,
+    project: Path,
+    *,
+    tree: Path | None = None,
+    progress: Progress = lambda _: None,
 ) -> Drill:
     """Rehearse the emergency rollback and return what came of it.
 
@@ -166,4 +177,4 @@ async def run_drill(
     cancelled. Raises `ConfigurationError` if it cannot begin: no git, no pytest, no tests in the
     project, or a deployment that does not start.
     """
-    return await Rehearsal(project, tree=tree, progress=progress).run()
+    return await Rehearsal(case, project, tree=tree, progress=progress).run()

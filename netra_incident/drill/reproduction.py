@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from netra_incident.case import BROKEN, load_case
+from netra_incident.case import Case
 from netra_incident.drill.threads import begin_in_thread, to_the_end
 from netra_incident.history.checkout import git, scratch_checkout
 from netra_incident.proof.suite import Run, run_suite
@@ -28,8 +28,9 @@ class Reproduction:
     Raises `ConfigurationError` if they do not.
     """
 
-    def __init__(self, project: Path) -> None:
-        self.file = load_case().categories[0].file
+    def __init__(self, case: Case, project: Path) -> None:
+        self.file = case.categories[0].file
+        self._case = case
         self._project = project
         self._over = threading.Event()
         self._runs: list[asyncio.Future[Run]] = []
@@ -54,7 +55,7 @@ class Reproduction:
         """Begin to run the tests on `buggy`."""
 
         def run() -> Run:
-            with scratch_checkout(BROKEN) as tree:
+            with scratch_checkout(self._case.buggy) as tree:
                 return self._run(tree)
 
         return self._begin(run)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 import aiohttp
 
-from netra_incident.case import BROKEN, MENDED
+from netra_incident.case import BROKEN, MENDED, Case
 from netra_incident.drill.activities import ANSWERS, SESSIONS, STEADY_SESSIONS
 from netra_incident.drill.failures import errors_logged, errors_seen, failed_tests
 from netra_incident.drill.journal import Measure
@@ -58,13 +58,14 @@ class Stage:
     all times are seconds since the traffic began, at `began`.
     """
 
-    def __init__(self, project: Path, tree: Path | None) -> None:
+    def __init__(self, case: Case, project: Path, tree: Path | None) -> None:
         self.began = datetime.now(UTC)
         self.broken_s: float | None = None
         self.mended_s: float | None = None
         self.new_failures: tuple[str, ...] = ()
         self.traffic: Traffic
-        self._reproduction = Reproduction(project)
+        self._reproduction = Reproduction(case, project)
+        self._case = case
         self._given_tree = tree
         self._tree: Path
         self._commit: str
@@ -85,7 +86,7 @@ class Stage:
         self._leaving.push_async_callback(self._reproduction.end)
 
         def check_out() -> None:
-            tree = self._given_tree or resources.enter_context(scratch_checkout(MENDED))
+            tree = self._given_tree or resources.enter_context(scratch_checkout(self._case.fixed))
             changes = git("status", "--porcelain", "--untracked-files=no", cwd=tree)
             if changes:
                 msg = f"{tree} has uncommitted changes, and a drill resets them: commit them first"

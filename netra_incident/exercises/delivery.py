@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from netra_incident.case import told_case
 from netra_incident.exercises.verdict import Exercise, Verdict, measured, right, wrong
 from netra_incident.history.control import leaky_tree
 from netra_incident.history.deployment import Deployment, deploy
@@ -44,9 +45,10 @@ def _sessions(deployment: Deployment, users: int = 2) -> list[Session]:
 def _judge_isolated(answer: Any) -> Verdict:
     if not callable(answer):
         return wrong(f"Expected a function, got {type(answer).__name__}.")
-    with deploy("buggy") as buggy, deploy("fixed") as fixed:
+    case = told_case()
+    with deploy(case.buggy) as buggy, deploy(case.fixed) as fixed:
         broken, working = _sessions(buggy), _sessions(fixed)
-    with leaky_tree() as tree, deploy(tree=tree) as server:
+    with leaky_tree(case) as tree, deploy(tree=tree) as server:
         leaky = _sessions(server)
     cases = {
         "the fixed server": (isolation(working), True, "each user got events, all their own."),
@@ -72,7 +74,7 @@ ISOLATED = Exercise(
 def _judge_whole(answer: Any) -> Verdict:
     if not callable(answer):
         return wrong(f"Expected a function, got {type(answer).__name__}.")
-    with deploy("fixed") as fixed:
+    with deploy(told_case().fixed) as fixed:
         [session] = _sessions(fixed, users=1)
     run = [received.text for received in session.events]
     *earlier, last = run

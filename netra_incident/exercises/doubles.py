@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from netra_incident.case import told_case
 from netra_incident.exercises.verdict import Exercise, Verdict, listed, right, wrong
 from netra_incident.proof.doubles import compare_doubles
 
 
 def _judge_double(answer: Any) -> Verdict:
-    outcomes = compare_doubles(["before", "buggy"]).outcomes
+    case = told_case()
+    outcomes = compare_doubles([case.before, case.buggy]).outcomes
     before, buggy = outcomes["before"], outcomes["buggy"]
     if answer not in before:
         return wrong(f"There is no {answer!r} in the table: expected one of {listed(before)}.")

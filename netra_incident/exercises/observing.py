@@ -10,6 +10,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from netra_incident.case import told_case
 from netra_incident.exercises.verdict import Exercise, Verdict, listed, measured, right, wrong
 from netra_incident.history.checkout import git, scratch_checkout
 from netra_incident.history.deployment import Deployment, deploy
@@ -23,7 +24,8 @@ from netra_ws.client import login
 def _judge_number(answer: Any) -> Verdict:
     if answer not in ROWS:
         return wrong(f"There is no row {answer!r}: expected one of {listed(ROWS)}.")
-    with deploy("buggy") as buggy, deploy("fixed") as fixed:
+    case = told_case()
+    with deploy(case.buggy) as buggy, deploy(case.fixed) as fixed:
         cells = [measured(measure(one, users=2, each=1)).cells() for one in (buggy, fixed)]
     before, after = (cell[ROWS.index(answer)] for cell in cells)
     shown = f"Measured just now, {answer}: {before} on buggy, {after} on fixed."
@@ -62,7 +64,7 @@ async def _code_of_a_kill(deployment: Deployment) -> int:
 def _judge_kill(answer: Any) -> Verdict:
     if not isinstance(answer, int) or isinstance(answer, bool):
         return wrong(f"Expected a close code as a number, for instance 1000; got {answer!r}.")
-    with deploy("fixed", users=1) as fixed:
+    with deploy(told_case().fixed, users=1) as fixed:
         code = measured(_code_of_a_kill(fixed))
     if answer == code:
         return right(
@@ -88,7 +90,7 @@ A_KILLED_SERVER = Exercise(
 
 def _failures() -> dict[int, str]:
     """Return the lines of the route file that raise on `buggy`, by their numbers."""
-    with deploy("buggy", users=1) as buggy:
+    with deploy(told_case().buggy, users=1) as buggy:
         measured(measure(buggy, users=1, each=1))
         errors = buggy.failures().values()
     return {int(error["where"].rpartition(":")[2]): error["line"] for error in errors}
@@ -133,7 +135,7 @@ THE_FOUR_LINES = Exercise(
 def _judge_roll_back(answer: Any) -> Verdict:
     if not isinstance(answer, tuple) or len(answer) != 3:
         return wrong(f"Expected three numbers in brackets, as in (1000, 5, 200); got {answer!r}.")
-    with scratch_checkout("fixed") as tree:
+    with scratch_checkout(told_case().fixed) as tree:
         git("revert", "--no-edit", "fixed", cwd=tree)
         with deploy(tree=tree, users=1) as server:
             found = measured(fingerprint(server))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from netra_incident.case import REVISIONS, Case, case_folder, load_case
+from netra_incident.case import REVISIONS, Case, Revision
 from netra_ws.errors import ConfigurationError
 
 ORIGIN = "NETRA_WS_ORIGIN"
@@ -111,12 +111,11 @@ def reverse(patch: Path, files: Files) -> dict[str, bytes]:
         return {name: (root / name).read_bytes() for name in files}
 
 
-def revisions(folder: Path | None = None, package: Path = PACKAGE) -> dict[str, dict[str, bytes]]:
+def revisions(case: Case, package: Path = PACKAGE) -> dict[str, dict[str, bytes]]:
     """Return the trees of `before`, `buggy` and `fixed`."""
-    case = case_folder(folder)
     fixed = package_files(package)
-    buggy = reverse(case / "fix.patch", fixed)
-    before = reverse(case / "cause.patch", buggy)
+    buggy = reverse(case.folder / "fix.patch", fixed)
+    before = reverse(case.folder / "cause.patch", buggy)
     return {"before": before, "buggy": buggy, "fixed": fixed}
 
 
@@ -179,19 +178,16 @@ def changed_lines(repository: Path, *revisions: str) -> list[str]:
     return [line for line in named if not line.startswith(marks)]
 
 
-def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
-    """Write the history into `into`, at `revision`, and return the id of that commit.
+def checkout(revision: Revision, into: Path) -> str:
+    """Write the history of a case into `into`, at `revision`, and return the id of that commit.
 
     `into` must be new or empty. The branch `main` is at `revision`, so that commits, reverts and
     bisections go on from there; the tags name `release-1`, `before`, `buggy` and `fixed`.
-    Raises `ConfigurationError` for an unknown revision, a folder in use, or a missing git.
+    Raises `ConfigurationError` for a folder in use, or a missing git.
     """
-    if revision not in REVISIONS:
-        expected = ", ".join(REVISIONS)
-        raise ConfigurationError(f"unknown revision {revision!r}: expected one of {expected}")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise ConfigurationError(f"{into} is in use: expected a new or an empty folder")
-    stream = _stream(load_case(folder), revisions(folder))
+    stream = _stream(revision.case, revisions(revision.case))
     into = into.resolve()
     new = [path for path in (into, *into.parents) if not path.exists()]
     try:
@@ -212,7 +208,7 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
         (into / ".git" / "info" / "attributes").write_text("* -text\n")  # bytes as they are
         git("fast-import", "--quiet", cwd=into, stdin=stream)
         git("update-ref", "-d", "refs/heads/history", cwd=into)
-        git("reset", "--quiet", "--hard", revision, cwd=into)
+        git("reset", "--quiet", "--hard", revision.name, cwd=into)
         return git("rev-parse", "HEAD", cwd=into).strip()
     except BaseException as error:
         # Leave no half of a history behind: the next try would call the folder in use.
@@ -225,7 +221,7 @@ def checkout(revision: str, into: Path, folder: Path | None = None) -> str:
 
 
 @contextmanager
-def scratch_checkout(revision: str) -> Iterator[Path]:
+def scratch_checkout(revision: Revision) -> Iterator[Path]:
     """Give a temporary folder with the history at `revision`."""
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         checkout(revision, Path(folder))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from netra_incident.case import Revision
 from netra_incident.history.tree import command
 from netra_ws.auth.users import DemoUser, User, hash_password
 from netra_ws.decoding import decode
@@ -173,11 +174,11 @@ class Deployment:
 
 
 def deploy(
-    revision: str | None = None, *options: str, tree: Path | None = None, users: int = 20
+    revision: Revision | None = None, *options: str, tree: Path | None = None, users: int = 20
 ) -> Deployment:
     """Start both services in one process on free ports and return once they listen.
 
-    `revision` is one of the three of the incident, `tree` a folder with a package of its own, and
+    `revision` is one of the three of a case, `tree` a folder with a package of its own, and
     neither is the package that runs this. `options` go to `netra-ws serve` as they are. Raises
     `ConfigurationError` with the server's own words if it does not start.
     """
@@ -198,7 +199,7 @@ class StagingDeployment(Deployment):
     a secret of this deployment alone. The backend can be replaced while the login service goes on.
     """
 
-    def __init__(self, revision: str | None, tree: Path | None, users: int) -> None:
+    def __init__(self, revision: Revision | None, tree: Path | None, users: int) -> None:
         self._logins = [
             DemoUser(f"user{n}@staging.example", token_urlsafe(16)) for n in range(1, users + 1)
         ]
@@ -243,7 +244,7 @@ class StagingDeployment(Deployment):
         """The logins of the users."""
         return self._logins
 
-    def redeploy(self, revision: str | None = None, *, tree: Path | None = None) -> None:
+    def redeploy(self, revision: Revision | None = None, *, tree: Path | None = None) -> None:
         """Replace the backend, at the same address, by that of a revision or of a tree.
 
         Tokens stay valid; logs of events do not outlive the process. Raises `ConfigurationError`
@@ -261,7 +262,7 @@ class StagingDeployment(Deployment):
 
 
 def deploy_staging(
-    revision: str | None = None, *, tree: Path | None = None, users: int = 3
+    revision: Revision | None = None, *, tree: Path | None = None, users: int = 3
 ) -> StagingDeployment:
     """Start the two services as in staging, on loopback, and return once they listen.
 
@@ -270,8 +271,8 @@ def deploy_staging(
     return StagingDeployment(revision, tree, users)
 
 
-def _code(revision: str | None, tree: Path | None) -> list[str]:
+def _code(revision: Revision | None, tree: Path | None) -> list[str]:
     """Return the options of `netra-ws serve` that choose its code."""
     if revision is not None:
-        return ["--revision", revision]
+        return ["--revision", revision.name, "--case", revision.case.folder.name]
     return [] if tree is None else ["--tree", str(tree)]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import netra_ws
+from netra_incident.case import Revision
 from netra_incident.history.checkout import ORIGIN, PACKAGE, GitFailed, checkout, git
 from netra_ws.errors import ConfigurationError
 
@@ -120,12 +121,11 @@ def check_syntax(tree: Path) -> None:
             raise ConfigurationError(f"{path}:{line}: {why}; mend it and start again") from error
 
 
-def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
+def resolve_tree(revision: Revision | None, tree: Path | None) -> dict[str, str]:
     """Return the environment in which a tree, or else a revision, runs.
 
     A revision is checked out into a scratch folder, named by `SCRATCH` in the environment.
-    Raises `ConfigurationError` if there is no such revision, or no package in `tree`, or one that
-    is no Python.
+    Raises `ConfigurationError` if there is no package in `tree`, or one that is no Python.
     """
     if tree is not None:
         tree = check_tree(tree)
@@ -138,7 +138,7 @@ def resolve_tree(revision: str | None, tree: Path | None) -> dict[str, str]:
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    return {**tree_environment(scratch, commit, revision), SCRATCH: str(scratch)}
+    return {**tree_environment(scratch, commit, revision.name), SCRATCH: str(scratch)}
 
 
 def command(*arguments: str) -> list[str]:

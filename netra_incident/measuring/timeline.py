@@ -7,7 +7,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
-from netra_incident.case import BROKEN, MENDED, Case, Milestone
+from netra_incident.case import Case, Milestone
 from netra_incident.history.deployment import deploy
 from netra_incident.measuring.comparison import Measurement, measure
 from netra_incident.measuring.load import probe_endpoints, run_sessions
@@ -95,7 +95,7 @@ async def rehearse(case: Case) -> Timeline:
     if tuple(milestone.name for milestone in case.milestones) != MILESTONES:
         names = ", ".join(milestone.name for milestone in case.milestones)
         raise ConfigurationError(f"expected the milestones {', '.join(MILESTONES)}, got {names}")
-    with deploy(BROKEN, users=USERS) as deployment:
+    with deploy(case.buggy, users=USERS) as deployment:
         rehearsal = _Rehearsal(case)
         rehearsal.mark(repr(deployment))
         [session] = await run_sessions(deployment, users=1, each=1)
@@ -104,7 +104,7 @@ async def rehearse(case: Case) -> Timeline:
         where = f"{error['type']} at {error['where']}" if error else "nothing in the log"
         rehearsal.mark(where, reached=error is not None)
         broken = await measure(deployment, users=USERS, each=EACH)
-    with deploy(MENDED, users=USERS) as deployment:
+    with deploy(case.fixed, users=USERS) as deployment:
         statuses = await probe_endpoints(deployment)
         answers = ", ".join(f"{path} {status}" for path, status in statuses.items())
         rehearsal.mark(answers, reached=set(statuses.values()) == {200})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from netra_incident.case import Case, load_case
+from netra_incident.case import Case
 from netra_incident.history.control import failing_tree
 from netra_incident.history.deployment import deploy
 from netra_incident.measuring.comparison import render
@@ -34,13 +34,13 @@ class Failures(dict[str, Fingerprint]):
         )
 
 
-async def measure_failures(case: Case | None = None) -> Failures:
+async def measure_failures(case: Case) -> Failures:
     """Deploy the code of each row of the triage table in turn, and take its fingerprint.
 
     Raises `ConfigurationError` if a patch of the case does not apply.
     """
     found = Failures()
-    for row in (case or load_case()).triage:
-        with failing_tree(row) as tree, deploy(tree=tree, users=1) as deployment:
+    for row in case.triage:
+        with failing_tree(case, row) as tree, deploy(tree=tree, users=1) as deployment:
             found[row.name] = await fingerprint(deployment)
     return found

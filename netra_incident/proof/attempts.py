@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from netra_incident.case import case_folder
+from netra_incident.case import Case, Revision
 from netra_incident.history.checkout import GitFailed, git, scratch_checkout
 from netra_ws.errors import ConfigurationError
 
@@ -19,7 +19,7 @@ class Attempt:
     """A patch on a revision, that is not the fix."""
 
     name: str
-    revision: str
+    revision: Revision
     patch: str
 
     @contextmanager
@@ -30,8 +30,8 @@ class Attempt:
                 try:
                     git("apply", "--whitespace=nowarn", "-", cwd=folder, stdin=self.patch.encode())
                 except GitFailed as error:
-                    msg = f"{self.name} does not apply to {self.revision}: {error}; renew the patch"
-                    raise ConfigurationError(msg) from error
+                    msg = f"{self.name} does not apply to {self.revision.name}: {error}"
+                    raise ConfigurationError(f"{msg}; renew the patch") from error
             yield folder
 
 
@@ -48,19 +48,19 @@ def _place(hunk: str) -> str:
     return str(names[-1]) if names else hunk.partition("\n")[0]
 
 
-def partial_fixes(folder: Path | None = None) -> list[Attempt]:
+def partial_fixes(case: Case) -> list[Attempt]:
     """Return every subset of the hunks of the fix but the full one, the empty one first."""
-    head, hunks = _hunks((case_folder(folder) / "fix.patch").read_text(encoding="utf-8"))
+    head, hunks = _hunks((case.folder / "fix.patch").read_text(encoding="utf-8"))
     attempts = []
     for size in range(len(hunks)):
         for subset in combinations(hunks, size):
             mended = ", ".join(map(_place, subset)) or "nothing"
             patch = head + "".join(subset) if subset else ""
-            attempts.append(Attempt(f"mends {mended}", "buggy", patch))
+            attempts.append(Attempt(f"mends {mended}", case.buggy, patch))
     return attempts
 
 
-def injuries(folder: Path | None = None) -> list[Attempt]:
+def injuries(case: Case) -> list[Attempt]:
     """Return the case's other wrong states, each a patch on `fixed`."""
-    patches = sorted((case_folder(folder) / "injuries").glob("*.patch"))
-    return [Attempt(path.stem, "fixed", path.read_text(encoding="utf-8")) for path in patches]
+    patches = sorted((case.folder / "injuries").glob("*.patch"))
+    return [Attempt(path.stem, case.fixed, path.read_text(encoding="utf-8")) for path in patches]

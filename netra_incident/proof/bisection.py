@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from netra_incident.case import load_case
+from netra_incident.case import Case, load_case
 from netra_incident.history.checkout import GitFailed, git
 from netra_incident.history.tree import check_origin
 from netra_incident.proof.suite import run_suite
@@ -49,13 +49,13 @@ class Bisection:
         )
 
 
-def bisect(repository: Path, good: str, bad: str, project: Path = Path()) -> Bisection:
+def bisect(case: Case, repository: Path, good: str, bad: str, project: Path = Path()) -> Bisection:
     """Find the first bad commit of a checkout between two revisions of it.
 
     The judge is the reproduction of the case, in `project`. Raises `ConfigurationError` if it is
     not there, or if git fails.
     """
-    judge = [sys.executable, "-P", "-m", __name__, str(project.resolve())]
+    judge = [sys.executable, "-P", "-m", __name__, str(project.resolve()), str(case.folder)]
     git("bisect", "start", bad, good, cwd=repository)
     try:
         try:
@@ -80,11 +80,11 @@ def bisect(repository: Path, good: str, bad: str, project: Path = Path()) -> Bis
     )
 
 
-def judge(tree: Path, project: Path) -> int:
+def judge(case: Case, tree: Path, project: Path) -> int:
     """Return `GOOD` if the reproduction passes on `tree`, `BAD` if it fails, and `SKIP` if it
     cannot be run, as on a commit that cannot be imported.
     """
-    reproduction = load_case().categories[0].file
+    reproduction = case.categories[0].file
     run = run_suite([reproduction], tree, project, "-m", "fail_to_pass", "-x")
     outcomes = {test.outcome for test in run.tests}
     if outcomes == {"passed"}:
@@ -94,10 +94,10 @@ def judge(tree: Path, project: Path) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Judge the working directory, as `git bisect run` asks."""
-    (project,) = arguments
+    project, case = map(Path, arguments)
     try:
         check_origin()
-        return judge(Path.cwd(), Path(project))
+        return judge(load_case(case), Path.cwd(), project)
     except Exception as error:
         # An exception that gets out would end with 1, and call an innocent commit bad.
         sys.stderr.write(f"{error}\n")

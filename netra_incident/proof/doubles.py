@@ -16,6 +16,7 @@ from unittest.mock import AsyncMock, MagicMock, create_autospec, patch
 
 import msgspec
 
+from netra_incident.case import Revision
 from netra_incident.history.checkout import scratch_checkout
 from netra_incident.history.tree import commit_of, tree_environment
 from netra_incident.measuring.comparison import html_table, render
@@ -84,12 +85,12 @@ class Doubles:
         return html_table(self._rows, ("", *self.outcomes))
 
 
-def compare_doubles(revisions: Sequence[str]) -> Doubles:
+def compare_doubles(revisions: Sequence[Revision]) -> Doubles:
     """Try the doubles on each of these revisions, in processes of their own."""
     outcomes = {}
     for revision in revisions:
         with scratch_checkout(revision) as tree:
-            outcomes[revision] = _try_on(tree)
+            outcomes[revision.name] = _try_on(tree)
     return Doubles(outcomes)
 
 

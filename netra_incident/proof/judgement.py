@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netra_incident.case import Case
 from netra_incident.proof.attempts import Attempt, injuries, partial_fixes
 from netra_incident.proof.suite import WORKERS, Run, RunProgress, run_case
 
@@ -48,30 +49,30 @@ class Judgement:
         }
 
 
-def judge(tree: Path, project: Path = Path(), progress: RunProgress = lambda *_: None) -> Judgement:
+def judge(
+    case: Case, tree: Path, project: Path = Path(), progress: RunProgress = lambda *_: None
+) -> Judgement:
     """Run the tests of the case on a person's own tree.
 
     Raises `ConfigurationError` if there are no tests in `project`.
     """
     name = tree.name or str(tree)
-    return Judgement(name, run_case(name, nullcontext(tree), project, progress))
+    return Judgement(name, run_case(case, name, nullcontext(tree), project, progress))
 
 
-def attempts() -> list[Attempt]:
+def attempts(case: Case) -> list[Attempt]:
     """Return everything that must be caught: partial fixes, then the other injuries."""
-    return [*partial_fixes(), *injuries()]
+    return [*partial_fixes(case), *injuries(case)]
 
 
 def judge_attempts(
     chosen: Sequence[Attempt], project: Path = Path(), progress: RunProgress = lambda *_: None
 ) -> list[Judgement]:
     """Run the tests of the case on attempts that are no fix; in their order."""
+
+    def judged(attempt: Attempt) -> Judgement:
+        case, name = attempt.revision.case, attempt.name
+        return Judgement(name, run_case(case, name, attempt.tree(), project, progress))
+
     with ThreadPoolExecutor(WORKERS) as pool:
-        return list(
-            pool.map(
-                lambda attempt: Judgement(
-                    attempt.name, run_case(attempt.name, attempt.tree(), project, progress)
-                ),
-                chosen,
-            )
-        )
+        return list(pool.map(judged, chosen))

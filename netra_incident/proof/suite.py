@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from netra_incident.case import load_case
+from netra_incident.case import Case
 from netra_incident.history.tree import check_tree, commit_of, tree_environment
 from netra_ws.errors import ConfigurationError
 
@@ -199,10 +199,14 @@ def run_suite(
 
 
 def run_case(
-    name: str, tree: AbstractContextManager[Path], project: Path, progress: RunProgress
+    case: Case,
+    name: str,
+    tree: AbstractContextManager[Path],
+    project: Path,
+    progress: RunProgress,
 ) -> Run:
     """Run the files of all categories of the case on a tree; see `run_suite`."""
-    files = [category.file for category in load_case().categories]
+    files = [category.file for category in case.categories]
     with tree as folder:
         run = run_suite(files, folder, project, progress=lambda done: progress(name, done))
     progress(name, 100)

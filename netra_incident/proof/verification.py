@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netra_incident.case import BROKEN, MENDED, load_case
+from netra_incident.case import BROKEN, MENDED, Case
 from netra_incident.history.checkout import scratch_checkout
 from netra_incident.proof.results import FAIL_TO_PASS, PASS_TO_PASS, Notes, Result, Table
 from netra_incident.proof.suite import WORKERS, Run, RunProgress, Test, run_case
@@ -30,12 +30,13 @@ class Problem:
 class Verification:
     """The tests of the case on the broken and on the mended revision."""
 
+    case: Case
     broken: Run
     mended: Run
 
     def results(self, run: Run) -> list[Result]:
         """Return the results of a run by category."""
-        return [Result(category, run.of(category.file)) for category in load_case().categories]
+        return [Result(category, run.of(category.file)) for category in self.case.categories]
 
     @property
     def before(self) -> Table:
@@ -52,7 +53,7 @@ class Verification:
     @property
     def notes(self) -> Notes:
         """Where the plan's words differ from what was measured."""
-        return Notes(f"{category.name}: {category.note}" for category in load_case().categories)
+        return Notes(f"{category.name}: {category.note}" for category in self.case.categories)
 
     def ids(self, mark: str) -> list[str]:
         """Return the ids of the tests with this mark."""
@@ -83,7 +84,7 @@ class Verification:
         """Return everything for a program; the keys in capitals are SWE-bench's."""
         problems = self.problems()
         return {
-            "instance_id": load_case().id,
+            "instance_id": self.case.id,
             "resolved": not problems,
             "FAIL_TO_PASS": self.ids(FAIL_TO_PASS),
             "PASS_TO_PASS": self.ids(PASS_TO_PASS),
@@ -107,14 +108,18 @@ def _fault(test: Test, *, broken: bool) -> str | None:
     return None
 
 
-def verify(project: Path = Path(), progress: RunProgress = lambda *_: None) -> Verification:
+def verify(
+    case: Case, project: Path = Path(), progress: RunProgress = lambda *_: None
+) -> Verification:
     """Run the tests of the case on the broken and on the mended revision, side by side.
 
     `project` holds the tests. Raises `ConfigurationError` if it does not.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         broken, mended = pool.map(
-            lambda revision: run_case(revision, scratch_checkout(revision), project, progress),
-            (BROKEN, MENDED),
+            lambda revision: run_case(
+                case, revision.name, scratch_checkout(revision), project, progress
+            ),
+            (case.buggy, case.fixed),
         )
-    return Verification(broken, mended)
+    return Verification(case, broken, mended)

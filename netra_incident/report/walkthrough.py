@@ -14,7 +14,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.report.html import GLOSSARY, write_report
 from netra_incident.report.notebooks import (
     build_notebook,
@@ -94,13 +94,14 @@ def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     _quiet_kernels()
     _end_at_interrupt(console)
     started = time.perf_counter()
+    case = told_case()
     paths = find_notebooks(notebooks)
     with _progress(paths, console) as begin:
         run = _beside(lambda path: run_notebook(path, begin(path)), paths)
         pages = [Page(path.stem, notebook) for path, notebook in zip(paths, run, strict=True)]
     terms = notebooks / GLOSSARY
     glossary = terms.read_text(encoding="utf-8") if terms.exists() else None
-    index = write_report(load_case(), pages, build / "post-mortem", glossary)
+    index = write_report(case, pages, build / "post-mortem", glossary)
     console.print()
     console.print(str(headline(pages)), highlight=False)
     console.print()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from netra_incident.case import told_case
 from netra_incident.history.checkout import checkout, git
 from netra_incident.proof.bisection import Bisection, bisect
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
-    checkout("buggy", folder)
+    checkout(told_case().buggy, folder)
     return folder
 
 
@@ -24,7 +25,7 @@ def found(broken: Path) -> Bisection:
     """With the plan's export, whose empty entry means the repository that is bisected."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYTHONPATH", f":{ROOT}")
-        return bisect(broken, "release-1", "buggy", ROOT)
+        return bisect(told_case(), broken, "release-1", "buggy", ROOT)
 
 
 def test_the_flip_of_the_colour_is_named(found: Bisection, broken: Path) -> None:

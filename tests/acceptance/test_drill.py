@@ -23,7 +23,7 @@ import pytest
 from limits import HANG_S
 from processes import COMMAND, clean_environment
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.drill import Drill, Step, run_drill
 from netra_incident.figures import drill_timeline
 from netra_incident.history.checkout import checkout, git
@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(items):
 
 def small_project(folder: Path, body: str) -> Path:
     """A project whose reproduction is one test with this body."""
-    test = folder / load_case().categories[0].file
+    test = folder / told_case().categories[0].file
     test.parent.mkdir(parents=True)
     test.write_text(
         "import os, pytest\n"
@@ -108,7 +108,7 @@ def told() -> list[Step]:
 
 @pytest.fixture(scope="module")
 def drill(told: list[Step]) -> Drill:
-    return asyncio.run(run_drill(ROOT, progress=told.append))
+    return asyncio.run(run_drill(told_case(), ROOT, progress=told.append))
 
 
 def test_the_steps_and_outcomes_of_a_drill_as_planned(drill: Drill) -> None:
@@ -223,7 +223,7 @@ def test_the_figure_states_what_the_drill_showed(drill: Drill) -> None:
 
 def conflicting_tree(folder: Path) -> Path:
     """`fixed`, with a commit on top that changes the lines of the fix once more."""
-    checkout("fixed", folder)
+    checkout(told_case().fixed, folder)
     routes = folder / "netra_ws/routes/websocket_ssot.py"
     call = "manager = get_websocket_manager("
     routes.write_text(routes.read_text().replace(call, f"{call}  # one manager a user\n        "))
@@ -233,7 +233,7 @@ def conflicting_tree(folder: Path) -> Path:
 
 def tree_of_a_worse_revert(folder: Path) -> Path:
     """A history whose commit `fixed` mends a package that cannot be imported without it."""
-    checkout("fixed", folder)
+    checkout(told_case().fixed, folder)
     metrics = folder / "netra_ws/metrics.py"
     healthy = metrics.read_bytes()
     metrics.write_bytes(healthy + b"\ndef unfinished(:\n")
@@ -264,9 +264,9 @@ def deviating(tmp_path_factory: pytest.TempPathFactory) -> Deviating:
 
     async def drills() -> list[Drill]:
         return await asyncio.gather(
-            run_drill(passing),
-            run_drill(failing, tree=conflicting),
-            run_drill(failing, tree=worse),
+            run_drill(told_case(), passing),
+            run_drill(told_case(), failing, tree=conflicting),
+            run_drill(told_case(), failing, tree=worse),
         )
 
     return Deviating(*asyncio.run(drills()), conflicting, worse)
@@ -329,7 +329,7 @@ def test_a_reverted_backend_that_does_not_start_is_replaced_again(deviating: Dev
 
 async def test_a_folder_without_the_reproduction_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"^there is no tests/.* in .*: expected a check"):
-        await run_drill(tmp_path)
+        await run_drill(told_case(), tmp_path)
 
 
 # The command
@@ -383,9 +383,9 @@ def test_ctrl_c_leaves_out_the_method_and_puts_the_fix_back(tmp_path: Path) -> N
 
 async def test_a_tree_with_uncommitted_changes_is_refused_and_left_alone(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
-    checkout("fixed", tree)
+    checkout(told_case().fixed, tree)
     glossary = tree / "docs" / "glossary.md"
     glossary.write_text("not committed")
     with pytest.raises(ConfigurationError, match="uncommitted changes"):
-        await run_drill(ROOT, tree=tree)
+        await run_drill(told_case(), ROOT, tree=tree)
     assert glossary.read_text() == "not committed"

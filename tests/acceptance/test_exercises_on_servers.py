@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from netra_incident.case import told_case
 from netra_incident.exercises import check
 from netra_incident.history.checkout import checkout
 
@@ -85,7 +86,7 @@ def test_a_wrong_answer(name: str, answer: Any, why: str) -> None:
 
 @pytest.fixture
 def attempt(tmp_path: Path) -> Path:
-    checkout("buggy", tmp_path / "attempt")
+    checkout(told_case().buggy, tmp_path / "attempt")
     return tmp_path / "attempt"
 
 

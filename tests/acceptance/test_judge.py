@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from netra_incident.case import told_case
 from netra_incident.history.checkout import checkout, scratch_checkout
 from netra_incident.proof.bisection import BAD, GOOD, SKIP, bisect, judge
 from netra_incident.proof.doubles import compare_doubles
@@ -17,26 +18,28 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
-    checkout("buggy", folder)
+    checkout(told_case().buggy, folder)
     return folder
 
 
 def test_the_judge_knows_good_bad_and_neither(broken: Path) -> None:
-    with scratch_checkout("fixed") as tree:
-        assert judge(tree, ROOT) == GOOD
+    with scratch_checkout(told_case().fixed) as tree:
+        assert judge(told_case(), tree, ROOT) == GOOD
         (tree / "netra_ws" / "metrics.py").write_text("def broken(:\n")
-        assert judge(tree, ROOT) == SKIP
+        assert judge(told_case(), tree, ROOT) == SKIP
     assert judge(broken, ROOT) == BAD
 
 
 def test_without_the_reproduction_there_is_no_bisection(broken: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="run this in a checkout of the project"):
-        bisect(broken, "release-1", "buggy", tmp_path)
+        bisect(told_case(), broken, "release-1", "buggy", tmp_path)
     assert not (broken / ".git" / "BISECT_LOG").exists()
 
 
 def test_only_one_double_hides_the_bug() -> None:
-    outcomes = compare_doubles(["before", "buggy", "fixed"]).outcomes
+    case = told_case()
+    case = told_case()
+    outcomes = compare_doubles([case.before, case.buggy, case.fixed]).outcomes
     assert {name for name, outcome in outcomes["buggy"].items() if outcome == "passed"} == {
         "AsyncMock()"
     }

@@ -20,6 +20,7 @@ import pytest
 from limits import HANG_S
 from processes import clean_environment
 
+from netra_incident.case import told_case
 from netra_incident.history.deployment import deploy_staging
 from netra_incident.probe.logins import VARIABLES
 from netra_incident.proof.attempts import injuries, partial_fixes
@@ -175,7 +176,7 @@ def _check(block: Block, revision: str, ran: Ran) -> None:
 def test_the_block_of_staging_ends_as_it_is_written(run: Run, revision: str) -> None:
     """On the addresses of a local staging deployment: what serves there is what is tested."""
     block = BLOCKS[STAGING]
-    with deploy_staging(revision) as deployment:
+    with deploy_staging(told_case().revision(revision)) as deployment:
         logins = {
             name: value
             for names, user in zip(VARIABLES, deployment.users, strict=False)
@@ -210,8 +211,8 @@ def test_every_partial_fix_and_every_injury_is_caught(run: Run) -> None:
     assert ran.code == 0, ran.said
     document = json.loads(ran.said)
     assert document["resolved"] is True
-    partial = [attempt.name for attempt in partial_fixes()]
-    other = [attempt.name for attempt in injuries()]
+    partial = [attempt.name for attempt in partial_fixes(told_case())]
+    other = [attempt.name for attempt in injuries(told_case())]
     assert len(partial) == 15
     assert other
     assert [attempt["name"] for attempt in document["attempts"]] == partial + other

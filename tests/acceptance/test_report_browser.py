@@ -17,7 +17,7 @@ from limits import HANG_S
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.report.html import GLOSSARY, write_report
 from netra_incident.report.notebooks import find_notebooks, read_notebook
 from netra_incident.report.page import Page
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pages = [Page(path.stem, read_notebook(path)) for path in NOTEBOOKS]
     terms = ROOT / "notebooks" / GLOSSARY
     glossary = terms.read_text(encoding="utf-8") if terms.exists() else TERMS
-    return write_report(load_case(), pages, tmp_path_factory.mktemp("report"), glossary).parent
+    return write_report(told_case(), pages, tmp_path_factory.mktemp("report"), glossary).parent
 
 
 @pytest.fixture(scope="module")

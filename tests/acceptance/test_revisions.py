@@ -7,14 +7,14 @@ from pathlib import Path
 
 from processes import netra_ws
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.history.checkout import scratch_checkout
 from netra_incident.proof.attempts import partial_fixes
 from netra_incident.proof.suite import run_suite
 
 ROOT = Path(__file__).parents[2]
 FILES = [
-    *(category.file for category in load_case().categories),
+    *(category.file for category in told_case().categories),
     "tests/mission_critical/test_websocket_mission_critical_fixed.py",
     "tests/e2e/staging/test_websocket_events_business_critical_staging.py",
 ]
@@ -27,7 +27,7 @@ SITES = {
 
 
 def test_on_before_exactly_the_tests_of_the_factorys_colour_fail() -> None:
-    with scratch_checkout("before") as tree:
+    with scratch_checkout(told_case().before) as tree:
         run = run_suite(FILES, tree, ROOT)
     colour = {test.id for test in run.tests if test.fails_on == "before"}
     assert colour
@@ -37,7 +37,7 @@ def test_on_before_exactly_the_tests_of_the_factorys_colour_fail() -> None:
 
 def test_on_buggy_every_fail_to_pass_test_fails_for_its_reason() -> None:
     """Of all six files: `netra-ws verify` runs those of the four categories."""
-    with scratch_checkout("buggy") as tree:
+    with scratch_checkout(told_case().buggy) as tree:
         run = run_suite(FILES, tree, ROOT)
     marked = [test for test in run.tests if test.mark == "fail_to_pass"]
     assert {test.file for test in marked} == set(FILES)
@@ -46,7 +46,7 @@ def test_on_buggy_every_fail_to_pass_test_fails_for_its_reason() -> None:
 
 
 def test_an_attempt_that_forgets_a_site_is_told_which() -> None:
-    attempt = next(item for item in partial_fixes() if item.name.count(",") == 2)
+    attempt = next(item for item in partial_fixes(told_case()) if item.name.count(",") == 2)
     with attempt.tree() as tree:
         done = netra_ws("verify", "--tree", tree, cwd=ROOT)
     code, out = done.returncode, done.stdout

@@ -16,14 +16,14 @@ import leash
 import pytest
 from limits import HANG_S
 
-from netra_incident.case import TriageRow, load_case
+from netra_incident.case import TriageRow, told_case
 from netra_incident.history.control import failing_tree
 from netra_incident.measuring.fingerprint import NOTHING
 from netra_incident.measuring.load import ENDPOINTS
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "runbook.md").read_text(encoding="utf-8")
-TABLE = load_case().fingerprints
+TABLE = told_case().fingerprints
 IN_THE_PROJECT = "in the checkout of the project"
 MARK = "\x1e"
 """Printed before each block, so that its output can be told from that of the one before."""
@@ -184,7 +184,7 @@ def test_the_commands_tell_each_failure(row: TriageRow, tmp_path: Path) -> None:
     start, ask, find = SECTIONS["Confirm"].steps
     count = SECTIONS["Monitor"].steps[-1]
     find = replace(find, commands=f"{find.commands.strip()} || true\n")  # grep that finds nothing
-    with failing_tree(row) as tree:
+    with failing_tree(told_case(), row) as tree:
         served = start.commands.replace("--revision buggy", f"--tree '{tree}'")
         assert str(tree) in served
         steps = [replace(start, commands=served), ask, find, count]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from processes import netra_ws
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 
 ROOT = Path(__file__).parents[2]
 SITES = {
@@ -41,7 +41,7 @@ def test_the_tests_tell_the_bug_from_the_fix(report: tuple[dict, ET.Element]) ->
 
 def test_every_category_shows_what_it_saw(report: tuple[dict, ET.Element]) -> None:
     document, _ = report
-    plan = load_case().categories
+    plan = told_case().categories
     for side, result in (("before", "FAIL"), ("after", "PASS")):
         assert [item["category"] for item in document[side]] == [item.name for item in plan]
         assert {item["result"] for item in document[side]} == {result}

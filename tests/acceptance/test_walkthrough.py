@@ -14,7 +14,7 @@ import pytest
 from limits import HANG_S
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.report.html import write_report
 from netra_incident.report.notebooks import find_notebooks, read_notebook
 from netra_incident.report.page import Page
@@ -51,7 +51,7 @@ class Links(HTMLParser):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report, of the notebooks as they are committed; nbval shows that they still hold."""
     pages = [Page(path.stem, read_notebook(path)) for path in find_notebooks(ROOT / "notebooks")]
-    return write_report(load_case(), pages, tmp_path_factory.mktemp("report")).parent
+    return write_report(told_case(), pages, tmp_path_factory.mktemp("report")).parent
 
 
 def test_the_contents_link_every_page(folder: Path) -> None:
@@ -105,7 +105,7 @@ def test_the_title_of_a_figure_is_that_of_its_output_or_the_start_of_its_text() 
 def test_a_glossary_becomes_a_page_with_working_links(tmp_path: Path) -> None:
     pages = [Page(path.stem, read_notebook(path)) for path in find_notebooks(ROOT / "notebooks")]
     terms = "# Terms\n\n## epoch\n\nMet on [page 06](06-event-delivery.ipynb#Nothing-is-missing).\n"
-    folder = write_report(load_case(), pages, tmp_path, terms).parent
+    folder = write_report(told_case(), pages, tmp_path, terms).parent
     assert "glossary.html" in Links(folder / "index.html").references
     references = Links(folder / "glossary.html").references
     assert "06-event-delivery.html#Nothing-is-missing" in references

@@ -7,7 +7,7 @@ import pytest
 from packages import sources
 
 import netra_ws
-from netra_incident.case import CASES, load_case
+from netra_incident.case import CASES, told_case
 from netra_incident.cli import COMMANDS
 from netra_ws.errors import CloseCode
 from netra_ws.settings import Settings
@@ -78,7 +78,7 @@ def test_the_readme_lists_every_notebook() -> None:
 
 
 def test_only_the_case_names_its_incident() -> None:
-    number = load_case().id
+    number = told_case().id
     for path in sources():
         if CASES not in path.parents:
             assert number not in path.read_text(encoding="utf-8"), path

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from netra_incident.case import told_case
 from netra_incident.history.checkout import changed_lines, git
 from netra_incident.proof.attempts import injuries, partial_fixes
 
 
 def test_there_are_fifteen_partial_fixes_and_each_is_another() -> None:
-    attempts = partial_fixes()
+    attempts = partial_fixes(told_case())
     assert len({attempt.name for attempt in attempts}) == len(attempts) == 15
     seen = set()
     for attempt in attempts:
@@ -19,7 +20,7 @@ def test_there_are_fifteen_partial_fixes_and_each_is_another() -> None:
 
 
 def test_an_injury_differs_from_the_fix() -> None:
-    attempts = injuries()
+    attempts = injuries(told_case())
     assert len(attempts) >= 4
     for attempt in attempts:
         with attempt.tree() as tree:

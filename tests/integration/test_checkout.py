@@ -16,7 +16,7 @@ import pytest
 from processes import RunNetraWs, clean_environment, fake_git, git, netra_ws
 
 import netra_ws as package
-from netra_incident.case import case_folder, load_case
+from netra_incident.case import load_case, told_case
 from netra_incident.history.checkout import PACKAGE, checkout, package_files, revisions
 from netra_ws.errors import ConfigurationError
 
@@ -154,7 +154,7 @@ def test_main_is_at_the_revision(revision: str, tmp_path: Path) -> None:
 def test_bisect_names_the_colour_flip(tmp_path: Path) -> None:
     """From the release on, with a judge that skips what cannot be imported."""
     into = tmp_path / "attempt"
-    checkout("buggy", into)
+    checkout(told_case().buggy, into)
     judge = tmp_path / "judge.py"
     judge.write_text(
         "import inspect, sys\n"
@@ -394,13 +394,13 @@ def test_a_patch_that_no_longer_applies_is_named(
 ) -> None:
     copy = tmp_path / "netra_ws"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    assert revisions(package=copy) == revisions()
+    assert revisions(told_case(), copy) == revisions(told_case())
     path = tmp_path / name
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
     with pytest.raises(ConfigurationError, match=f"^{patch} does not apply to netra_ws") as caught:
-        revisions(package=copy)
+        revisions(told_case(), copy)
     assert "\n" not in str(caught.value)
 
 
@@ -476,7 +476,7 @@ def test_another_case_needs_nothing_but_its_folder(tmp_path: Path) -> None:
     (case / "fix.patch").write_text(patch_between(name, buggy, fixed))
 
     into = tmp_path / "toy"
-    commit = checkout("buggy", into, folder=case)
+    commit = checkout(load_case(case).buggy, into)
     assert git("rev-parse", "buggy", cwd=into) == commit
     assert set(lines(git("tag", cwd=into))) == TAGS
     assert lines(git("log", "--reverse", "--format=%s", "fixed", cwd=into)) == [
@@ -523,15 +523,15 @@ def test_a_case_with_another_history_is_refused(
 
 
 def test_the_tests_that_the_case_names_are_there() -> None:
-    for category in load_case().categories:
+    for category in told_case().categories:
         assert (ROOT / category.file).is_file()
 
 
 @pytest.mark.parametrize("missing", ["incident.toml", "fix.patch", "cause.patch"])
 def test_a_case_that_is_not_whole_is_named(missing: str, tmp_path: Path) -> None:
     case = tmp_path / "case_8"
-    shutil.copytree(case_folder(), case)
+    shutil.copytree(told_case().folder, case)
     (case / missing).unlink()
     with pytest.raises(ConfigurationError, match=missing):
-        checkout("fixed", tmp_path / "attempt", folder=case)
+        checkout(load_case(case).fixed, tmp_path / "attempt")
     assert not (tmp_path / "attempt").exists()

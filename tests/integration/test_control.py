@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from netra_incident.case import case_folder, load_case
+from netra_incident.case import told_case
 from netra_incident.history.checkout import git
 from netra_incident.history.control import CONTROLS, failing_tree, leaky_tree, patched_tree
 from netra_ws.errors import ConfigurationError
 
-CASE = case_folder()
-INJURIES = {path.stem: path for path in sorted((CASE / "injuries").iterdir())}
+CASE = told_case()
+INJURIES = {path.stem: path for path in sorted((CASE.folder / "injuries").iterdir())}
 PATCHES = [
     *sorted(CONTROLS.iterdir()),
     *INJURIES.values(),
-    *sorted((CASE / "fingerprints").iterdir()),
+    *sorted((CASE.folder / "fingerprints").iterdir()),
 ]
 AWAITED = "await get_websocket_manager("
 
@@ -29,7 +29,7 @@ def changed_files(tree: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_patch_applies_to_the_package_and_changes_the_backend_alone(patch: Path) -> None:
-    with patched_tree(patch) as tree:
+    with patched_tree(patch, CASE.fixed) as tree:
         changed = changed_files(tree)
         assert changed
         for how, name in changed:
@@ -51,12 +51,12 @@ def test_no_injury_is_missing() -> None:
 
 @pytest.mark.parametrize("name", ["colour-flip", "helper-variable", "wait-for"])
 def test_an_injury_is_not_found_by_its_text(name: str) -> None:
-    with patched_tree(INJURIES[name]) as tree:
+    with patched_tree(INJURIES[name], CASE.fixed) as tree:
         assert not [path for path in tree.rglob("routes/*.py") if AWAITED in path.read_text()]
 
 
 def test_the_injury_that_swallows_has_every_await_back() -> None:
-    with patched_tree(INJURIES["swallowed-error"]) as tree:
+    with patched_tree(INJURIES["swallowed-error"], CASE.fixed) as tree:
         routes = tree / "netra_ws" / "routes" / "websocket_ssot.py"
         fixed, buggy = (
             git("show", f"{revision}:netra_ws/routes/websocket_ssot.py", cwd=tree)
@@ -67,7 +67,7 @@ def test_the_injury_that_swallows_has_every_await_back() -> None:
 
 
 def test_the_leaky_tree_differs_in_the_log_alone() -> None:
-    with leaky_tree() as tree:
+    with leaky_tree(told_case()) as tree:
         assert changed_files(tree) == [(" M", "netra_ws/event_log/memory.py")]
 
 
@@ -75,8 +75,8 @@ def test_a_patch_can_be_applied_to_another_revision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("again.patch").write_bytes((CASE / "cause.patch").read_bytes())
-    with patched_tree(Path("again.patch"), "before") as tree:
+    Path("again.patch").write_bytes((CASE.folder / "cause.patch").read_bytes())
+    with patched_tree(Path("again.patch"), CASE.before) as tree:
         assert git("diff", "before", "--name-only", cwd=tree) == "netra_ws/manager.py\n"
         assert git("diff", "buggy", "--", "netra_ws", cwd=tree) == ""
 
@@ -103,7 +103,7 @@ def test_a_patch_that_does_not_apply_is_named(
         (tmp_path / name).write_text(text)
     with (
         pytest.raises(ConfigurationError, match=rf"^{name} does not apply to fixed: .*; renew"),
-        patched_tree(tmp_path / name),
+        patched_tree(tmp_path / name, CASE.fixed),
     ):
         pytest.fail("the tree was given")
     assert list(scratch.iterdir()) == []
@@ -113,20 +113,23 @@ def test_a_patch_that_does_not_apply_is_named(
 
 
 def test_every_way_to_fail_has_its_patch_and_every_patch_its_row() -> None:
-    named = [row.patch for row in load_case().fingerprints if row.patch is not None]
-    there = [path.relative_to(CASE).as_posix() for path in (CASE / "fingerprints").iterdir()]
+    named = [row.patch for row in CASE.fingerprints if row.patch is not None]
+    there = [
+        path.relative_to(CASE.folder).as_posix()
+        for path in (CASE.folder / "fingerprints").iterdir()
+    ]
     assert sorted(named) == sorted(there)
 
 
 def test_a_row_without_a_patch_is_the_broken_revision() -> None:
-    (row,) = (row for row in load_case().fingerprints if row.patch is None)
-    with failing_tree(row) as tree:
+    (row,) = (row for row in CASE.fingerprints if row.patch is None)
+    with failing_tree(CASE, row) as tree:
         assert git("rev-parse", "HEAD", cwd=tree) == git("rev-parse", "buggy", cwd=tree)
         assert changed_files(tree) == []
 
 
 def test_the_table_is_the_same_in_text_and_in_markdown() -> None:
-    table = load_case().fingerprints
+    table = CASE.fingerprints
     head, rule, *lines = [
         [cell.strip() for cell in line.strip("|").split(" | ")]
         for line in table._repr_markdown_().splitlines()

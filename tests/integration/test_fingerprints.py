@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import pytest
 
-from netra_incident.case import TriageRow, load_case
+from netra_incident.case import TriageRow, told_case
 from netra_incident.history.control import failing_tree
 from netra_incident.history.deployment import Deployment, deploy
 from netra_incident.measuring.fingerprint import NOTHING, Fingerprint, fingerprint
 from netra_incident.measuring.triage import Failures
 
-TABLE = load_case().fingerprints
+TABLE = told_case().fingerprints
 
 
 class Failure(NamedTuple):
@@ -31,7 +31,7 @@ def failures() -> dict[str, Failure]:
     """The failures of the table by name, each deployed once."""
 
     async def show(row: TriageRow) -> Failure:
-        with failing_tree(row) as tree, deploy(tree=tree, users=1) as deployment:
+        with failing_tree(told_case(), row) as tree, deploy(tree=tree, users=1) as deployment:
             first, second = await fingerprint(deployment), await fingerprint(deployment)
             return Failure(tree, first, second, deployment.stderr().splitlines())
 
@@ -64,7 +64,7 @@ def test_the_columns_tell_the_failures_apart() -> None:
 
 def test_what_differs_from_the_table_is_named(failures: dict[str, Failure]) -> None:
     """Page 02 measures them the same way."""
-    case = load_case()
+    case = told_case()
     found = Failures({name: failure.first for name, failure in failures.items()})
     assert found.differences(case) == []
     del found["abrupt drop"]

@@ -17,6 +17,7 @@ from forking import Forking
 from plain_client import log_in, refusal, request
 from processes import RunNetraWs, Serve, clean_environment, python_path
 
+from netra_incident.case import told_case
 from netra_incident.history.deployment import StagingDeployment, deploy_staging
 
 ROOT = Path(__file__).parents[2]
@@ -263,7 +264,7 @@ def test_staging_has_no_defaults(
 async def test_a_token_of_one_process_opens_the_other(local_staging: StagingDeployment) -> None:
     earlier = local_staging.pid
     token = (await log_in(local_staging.auth, local_staging.users[0])).token
-    local_staging.redeploy("before")
+    local_staging.redeploy(told_case().before)
     assert local_staging.pid != earlier
     answer = await refusal(local_staging.backend, token, path="/ws/elsewhere")
     assert answer.status == 404, "past the token"

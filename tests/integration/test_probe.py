@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from proxy import Change, address_of, change_of, proxied, ready_with, resumed
 from websockets.asyncio.server import ServerConnection, serve
 
+from netra_incident.case import told_case
 from netra_incident.history.control import leaky_tree
 from netra_incident.history.deployment import Deployment, deploy
 from netra_incident.probe import (
@@ -362,7 +363,7 @@ async def test_every_endpoint_answers_200_with_an_object(
 
 async def test_one_log_for_all_users_is_a_breach_of_isolation() -> None:
     """On it everything else holds: whoever is alone sees nothing of it."""
-    with leaky_tree() as tree, deploy(tree=tree, users=2) as leaky:
+    with leaky_tree(told_case()) as tree, deploy(tree=tree, users=2) as leaky:
         result = await probed(leaky)
     assert states(result) == only("isolation", tried=STEPS[:-1])
     assert re.fullmatch(

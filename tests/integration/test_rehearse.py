@@ -1,11 +1,11 @@
 """The rehearsed timeline, on a real deployment."""
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.measuring.timeline import MILESTONES, rehearse
 
 
 async def test_a_rehearsal_reaches_every_milestone_in_its_order() -> None:
-    timeline = await rehearse(load_case())
+    timeline = await rehearse(told_case())
     assert timeline.complete, timeline
     assert tuple(moment.milestone.name for moment in timeline.moments) == MILESTONES
     times = [moment.at_s for moment in timeline.moments if moment.at_s is not None]

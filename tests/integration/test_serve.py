@@ -45,6 +45,7 @@ from processes import (
     netra_ws,
 )
 
+from netra_incident.case import told_case
 from netra_incident.cli.options import INTERRUPTED
 from netra_incident.history.checkout import PACKAGE, checkout
 from netra_incident.history.deployment import Deployment, deploy
@@ -490,7 +491,7 @@ async def test_a_revision_runs_its_own_code_and_cleans_up(
     assert server.rest_of_stdout() == ""
     assert left_in(scratch) == []
     (commit,) = {line["commit"] for line in server.log() if "commit" in line}
-    assert commit == checkout(revision, tmp_path / "history")
+    assert commit == checkout(told_case().revision(revision), tmp_path / "history")
 
 
 async def test_health_shows_the_commit_and_never_the_label(before: Any, fixed: Any) -> None:
@@ -539,13 +540,13 @@ async def test_another_revision_is_deployed_from_within_a_tree(
 ) -> None:
     for name, value in tree_environment(trees["buggy"], "unknown", "buggy").items():
         monkeypatch.setenv(name, value)
-    with deploy("fixed", users=0) as deployment:
+    with deploy(told_case().fixed, users=0) as deployment:
         assert await endpoints(deployment.backend) == statuses(200)
 
 
 async def test_a_tree_that_is_mended_by_hand_behaves_as_fixed(serve: Serve, tmp_path: Path) -> None:
     tree = tmp_path / "my attempt"
-    commit = checkout("buggy", tree)
+    commit = checkout(told_case().buggy, tree)
     server = serve("--tree", tree)
     assert await endpoints(server.backend) == statuses(500)
     assert {line["commit"] for line in server.log() if "commit" in line} == {commit}
@@ -571,7 +572,7 @@ async def test_a_tree_is_named_from_where_one_stands(serve: Serve, trees: dict[s
 
 async def test_a_tree_without_git_is_served_as_well(serve: Serve, tmp_path: Path) -> None:
     tree = tmp_path / "exported"
-    checkout("fixed", tree)
+    checkout(told_case().fixed, tree)
     (tree / ".git").rename(tmp_path / "set aside")
     server = serve("--tree", tree, env=NO_GIT)
     health = (await request(f"{server.backend}/ws/health")).json()

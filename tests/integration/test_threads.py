@@ -13,10 +13,10 @@ TRIES = 12
 CODE = """\
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 sys.setswitchinterval(1e-6)
 with ThreadPoolExecutor(4) as pool:
-    print(*{case.id for case in pool.map(lambda _: load_case(), range(4))})
+    print(*{case.id for case in pool.map(lambda _: told_case(), range(4))})
 """
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from processes import RunNetraWs
 
+from netra_incident.case import told_case
 from netra_incident.history.checkout import checkout
 from netra_incident.proof import suite
 from netra_incident.proof.suite import run_suite
@@ -36,7 +37,7 @@ def verify(in_process: RunNetraWs) -> Verify:
 
 def test_a_tree_that_cannot_be_imported_is_no_fix(tmp_path: Path, verify: Verify) -> None:
     tree = tmp_path / "attempt"
-    checkout("fixed", tree)
+    checkout(told_case().fixed, tree)
     (tree / "netra_ws" / "manager.py").write_text("def broken(:\n")
     code, out, said = verify("--tree", tree)
     assert code == 1

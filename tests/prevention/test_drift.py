@@ -13,6 +13,7 @@ from processes import fake_git, git
 
 from await_audit.drift import Colour, drift
 from await_audit.errors import PreventionError
+from netra_incident.case import told_case
 from netra_incident.history.checkout import checkout
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def repository(tmp_path: Path) -> Repository:
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The incident as a git history; read only."""
     folder = tmp_path_factory.mktemp("history")
-    checkout("fixed", folder)
+    checkout(told_case().fixed, folder)
     return folder
 
 

@@ -22,6 +22,7 @@ from await_audit.editing.fix import FileFix, propose
 from await_audit.editing.writing import write
 from await_audit.errors import PreventionError
 from await_audit.finding import Finding, Kind, Report, Span
+from netra_incident.case import told_case
 from netra_incident.history.checkout import scratch_checkout
 
 ROUTES = "netra_ws/routes/websocket_ssot.py"
@@ -55,7 +56,7 @@ def mend(folder: Path) -> dict[str, FileFix]:
 
 @pytest.fixture
 def buggy() -> Iterator[Path]:
-    with scratch_checkout("buggy") as folder:
+    with scratch_checkout(told_case().buggy) as folder:
         yield folder
 
 

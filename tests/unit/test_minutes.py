@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from netra_incident.case import Case, load_case
+from netra_incident.case import Case, told_case
 from netra_incident.measuring.comparison import MIME_TYPE
 from netra_incident.measuring.timeline import TIMES
 from netra_incident.report.hypertext import headings, links
@@ -19,7 +19,7 @@ from netra_incident.report.notebooks import find_notebooks, read_notebook
 from netra_incident.report.page import Page, find_cell
 
 ROOT = Path(__file__).parents[2]
-CASE = load_case()
+CASE = told_case()
 PAGES = [Page(path.stem, read_notebook(path)) for path in find_notebooks(ROOT / "notebooks")]
 
 

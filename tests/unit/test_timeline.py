@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.figures import milestones
 from netra_incident.measuring.comparison import Measurement
 from netra_incident.measuring.timeline import Moment, Timeline, rehearse
 from netra_ws.errors import ConfigurationError
 
-CASE = load_case()
+CASE = told_case()
 EVIDENCE = ["listening", "close 1011", "TypeError", "200", "100 of 100"]
 MOMENTS = tuple(
     Moment(milestone, evidence, at_s)

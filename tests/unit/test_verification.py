@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from netra_incident.case import load_case
+from netra_incident.case import told_case
 from netra_incident.proof import suite
 from netra_incident.proof.judgement import Judgement
 from netra_incident.proof.suite import Run
 from netra_incident.proof.verification import Verification
 
 ERROR = "TypeError at netra_ws/routes/websocket_ssot.py:25 in create: return await get()"
-FILES = [category.file for category in load_case().categories]
+FILES = [category.file for category in told_case().categories]
 FAILED = [
     suite.Test(file, "test_it", "failed", "closed 1011", "fail_to_pass", r"1011[\s\S]*TypeError at",
          seen={"error": (ERROR,)})
@@ -25,7 +25,10 @@ DIRECT = suite.Test(FILES[0], "test_direct", "passed", mark="pass_to_pass", fail
 
 
 def problems(broken: Iterable[suite.Test], mended: Iterable[suite.Test]) -> list[str]:
-    return [str(item) for item in Verification(Run(tuple(broken)), Run(tuple(mended))).problems()]
+    return [
+        str(item)
+        for item in Verification(told_case(), Run(tuple(broken)), Run(tuple(mended))).problems()
+    ]
 
 
 def test_failing_for_the_reason_and_passing_after_is_success() -> None:
@@ -75,13 +78,13 @@ def test_a_test_that_is_there_on_one_side_only_is_a_problem() -> None:
 
 
 def test_tests_that_could_not_run_are_a_problem() -> None:
-    verification = Verification(Run((), said="SyntaxError"), Run(tuple(PASSED)))
+    verification = Verification(told_case(), Run((), said="SyntaxError"), Run(tuple(PASSED)))
     assert "on buggy: all tests: could not run: SyntaxError" in map(str, verification.problems())
 
 
 def test_the_document_has_swe_benchs_lists() -> None:
     broken, mended = Run((*FAILED, DIRECT)), Run((*PASSED, DIRECT))
-    document = Verification(broken, mended).as_json()
+    document = Verification(told_case(), broken, mended).as_json()
     assert document["FAIL_TO_PASS"] == [test.id for test in FAILED]
     assert document["PASS_TO_PASS"] == [DIRECT.id]
 
@@ -89,10 +92,10 @@ def test_the_document_has_swe_benchs_lists() -> None:
 def test_the_table_puts_what_was_seen_beside_what_was_expected() -> None:
     seen = {"error": (ERROR, ERROR.replace("25", "39")), "close_code": ("1011",)}
     tests = [replace(test, seen=seen) for test in FAILED]
-    text = repr(Verification(Run(tuple(tests)), Run(tuple(PASSED))).before)
+    text = repr(Verification(told_case(), Run(tuple(tests)), Run(tuple(PASSED))).before)
     assert "TypeError at websocket_ssot.py:25, 39" in text
     assert "close code 1011" in text
-    for category in load_case().categories:
+    for category in told_case().categories:
         assert category.name in text
         assert category.before.split()[0] in text
 
