@@ -1,5 +1,5 @@
-"""``python -m netra_ws`` is ``netra-ws``."""
+"""``python -m netra_ws``: the backend by itself, without what investigates it."""
 
-from netra_incident.cli import main
+from netra_ws.serving.command_line import main
 
 main()

@@ -14,18 +14,28 @@ from typing import Any
 
 import leash
 import pytest
-from network import BOTH, check_staging, guard, staging_urls
-from observer import Observer, Record
-from plain_client import Services
 
-import netra_ws
-from netra_incident.case import REVISIONS, told_case
-from netra_incident.history import tree as trees
-from netra_incident.history.checkout import checkout, scratch_checkout
-from netra_incident.history.deployment import Deployment, deploy, deploy_staging
-from netra_incident.probe.logins import read_logins
-from netra_ws.errors import ConfigurationError
-from netra_ws.serving.process import new_event_loop
+from netra_incident.lacking import explained
+
+try:
+    from network import BOTH, check_staging, guard, staging_urls
+    from observer import Observer, Record
+    from plain_client import Services
+
+    import netra_ws
+    from netra_incident.case import REVISIONS, told_case
+    from netra_incident.history import tree as trees
+    from netra_incident.history.checkout import checkout, scratch_checkout
+    from netra_incident.history.deployment import Deployment, deploy, deploy_staging
+    from netra_incident.probe.logins import read_logins
+    from netra_ws.errors import ConfigurationError
+    from netra_ws.serving import origin
+    from netra_ws.serving.process import new_event_loop
+except ImportError as error:
+    if (why := explained(error)) is None:
+        raise
+    sys.stderr.write(f"ERROR: {why}\n")
+    sys.exit(2)
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -84,23 +94,27 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if revision and tree:
         raise pytest.UsageError("--revision and --tree exclude each other")
     asked = str(tree.resolve()) if tree else revision
-    within = os.environ.get(trees.TREE)
+    within = os.environ.get(origin.TREE)
     try:
-        if asked in {None, os.environ.get(trees.REVISION) if within else "fixed"}:
+        if asked in {None, os.environ.get(origin.REVISION) if within else "fixed"}:
             _check_package(within)
             return None
         if tree:
-            return _run_elsewhere(config, trees.resolve_tree(None, tree))
+            trees.check_whole(trees.check_tree(tree))
+            return _run_elsewhere(config, trees.code_environment(None, tree))
         with scratch_checkout(told_case().revision(revision)) as folder:
             environment = trees.tree_environment(folder, trees.commit_of(folder), revision)
             return _run_elsewhere(config, environment)
+    except trees.TreeLacks as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        return 2
     except ConfigurationError as error:
         raise pytest.UsageError(str(error)) from error
 
 
 def _check_package(within: str | None) -> None:
     if within:
-        trees.check_origin()
+        origin.check_origin()
     elif PACKAGE.resolve() != (ROOT / "netra_ws").resolve():
         msg = f"netra_ws came from {netra_ws.__file__}, expected {ROOT}; check PYTHONPATH"
         raise ConfigurationError(f"{msg}, or give --tree")
@@ -172,7 +186,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     urls = staging_urls()
     if urls:
         return f"staging: {', '.join(urls)}"
-    label = os.environ.get(trees.REVISION, "fixed")
+    label = os.environ.get(origin.REVISION, "fixed")
     return f"staging: {BOTH} are not set; a local deployment of {label}"
 
 

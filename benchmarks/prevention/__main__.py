@@ -105,7 +105,7 @@ def _times(root: Path, package: str, python: Path) -> tuple[Cost, Cost, Cost]:
     """Return the cost of the audit, of its engine alone and of pyright, one after the other."""
     own = [sys.executable, "-P", "-m"]
     return (
-        _timed([*own, "netra_ws", "audit", f"--python={python}", package], root),
+        _timed([*own, "netra_incident", "audit", f"--python={python}", package], root),
         _timed(
             [
                 *own,

@@ -1,27 +1,25 @@
-"""The command line: the one package that stands above all wings.
-
-Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked, 130 interrupted.
-"""
+"""The command line `netra-ws`: a module a command, named as the command."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from typing import NoReturn
 
 import click
 
 from await_audit.errors import PreventionError
 from netra_incident.cli.lazy import Lazy, LazyGroup
-from netra_incident.cli.options import INTERRUPTED
 from netra_ws.errors import NetraError
+from netra_ws.serving.command_line import SETTINGS, run
 
 COMMANDS = {
     "serve": Lazy(
-        "netra_incident.cli.serve:serve", "Serve the backend and the login service.", "serve"
+        "netra_incident.cli.serving:serve", "Serve the backend and the login service.", "serve"
     ),
     "hash-password": Lazy(
-        "netra_incident.cli.serve:hash_password_command", "Print the hash of a password.", "serve"
+        "netra_ws.serving.commands:hash_password_command", "Print the hash of a password.", "serve"
     ),
     "checkout": Lazy(
         "netra_incident.cli.checkout:checkout_command",
@@ -52,7 +50,7 @@ COMMANDS = {
         "notebooks",
     ),
     "notebooks": Lazy(
-        "netra_incident.cli.walkthrough:notebooks_command",
+        "netra_incident.cli.notebooks:notebooks_command",
         "Run the notebooks, keep what did not change.",
         "notebooks",
     ),
@@ -62,7 +60,7 @@ COMMANDS = {
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    context_settings=SETTINGS,
 )
 @click.version_option(package_name="netra_ws")
 def cli() -> None:
@@ -81,30 +79,11 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line; what it cannot do is one line on standard error and an exit code."""
+def main() -> NoReturn:
+    """Run the command line."""
     # Whoever cancels a job sends SIGTERM; what is running has to be ended and undone as well.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
         # pre-commit names the environment of its hook there, which has nothing of the project.
         del os.environ["VIRTUAL_ENV"]
-    try:
-        code = cli.main(prog_name="netra-ws", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("netra-ws: interrupted", err=True)
-        code = INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        code = error.exit_code
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "netra-ws"
-        message = " ".join(error.format_message().split())
-        click.echo(f"netra-ws: {message} See {where} --help.", err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        click.echo(f"netra-ws: {error.format_message()}", err=True)
-        code = 2
-    except (NetraError, PreventionError) as error:
-        click.echo(f"netra-ws: {error}", err=True)
-        code = error.exit_code
-    sys.exit(code)
+    run(cli, "netra-ws", NetraError, PreventionError)

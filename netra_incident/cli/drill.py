@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from netra_incident.cli.options import FOLDER, INTERRUPTED, MARKS, case_option, chosen_case
+from netra_incident.cli.options import FOLDER, MARKS, case_option, chosen_case
+from netra_ws.serving.command_line import INTERRUPTED
 
 if TYPE_CHECKING:
     from netra_incident.drill import Drill, Step

@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from netra_incident.cli.options import extra
+from netra_incident.lacking import explained
+from netra_ws.errors import ConfigurationError
+from netra_ws.serving.command_line import extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class LazyGroup(click.Group):
         """Run a command; what it imports while it runs may be missing as well."""
         try:
             return super().invoke(ctx)
-        except ModuleNotFoundError:
+        except ImportError as error:
+            if (why := explained(error)) is not None:
+                raise ConfigurationError(why) from error
             lazy = self._lazy.get(ctx.invoked_subcommand or "")
             if lazy is None or lazy.extra is None:
                 raise

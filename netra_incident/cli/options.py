@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from netra_ws.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from netra_incident.case import Case
-
-INTERRUPTED = 130
-"""The exit code of what was interrupted: 128 and the number of SIGINT, as shells have it."""
+from netra_incident.case import Case, find_case, told_case
 
 MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 """How the outcome of a step is shown: its word and its style."""
@@ -33,19 +25,6 @@ class _Folder(click.Path):
 FOLDER = _Folder(path_type=Path, file_okay=False)
 
 
-@contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Turn a missing package into the command that installs it, by the name of its extra."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing in {"", "netra_ws"}:
-            raise  # no installation mends that
-        msg = f"{missing} is not installed: pip install 'netra_ws[{name}]'"
-        raise ConfigurationError(msg) from error
-
-
 case_option = click.option(
     "--case", metavar="NAME", help="Another incident than the one that the post-mortem tells."
 )
@@ -57,6 +36,4 @@ def chosen_case(name: str | None) -> Case:
 
     Raises `ConfigurationError` if there is no such case, or none or several are marked.
     """
-    from netra_incident.case import find_case, told_case
-
     return told_case() if name is None else find_case(name)

@@ -1,4 +1,4 @@
-"""``netra-ws walkthrough`` and ``netra-ws notebooks``: the story, played on real servers."""
+"""``netra-ws walkthrough``: the story, played on real servers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from netra_incident.cli.options import FOLDER, extra
+from netra_incident.cli.options import FOLDER
+from netra_ws.serving.command_line import extra
 
 
 @click.command("walkthrough", short_help="Run the notebooks, write the post-mortem.")
@@ -43,24 +44,3 @@ def walkthrough_command(notebooks: Path, build: Path) -> None:
     with extra("notebooks"):
         from netra_incident.report.walkthrough import walk_through
     walk_through(notebooks, build, Console())
-
-
-@click.command("notebooks", short_help="Run the notebooks, keep what did not change.")
-@click.argument("folder", type=FOLDER, default=Path("notebooks"))
-def notebooks_command(folder: Path) -> None:
-    """Run every notebook in FOLDER and rewrite those whose source, bar or output changed.
-
-    \b
-    Example:
-      netra-ws notebooks
-
-    \b
-    Exit codes:
-      0    done
-      1    a notebook failed; its cell is named
-      2    there are no notebooks here
-      130  interrupted
-    """
-    with extra("notebooks"):
-        from netra_incident.report.walkthrough import build_notebooks
-    build_notebooks(folder, Console())

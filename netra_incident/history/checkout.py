@@ -18,10 +18,9 @@ from pathlib import Path
 from netra_incident.case import REVISIONS, Case, Revision
 from netra_ws.errors import ConfigurationError
 
-ORIGIN = "NETRA_WS_ORIGIN"
-"""Within a tree's environment: the package that made it, of which every revision is made."""
+PACKAGE = Path(__file__).parents[2] / "netra_ws"
+"""What every revision is made of: the backend beside what investigates it, whatever is imported."""
 
-PACKAGE = Path(os.environ.get(ORIGIN) or Path(__file__).parents[2] / "netra_ws")
 DAY_S = 86_400
 
 Files = Mapping[str, bytes]

@@ -1,9 +1,10 @@
-"""A deployment: `netra-ws serve` in child processes, with the code that was asked for."""
+"""A deployment: the backend in child processes, with the code that was asked for."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -16,10 +17,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from netra_incident.case import Revision
-from netra_incident.history.tree import command
+from netra_incident.history.tree import BACKEND, code_environment
 from netra_ws.auth.users import DemoUser, User, hash_password
 from netra_ws.decoding import decode
 from netra_ws.errors import ConfigurationError, JsonError
+from netra_ws.serving.origin import SCRATCH
 from netra_ws.serving.process import Announcement
 
 START_TIMEOUT_S = 120.0
@@ -31,18 +33,19 @@ ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
 
 
 class Server:
-    """One ``netra-ws serve`` in a child process; it listens as soon as the object exists.
+    """One backend in a child process; it listens as soon as the object exists.
 
     Raises `ConfigurationError` with the server's own words if it does not start.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._scratch = environment.get(SCRATCH)
         # Without a name: however this process ends, nothing is left behind.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         # A session of its own: interrupting a notebook must not end the servers it talks to. Its
         # standard input ends when this process does, however that happens, and the server with it.
         self._process = subprocess.Popen(
-            command("serve", *arguments),
+            [*BACKEND, "serve", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -102,6 +105,8 @@ class Server:
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
                 stream.close()
+        if self._scratch is not None:  # the backend deletes it, unless it was killed
+            shutil.rmtree(self._scratch, ignore_errors=True)
         return self._process.returncode
 
 
@@ -179,11 +184,11 @@ def deploy(
     """Start both services in one process on free ports and return once they listen.
 
     `revision` is one of the three of a case, `tree` a folder with a package of its own, and
-    neither is the package that runs this. `options` go to `netra-ws serve` as they are. Raises
+    neither is the package that runs this. `options` are those of `serve`. Raises
     `ConfigurationError` with the server's own words if it does not start.
     """
-    arguments = ["--port", "0", "--auth-port", "0", *options, *_code(revision, tree)]
-    environment = dict(os.environ)
+    arguments = ["--port", "0", "--auth-port", "0", *options]
+    environment = code_environment(revision, tree)
     if "--users" not in options:
         arguments += ["--demo-users", str(users)]
         # Demo users are for a rehearsal on this machine, whatever the caller's shell is set up for.
@@ -212,21 +217,21 @@ class StagingDeployment(Deployment):
             User(login.email, f"user{n}", hash_password(login.password))
             for n, login in enumerate(self._logins, 1)
         ]
-        code = _code(revision, tree)
         with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
             path = Path(folder) / "users.json"  # read at the start, and not needed after it
             path.write_bytes(msgspec.json.encode(users_file))
-            auth = ["--service", "auth", "--auth-port", "0", "--users", str(path), *code]
-            self._auth_server = Server(auth, self._environment)
+            auth = ["--service", "auth", "--auth-port", "0", "--users", str(path)]
+            environment = code_environment(revision, tree, self._environment)
+            self._auth_server = Server(auth, environment)
         try:
-            super().__init__(self._start_backend(0, code))
+            super().__init__(self._start_backend(0, revision, tree))
         except BaseException:
             self._auth_server.stop()
             raise
 
-    def _start_backend(self, port: int, code: Sequence[str]) -> Server:
-        arguments = ["--service", "backend", "--port", str(port), *code]
-        return Server(arguments, self._environment)
+    def _start_backend(self, port: int, revision: Revision | None, tree: Path | None) -> Server:
+        arguments = ["--service", "backend", "--port", str(port)]
+        return Server(arguments, code_environment(revision, tree, self._environment))
 
     @property
     def auth(self) -> str:
@@ -253,7 +258,7 @@ class StagingDeployment(Deployment):
         self._server.stop()
         port = urlsplit(self.backend).port
         assert port is not None
-        self._server = self._start_backend(port, _code(revision, tree))
+        self._server = self._start_backend(port, revision, tree)
 
     def stop(self) -> int:
         """End both services with SIGTERM; returns the backend's exit code, harmless if repeated."""
@@ -269,10 +274,3 @@ def deploy_staging(
     `revision` and `tree` as in `deploy`; raises what `deploy` raises.
     """
     return StagingDeployment(revision, tree, users)
-
-
-def _code(revision: Revision | None, tree: Path | None) -> list[str]:
-    """Return the options of `netra-ws serve` that choose its code."""
-    if revision is not None:
-        return ["--revision", revision.name, "--case", revision.case.folder.name]
-    return [] if tree is None else ["--tree", str(tree)]

@@ -9,19 +9,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import netra_ws
 from netra_incident.case import Revision
-from netra_incident.history.checkout import ORIGIN, PACKAGE, GitFailed, checkout, git
+from netra_incident.history.checkout import GitFailed, checkout, git
+from netra_incident.lacking import lacking, words
 from netra_ws.errors import ConfigurationError
-
-TREE = "NETRA_WS_TREE"
-"""The folder whose `netra_ws` must be the one that runs."""
-
-SCRATCH = "NETRA_WS_SCRATCH"
-"""A folder that the process deletes when it ends."""
+from netra_ws.serving.origin import REVISION, SCRATCH, TREE
 
 COMMIT = "NETRA_WS_COMMIT"
-REVISION = "NETRA_WS_REVISION"
+
+BACKEND = (sys.executable, "-P", "-m", "netra_ws")
+"""The command line that runs the backend of an environment."""
 
 STAND_IN = str(Path(__file__).parent / "stand_in")
 """What is put on the path: it brings the `netra_ws` of `TREE`, and nothing else of that folder."""
@@ -40,7 +37,6 @@ def tree_environment(
         "PYTHONPATH": os.pathsep.join([STAND_IN, *_other_entries(environ)]),
         "PYTHONSAFEPATH": "1",
         TREE: str(tree),
-        ORIGIN: str(PACKAGE),
         COMMIT: commit,
         REVISION: label,
     }
@@ -50,25 +46,6 @@ def _other_entries(environ: Mapping[str, str]) -> list[str]:
     """Return the entries of PYTHONPATH that lead to no tree."""
     entries = environ.get("PYTHONPATH", "").split(os.pathsep)
     return [entry for entry in entries if entry not in {"", STAND_IN}]
-
-
-def outside(environ: Mapping[str, str] = os.environ) -> dict[str, str] | None:
-    """Return the environment without the tree that it leads to, or `None` if it leads to none."""
-    if STAND_IN not in environ.get("PYTHONPATH", "").split(os.pathsep):
-        return None
-    others = os.pathsep.join(_other_entries(environ))
-    names = {TREE, ORIGIN, COMMIT, REVISION, SCRATCH, "PYTHONPATH"}
-    kept = {name: value for name, value in environ.items() if name not in names}
-    return kept | ({"PYTHONPATH": others} if others else {})
-
-
-def has_become(asked: str, *, is_tree: bool, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process was started in the environment of `resolve_tree` for what is asked.
-
-    `SCRATCH` is handed to that process and no further; what else is there may be inherited.
-    """
-    arrived = environ.get(TREE) == asked if is_tree else SCRATCH in environ
-    return arrived and environ.get(REVISION) == asked
 
 
 def commit_of(tree: Path) -> str:
@@ -83,16 +60,8 @@ def commit_of(tree: Path) -> str:
     return f"{commit}-dirty" if dirty else commit
 
 
-def check_origin(environ: Mapping[str, str] = os.environ) -> None:
-    """Raise `ConfigurationError` if the package that runs is not the one of `NETRA_WS_TREE`."""
-    tree = environ.get(TREE)
-    if tree is None:
-        return
-    expected = (Path(tree) / "netra_ws").resolve()
-    actual = Path(netra_ws.__file__).parent.resolve()
-    if actual != expected:
-        msg = f"netra_ws came from {actual}, expected {expected}; check PYTHONPATH"
-        raise ConfigurationError(msg)
+class TreeLacks(ConfigurationError):
+    """Raised when the package in a tree has not what the investigator imports from it."""
 
 
 def check_tree(tree: Path) -> Path:
@@ -101,6 +70,12 @@ def check_tree(tree: Path) -> Path:
     if not (tree / "netra_ws" / "__init__.py").is_file():
         raise ConfigurationError(f"{tree} holds no package netra_ws")
     return tree
+
+
+def check_whole(tree: Path) -> None:
+    """Raise `TreeLacks` if `tree` has not every module that is imported from it."""
+    if missing := lacking(tree):
+        raise TreeLacks(words(tree, ", ".join(missing)))
 
 
 def check_syntax(tree: Path) -> None:
@@ -121,26 +96,27 @@ def check_syntax(tree: Path) -> None:
             raise ConfigurationError(f"{path}:{line}: {why}; mend it and start again") from error
 
 
-def resolve_tree(revision: Revision | None, tree: Path | None) -> dict[str, str]:
-    """Return the environment in which a tree, or else a revision, runs.
+def code_environment(
+    revision: Revision | None, tree: Path | None, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the environment in which a revision runs, or a tree, or what runs here.
 
-    A revision is checked out into a scratch folder, named by `SCRATCH` in the environment.
-    Raises `ConfigurationError` if there is no package in `tree`, or one that is no Python.
+    A revision is checked out into a scratch folder, named by `SCRATCH` in the environment: the
+    backend deletes it when it ends. Raises `ConfigurationError` if there is no package in `tree`,
+    or one that is no Python, or that does not run by itself.
     """
     if tree is not None:
         tree = check_tree(tree)
         check_syntax(tree)
-        return tree_environment(tree, commit_of(tree), str(tree))
-    assert revision is not None
+        if not (tree / "netra_ws" / "__main__.py").is_file():
+            raise ConfigurationError(f"the netra_ws in {tree} cannot be run: it has no __main__.py")
+        return tree_environment(tree, commit_of(tree), str(tree), environ)
+    if revision is None:
+        return dict(environ)
     scratch = Path(tempfile.mkdtemp(prefix="netra-ws-")).resolve()
     try:
         commit = checkout(revision, scratch)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    return {**tree_environment(scratch, commit, revision.name), SCRATCH: str(scratch)}
-
-
-def command(*arguments: str) -> list[str]:
-    """Return the command line that runs `netra-ws` with these arguments in a child."""
-    return [sys.executable, "-P", "-m", "netra_ws", *arguments]
+    return tree_environment(scratch, commit, revision.name, environ) | {SCRATCH: str(scratch)}

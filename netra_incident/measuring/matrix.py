@@ -49,7 +49,7 @@ class Tool:
 
 
 TOOLS = (
-    Tool("netra-ws audit", "netra_ws", "netra_ws", ("audit", "--output-format=github"), 2),
+    Tool("netra-ws audit", "netra_ws", "netra_incident", ("audit", "--output-format=github"), 2),
     Tool(
         "pyrefly --preset=default",
         "pyrefly",

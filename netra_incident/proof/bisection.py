@@ -10,8 +10,9 @@ from pathlib import Path
 
 from netra_incident.case import Case, load_case
 from netra_incident.history.checkout import GitFailed, git
-from netra_incident.history.tree import check_origin
+from netra_incident.history.tree import TreeLacks
 from netra_incident.proof.suite import run_suite
+from netra_ws.serving.origin import check_origin
 
 GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128
 """What `git bisect run` reads out of an exit code (git-bisect(1))."""
@@ -85,7 +86,10 @@ def judge(case: Case, tree: Path, project: Path) -> int:
     cannot be run, as on a commit that cannot be imported.
     """
     reproduction = case.categories[0].file
-    run = run_suite([reproduction], tree, project, "-m", "fail_to_pass", "-x")
+    try:
+        run = run_suite([reproduction], tree, project, "-m", "fail_to_pass", "-x")
+    except TreeLacks:
+        return SKIP
     outcomes = {test.outcome for test in run.tests}
     if outcomes == {"passed"}:
         return GOOD

@@ -15,7 +15,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from netra_incident.case import Case
-from netra_incident.history.tree import check_tree, commit_of, tree_environment
+from netra_incident.history.tree import (
+    TreeLacks,
+    check_tree,
+    check_whole,
+    commit_of,
+    tree_environment,
+)
+from netra_incident.lacking import LACKS
 from netra_ws.errors import ConfigurationError
 
 TIMEOUT_S = 600.0
@@ -136,13 +143,15 @@ def run_suite(
 ) -> Run:
     """Run test files of `project` on the package in `tree`, end-to-end tests on a local staging.
 
-    `options` go to pytest. Raises `ConfigurationError` if a file or the package is missing.
+    `options` go to pytest. Raises `ConfigurationError` if a file or the package is missing, and
+    `TreeLacks` if the package lacks what is imported from it.
     """
     for file in files:
         if not (project / file).is_file():
             msg = f"there is no {file} in {project.resolve()}"
             raise ConfigurationError(f"{msg}: run this in a checkout of the project")
     tree = check_tree(tree)
+    check_whole(tree)
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         report = Path(folder) / "report.xml"
         process = subprocess.Popen(
@@ -192,7 +201,10 @@ def run_suite(
         if code < 0:
             return Run((), said=f"ended by signal {-code}")
         if code not in RUN or not report.exists():
-            return Run((), said=_why(said))
+            why = _why(said)
+            if LACKS in why:
+                raise TreeLacks(why)
+            return Run((), said=why)
         xml = report.read_text(encoding="utf-8")
     cases = ET.fromstring(xml).iter("testcase")  # noqa: S314 - pytest wrote it just now
     return Run(tuple(map(_test, cases)), xml)

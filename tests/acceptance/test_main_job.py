@@ -22,7 +22,7 @@ def test_the_walkthrough_prints_what_it_measured_and_leaves_its_sources_alone(
 ) -> None:
     notebooks = find_notebooks(ROOT / "notebooks")
     before = {path: path.read_bytes() for path in notebooks}
-    command = [sys.executable, "-m", "netra_ws", "walkthrough", "--build", str(tmp_path)]
+    command = [sys.executable, "-m", "netra_incident", "walkthrough", "--build", str(tmp_path)]
     done = leash.run(command, cwd=ROOT, timeout_s=HANGS_AFTER_S)
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in notebooks} == before

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return leash.run([sys.executable, "-m", "netra_ws", *arguments], cwd=cwd)
+    return leash.run([sys.executable, "-m", "netra_incident", *arguments], cwd=cwd)
 
 
 class Links(HTMLParser):
@@ -144,7 +144,7 @@ def test_ctrl_c_ends_it_at_once_with_130(tmp_path: Path) -> None:
     notebook = new_notebook(cells=[new_code_cell(source, id="cell")])
     nbformat.write(notebook, tmp_path / "00-page.ipynb")
     with leash.started(
-        [sys.executable, "-m", "netra_ws", "walkthrough", "--notebooks", str(tmp_path)],
+        [sys.executable, "-m", "netra_incident", "walkthrough", "--notebooks", str(tmp_path)],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

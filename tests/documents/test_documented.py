@@ -21,9 +21,7 @@ ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
-BETWEEN_PROCESSES = {
-    f"NETRA_WS_{name}" for name in ("ORIGIN", "REVISION", "SCRATCH", "SUPERVISED", "TREE")
-}
+BETWEEN_PROCESSES = {f"NETRA_WS_{name}" for name in ("REVISION", "SCRATCH", "SUPERVISED", "TREE")}
 """Variables that a process of ours sets for its child, and nobody else."""
 
 

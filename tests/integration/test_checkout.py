@@ -132,6 +132,7 @@ def test_fixed_is_the_installed_package_byte_for_byte(history: Path) -> None:
         for path in installed.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    assert {path.name for path in history.iterdir()} == {".git", ".gitignore", "docs", "netra_ws"}
     copied = history / "netra_ws"
     assert {path.relative_to(copied) for path in copied.rglob("*") if path.is_file()} == names
     for name in names:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from plain_client import request
-from processes import RunNetraWs, Serve, clean_environment
+from processes import RunNetraWs, Serve, clean_environment, git, netra_ws
 
-from netra_incident.history.tree import STAND_IN, TREE, check_origin, check_syntax
+from netra_incident.case import told_case
+from netra_incident.history.deployment import deploy
+from netra_incident.history.tree import STAND_IN, check_syntax, tree_environment
+from netra_incident.lacking import needed
+from netra_incident.proof.bisection import SKIP, judge
 from netra_incident.proof.suite import run_suite
 from netra_ws.errors import ConfigurationError
+from netra_ws.serving.origin import TREE, check_origin
 
 ROOT = Path(__file__).parents[2]
 FILE = "tests/unit/websocket_core/test_issue_1231_async_await_bug_reproduction.py"
@@ -30,7 +37,7 @@ LIMIT_S = 100.0
 OTHERS = (
     *("conftest", "tests/conftest", "tests/test_it"),  # what pytest looks for
     *("sitecustomize", "json", "click", "pytest"),  # Python's and other people's
-    *("netra_incident", "plain_client"),  # ours
+    *("await_audit", "netra_incident", "plain_client"),  # ours
 )
 
 
@@ -185,3 +192,94 @@ def test_without_a_tree_the_stand_in_says_so() -> None:
     )
     assert done.returncode == 1
     assert "ImportError: NETRA_WS_TREE is not set" in done.stderr
+
+
+# A package that is not whole
+
+
+@pytest.fixture
+def tree(history: Path, tmp_path: Path) -> Path:
+    """A copy of the package in a folder of its own."""
+    folder = tmp_path / "tree"
+    shutil.copytree(history / "netra_ws", folder / "netra_ws")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("wire/urls.py", None, None),
+        ("serving/process.py", "class Announcement", "class Notice"),
+        ("errors.py", "class ConfigurationError", "class SettingsError"),
+    ],
+)
+def test_a_tree_that_lacks_what_is_imported_from_it_is_one_line(
+    name: str, old: str | None, new: str | None, tree: Path
+) -> None:
+    path = tree / "netra_ws" / name
+    if old is None:
+        path.unlink()
+    else:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, str(new)))
+    done = netra_ws("verify", "--tree", tree, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"the netra_ws in {tree} lacks what its investigation imports: " in line
+    code, said = run_pytest("--tree", tree, "tests/unit/test_rates.py")
+    assert (code, len(said.splitlines())) == (2, 1), said
+    assert said.startswith(f"ERROR: the netra_ws in {tree} lacks")
+    assert judge(told_case(), tree, ROOT) == SKIP
+
+
+def test_a_package_that_does_not_run_is_not_served(tree: Path) -> None:
+    (tree / "netra_ws" / "__main__.py").unlink()
+    done = netra_ws("serve", "--tree", tree, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"the netra_ws in {tree} cannot be run: it has no __main__.py" in done.stderr
+
+
+def test_what_is_needed_of_a_tree_is_what_the_fixed_one_has(history: Path) -> None:
+    assert {"netra_ws.serving.process", "netra_ws.routes", "netra_ws.client"} <= needed()
+    for name in needed():
+        place = history.joinpath(*name.split("."))
+        assert place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("wire/urls.py", None, "ModuleNotFoundError: No module named 'netra_ws.wire.urls'"),
+        ("manager.py", "raise OSError('no disk')", "OSError: no disk"),
+    ],
+)
+def test_a_package_that_cannot_be_imported_is_not_served(
+    name: str, text: str | None, why: str, tree: Path, tmp_path: Path
+) -> None:
+    path = tree / "netra_ws" / name
+    path.unlink() if text is None else path.write_text(text)
+    done = netra_ws("serve", "--tree", tree, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"netra-ws: the netra_ws in {tree} cannot be imported: {why}\n"
+
+
+def test_a_server_that_is_killed_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with deploy(told_case().buggy, users=0) as deployment:
+        assert list(tmp_path.iterdir())
+        os.kill(deployment.pid, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_within_a_tree_every_revision_is_made_of_the_package_beside(
+    trees: dict[str, Path], history: Path, tmp_path: Path
+) -> None:
+    env = tree_environment(trees["buggy"], "unknown", "buggy")
+    done = netra_ws("checkout", "fixed", "--into", "here", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    for revision in ("before", "buggy", "fixed"):
+        ids = [git("rev-parse", revision, cwd=one) for one in (tmp_path / "here", history)]
+        assert ids[0] == ids[1]

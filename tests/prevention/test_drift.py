@@ -84,7 +84,8 @@ def test_the_command_names_them_in_every_format(format_: str, incident: Path) ->
     match format_:
         case "full":
             found = [line for line in lines if re.match(rf"{ROUTES}:\d+: awaits get_web", line)]
-            assert "4 callers left behind" in lines[-1]
+            assert lines[-1].endswith("1 function changed colour, 4 callers left behind")
+            assert len(lines) == 1 + len(found) + 1  # nothing of what investigates
             assert done.stderr == ""
         case "json-lines":
             found = lines

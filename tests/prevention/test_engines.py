@@ -252,7 +252,7 @@ def test_an_engine_that_is_not_there_is_an_error(project, tmp_path, missing, eng
         *("audit", "--engine", engine, project),
         cwd=project,
         env=python_path(ROOT),
-        command=(str(python), "-P", "-m", "netra_ws"),
+        command=(str(python), "-P", "-m", "netra_incident"),
     )
     assert (run.returncode, run.stdout) == (2, "")
     (line,) = run.stderr.splitlines()

@@ -17,9 +17,9 @@ from typing import Any, Self
 import leash
 from limits import HANG_S
 
-from netra_incident.history.tree import TREE
+from netra_ws.serving.origin import TREE
 
-COMMAND = (sys.executable, "-P", "-m", "netra_ws")
+COMMAND = (sys.executable, "-P", "-m", "netra_incident")
 
 
 def clean_environment(extra: Mapping[str, str] = os.environ) -> dict[str, str]:
