@@ -16,7 +16,7 @@ from netra_ws.serving.command_line import SETTINGS, run
 
 COMMANDS = {
     "serve": Lazy(
-        "netra_incident.cli.serving:serve", "Serve the backend and the login service.", "serve"
+        "netra_incident.cli.serve:serve", "Serve the backend and the login service.", "serve"
     ),
     "hash-password": Lazy(
         "netra_ws.serving.commands:hash_password_command", "Print the hash of a password.", "serve"

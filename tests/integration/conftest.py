@@ -71,7 +71,7 @@ def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraW
         return
     folder, env = tmp_path_factory.mktemp("forking"), clean_environment()
     with Forking(
-        "netra_incident.cli.serving", "netra_ws.serving.process", folder=folder, env=env
+        "netra_incident.cli.serve", "netra_ws.serving.process", folder=folder, env=env
     ) as forking:
         yield partial(forking.run, "netra_incident")
 
