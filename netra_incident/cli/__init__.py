@@ -47,12 +47,12 @@ COMMANDS = {
     "walkthrough": Lazy(
         "netra_incident.cli.walkthrough:walkthrough_command",
         "Run the notebooks, write the post-mortem.",
-        "notebooks",
+        "incident",
     ),
     "notebooks": Lazy(
         "netra_incident.cli.notebooks:notebooks_command",
         "Run the notebooks, keep what did not change.",
-        "notebooks",
+        "incident",
     ),
 }
 

@@ -27,6 +27,6 @@ def notebooks_command(folder: Path) -> None:
       2    there are no notebooks here
       130  interrupted
     """
-    with extra("notebooks"):
+    with extra("incident"):
         from netra_incident.report.walkthrough import build_notebooks
     build_notebooks(folder, Console())

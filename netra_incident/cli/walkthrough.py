@@ -41,6 +41,6 @@ def walkthrough_command(notebooks: Path, build: Path) -> None:
       2    there are no notebooks here
       130  interrupted
     """
-    with extra("notebooks"):
+    with extra("incident"):
         from netra_incident.report.walkthrough import walk_through
     walk_through(notebooks, build, Console())

@@ -43,13 +43,34 @@ def names(*packages: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in sources(*packages)}
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         found = set(archive.namelist())
     metadata = {name for name in found if ".dist-info/" in name}
     assert found - metadata == names()
     assert not [name for name in found if name.endswith(".ipynb") or "tests/" in name]
     assert any(name.endswith("/licenses/LICENSE") for name in metadata)
+
+
+READ_WHILE_IT_RUNS = (
+    "await_audit/py.typed",
+    "netra_incident/cases/issue_1231/fix.patch",
+    "netra_incident/cases/issue_1231/incident.toml",
+    "netra_incident/cases/issue_1231/injuries/wait-for.patch",
+    "netra_incident/history/controls/leak.patch",
+    "netra_incident/history/stand_in/netra_ws/__init__.py",
+    "netra_incident/py.typed",
+    "netra_incident/report/pages/page.css",
+    "netra_incident/report/pages/post_mortem/index.html.j2",
+    "netra_ws/py.typed",
+    "netra_ws/serving/live.html",
+)
+
+
+def test_the_wheel_holds_what_is_read_while_it_runs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in READ_WHILE_IT_RUNS:
+            assert archive.read(name) == (ROOT / name).read_bytes(), name
 
 
 BASE = {"click", "libcst", "pyrefly", "rich"}
@@ -75,7 +96,7 @@ def test_the_wheel_asks_for_nothing_that_an_audit_does_not_need(wheel: Path) -> 
     required = requirements(wheel)
     assert required[""] == BASE
     assert {name.lower() for name in required["serve"]} == {name.lower() for name in SERVER}
-    assert {"jupyterlab", "nbclient", "nbconvert"} < required["notebooks"]
+    assert {"jupyterlab", "matplotlib", "nbclient", "nbconvert"} < required["incident"]
     assert {"pytest", "hatchling"} < required["test"]
 
 
@@ -151,8 +172,8 @@ def test_the_help_lists_commands_that_are_not_installed(bare: Path, tmp_path: Pa
         ),
         (["verify"], "test"),
         (["drill"], "test"),
-        (["walkthrough"], "notebooks"),
-        (["notebooks"], "notebooks"),
+        (["walkthrough"], "incident"),
+        (["notebooks"], "incident"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else value,
 )
