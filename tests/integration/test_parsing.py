@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_runs import run_agent
 from fixtures import LogLine
 from scrape import scrape
 from switching import switching_often
@@ -21,7 +22,9 @@ from tabs import LIMIT_S, Fetch, OpenTab, chat, ready, receive_type, say, servin
 from websockets.asyncio.client import ClientConnection
 
 from netra_ws import source
+from netra_ws.agent import source_reader
 from netra_ws.auth.tokens import Tokens
+from netra_ws.events import EVENT_TYPES
 from netra_ws.parsing import SMALL, parse
 from netra_ws.serving.process import new_event_loop
 from netra_ws.serving.server import Backend
@@ -37,6 +40,25 @@ SLOW = 'f"' + "{a}" * 200_000 + '"'
 LARGE = Settings(max_message_bytes=1024 * 1024)
 CALLS = "await f(x)\n"
 MIXED = (CALLS * (SMALL // len(CALLS)), CALLS * (20 * SMALL // len(CALLS)))
+
+
+TEXTS = {
+    "brackets in brackets": "(" * 5000 + ")" * 5000,
+    "brackets that never close": "[" * 5000,
+    "signs before signs": "-" * 5000 + "1",
+    "64 KiB of words": "word " * (64 * 1024 // 5),
+    "64 KiB of Python": CALLS * (64 * 1024 // len(CALLS)),
+    "a number too long for Python": "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=list(TEXTS))
+async def test_the_built_in_agent_shows_all_five_types_for_what_is_large(text: str) -> None:
+    """What is small: `tests/unit/test_agent_run.py`."""
+    run = await run_agent(source_reader, text)
+    run.verify()
+    assert [type(one).__struct_config__.tag for one in run.events] == list(EVENT_TYPES)
+    assert run.events[-1].payload.status == "completed"
 
 
 @pytest.fixture

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 
+import agent_runs
 import pytest
 from fixtures import demo, log_lines, own_tokens, recorded_logs, recorder, tokens  # noqa: F401
-from tabs import LIMIT_S
 
-from netra_ws import events
-from netra_ws.agent import Agent
 from netra_ws.client import ReceivedRun
-from netra_ws.context import UserExecutionContext
-from netra_ws.event_log import Cursor
-from netra_ws.manager import ManagerRegistry
-from netra_ws.settings import Settings
 
 _item: pytest.Item | None = None
 """The test that is running, if it may not reach out of this process."""
@@ -50,29 +43,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-async def _receive_run(cursor: Cursor, arrived: asyncio.Event) -> ReceivedRun:
-    run = ReceivedRun()
-    async with asyncio.timeout(LIMIT_S):
-        while not run.ended:
-            await arrived.wait()
-            arrived.clear()
-            for message in cursor.take(1 << 30):
-                run.add(message.decode(), events.decode(message))
-    return run
-
-
-async def _run_agent(
-    agent: Agent, message: str = "hello", settings: Settings | None = None
-) -> ReceivedRun:
-    context = UserExecutionContext("ann")
-    manager = ManagerRegistry(settings, agent=agent).manager(context)
-    arrived = asyncio.Event()
-    cursor = manager.open_cursor(None, arrived.set)
-    manager.runs.start(context, message)
-    return await _receive_run(cursor, arrived)
-
-
 @pytest.fixture(scope="session")
 def run_agent() -> Callable[..., Awaitable[ReceivedRun]]:
     """A function that runs an agent on a message under a manager and returns what it sent."""
-    return _run_agent
+    return agent_runs.run_agent
