@@ -30,7 +30,7 @@ def test_it_knows_nothing_of_revisions_and_trees(option: str, tmp_path: Path) ->
 def test_it_serves(serve: Serve) -> None:
     server = serve(command=BACKEND)
     assert server.announcement["revision"] == "fixed"
-    assert server.stop()[0] == 0
+    assert server.stop() == 0
 
 
 def test_code_from_elsewhere_is_refused_in_the_backend(history: Path, tmp_path: Path) -> None:
