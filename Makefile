@@ -16,12 +16,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup walkthrough test test-busy test-newest test-lowest incident acceptance soak \
-  conformance bench lab notebooks lock lock-check audit check clean
+  conformance bench lab notebooks docs lock lock-check audit check clean
 
 help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup:  ## Create .venv with everything in it (half a minute, once)
+setup:  ## Create .venv with everything in it (seconds, once)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
 	  { echo "expected Python 3.11 or newer as '$(PYTHON)', which is older or does not run;" \
 	    "try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -55,13 +55,13 @@ incident: setup  ## Run the notebooks and the incident's own tests, as CI does o
 acceptance: setup  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
 
-soak: setup  ## Break it on purpose, at full size (ten minutes); writes the README's table
+soak: setup  ## Break it on purpose, at full size (ten minutes); then make docs
 	@$(BIN)/python -m pytest --soak -v -p no:cacheprovider tests/faults
 
 conformance: setup  ## Run the Autobahn test suite; AUTOBAHN_WSTEST names its wstest
 	@$(BIN)/python tests/conformance/autobahn.py
 
-bench: setup  ## Measure the backend beside its peers, ten minutes on two cores
+bench: setup  ## Measure the backend beside its peers, ten minutes on two cores; then make docs
 	@$(BIN)/python -m benchmarks
 
 lab: setup  ## Open JupyterLab at page 00
@@ -70,6 +70,9 @@ lab: setup  ## Open JupyterLab at page 00
 notebooks: setup  ## Run the notebooks and rewrite those that changed
 	@$(BIN)/netra-ws notebooks
 
+docs: setup  ## Renew what is generated in the documents
+	@PYTHONPATH=tests/support $(BIN)/python -m docs
+
 lock: setup  ## Renew the lock with the newest versions, and print what moved
 	@$(BIN)/python requirements/lock.py renew
 
@@ -77,14 +80,15 @@ lock-check: setup  ## Say nothing if what is installed is what the lock says
 	@$(BIN)/python requirements/lock.py check
 
 audit: setup  ## Look for wrong awaits and dropped coroutines in the project's own code
-	@$(BIN)/netra-ws audit netra_ws await_audit netra_incident benchmarks tests requirements
+	@$(BIN)/netra-ws audit netra_ws await_audit netra_incident benchmarks tests requirements docs
 
-check: setup audit  ## Lint, types, import contracts and the audit
+check: setup audit  ## Lint, types, import contracts, the documents and the audit
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy requirements
 	@$(BIN)/lint-imports
+	@PYTHONPATH=tests/support $(BIN)/python -m docs --check
 
 clean:  ## Remove the environments, reports and caches
 	@rm -rf .venv .venv-* build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -28,7 +28,7 @@ def main() -> None:
     except NetraError as error:
         _end(str(error), error.exit_code)
     except ModuleNotFoundError as error:
-        _end(f"{error.name} is not installed: pip install 'netra_ws[bench]'", 2)
+        _end(f"{error.name} is not installed; in a clone of netra_ws: pip install '.[bench]'", 2)
 
 
 def _end(why: str, code: int) -> None:

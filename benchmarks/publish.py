@@ -1,24 +1,16 @@
-"""Where results are shown: the file of record, the table in the README, the figure."""
+"""Where results are kept: the file of record, and any other with its figure."""
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 from benchmarks import results as records
 from benchmarks.results import Results
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import ROOT
-from benchmarks.table import markdown
 from netra_ws.errors import ConfigurationError
 
 RESULTS = ROOT / "benchmarks" / "results.json"
-README = ROOT / "README.md"
-FIGURE = ROOT / "docs" / "speed.png"
-
-BEGIN = "<!-- make bench writes from here -->"
-END = "<!-- to here -->"
-
 
 ROUNDS = 5
 """The fewest that say something about the spread."""
@@ -34,37 +26,16 @@ def is_complete(results: Results) -> bool:
     )
 
 
-def readme(results: Results) -> str:
-    """Return what stands between the two markers of the README."""
-    from benchmarks.figure import speed
-
-    alt = textwrap.fill(f"![{speed(results).alt}]", 96)
-    return f"\n\n{alt}({FIGURE.relative_to(ROOT).as_posix()})\n\n{markdown(results)}\n\n"
-
-
-def section(text: str) -> tuple[str, str, str]:
-    """Return what stands before, between and after the two markers.
-
-    Raises `ConfigurationError` unless each is there once, in order.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    inside, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in after:
-        raise ConfigurationError(f"README.md: expected {BEGIN} and then {END}, once each")
-    return before, inside, after
-
-
 def publish(results: Results) -> None:
-    """Make `results` those that the project shows."""
-    from benchmarks.figure import panels, speed
+    """Make `results` those that the project shows.
+
+    Raises `ConfigurationError` for results of which its figure would show nothing.
+    """
+    from benchmarks.figure import panels
 
     if not panels(results):
         raise ConfigurationError("nothing was measured that the figure shows; measure 50x1, too")
-    before, _, after = section(README.read_text(encoding="utf-8"))
     records.write(results, RESULTS)
-    results = records.read(RESULTS)  # as whoever reads the file: its figures are rounded
-    README.write_text(f"{before}{BEGIN}{readme(results)}{END}{after}", encoding="utf-8")
-    speed(results).save(FIGURE)
 
 
 def save(results: Results, path: Path) -> list[Path]:

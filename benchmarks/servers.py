@@ -133,7 +133,7 @@ class Server:
             why = said[-1] if said else "it said nothing"
             msg = f"{self.program.title} did not start: {why}"
             raise ConfigurationError(
-                f"{msg}; pip install 'netra_ws[bench]' has all it needs"
+                f"{msg}; in a clone of netra_ws: pip install '.[bench]'"
             ) from error
 
     def log(self) -> str:

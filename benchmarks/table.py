@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from benchmarks.results import Results, middle, ratios
@@ -37,6 +37,9 @@ CLOSED = ("50x1", "500x8", "alone", "growth")
 """The scenarios in which the client asks as fast as it can: it must not be the limit."""
 
 Rows = list[tuple[str, ...]]
+
+BAR = r"\|"
+"""A bar within a cell."""
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> Rows:
@@ -124,20 +127,19 @@ def conditions(results: Results) -> str:
     )
 
 
-def _markdown(heads: Sequence[str], rows: Rows) -> str:
-    rule = "|---" * len(heads) + "|"
-    return "\n".join(
-        (f"| {' | '.join(heads)} |", rule, *(f"| {' | '.join(row)} |" for row in rows))
-    )
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown; a bar in a cell stays a bar."""
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(one.replace('|', BAR) for one in line)} |" for line in lines)
 
 
 def markdown(results: Results) -> str:
-    """Return the results as they stand in the README."""
+    """Return the results as the documentation shows them."""
     return "\n\n".join(
         (
-            _markdown(VERDICT_HEADS, verdict_rows(judge(results))),
+            markdown_table(VERDICT_HEADS, verdict_rows(judge(results))),
             "What each server has cost, of its core's time:",
-            _markdown(SERVER_HEADS, server_rows(results)),
+            markdown_table(SERVER_HEADS, server_rows(results)),
             conditions(results),
         )
     )

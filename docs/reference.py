@@ -1,25 +1,32 @@
-"""The reference, made of the code's own words: `python docs/reference.py` renews it."""
+"""The sections of the reference, made of the code's own words."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
-from typing import get_type_hints
+from types import ModuleType
 
 import click
+import msgspec
+from msgspec.inspect import FloatType, IntType, StructType, type_info
+from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 import netra_ws
-from netra_incident.cli import COMMANDS
-from netra_ws.errors import CloseCode
-from netra_ws.events import TAGS
+from benchmarks.table import markdown_table
+from docs.examples import CLIENT, SERVER
+from netra_incident.cli import COMMANDS, cli
+from netra_ws import client, errors
+from netra_ws.auth.metrics import LoginMetrics
+from netra_ws.client.backoff import CLOSES, STATUSES, Rule
+from netra_ws.errors import CloseCode, NetraError
 from netra_ws.manager import ManagerRegistry
+from netra_ws.metrics import Exposition
 from netra_ws.settings import Settings
-
-PAGE = Path(__file__).with_name("reference.md")
 
 VARIABLES = {
     "NETRA_WS_SECRET": "what tokens are signed with, 32 bytes or more; made anew without it",
@@ -34,99 +41,268 @@ VARIABLES = {
 }
 """The variables of the environment that a user sets."""
 
-Row = tuple[str, ...]
+ERRORS = {
+    "ConfigurationError": "mend what the message names: an option, a file, a variable",
+    "ContextError": "mend the field that the message names",
+    "GrammarError": "emit events in the order that the message names",
+    "TokenError": "log in again",
+    "LoginError": "by `status`: 401 email or password; 429 or 503 later; `None` no answer",
+    "CursorBehind": "nothing in a client: the server closes with 4002, and the client resumes",
+    "RunRefused": "by `code`, see [error codes](#error-codes)",
+    "HandshakeRefused": "by `status`: 403 the origin; 503 later; `None` no answer",
+    "ConnectionEnded": "by `code`, see [close codes](#close-codes)",
+    "EventGap": "nothing: `Client` resumes from the last event that it has",
+    "EventsLost": "tell the user; the next call goes on with what is left",
+    "RunUnconfirmed": "ask the user before sending again: it could run twice",
+    "JsonError": "mend the text at the place that the message names",
+    "JsonShapeError": "mend the field that the message names",
+    "TooCostly": "send a smaller text",
+    "IncompleteRun": "do not trust the run; the next call works on",
+}
+"""What to do about each error."""
+
+CODES = {
+    "invalid_json": ("the message is not JSON", "mend the client"),
+    "invalid_message": ("it is JSON, and none of the messages below", "mend the client"),
+    "binary_message": ("it is binary", "send text"),
+    "too_many_runs": ("`max_runs_per_user` are going on", "wait for one to end"),
+    "unknown_run": ("no run of this user with that `run_id` is going on", "nothing: it has ended"),
+    "token_refused": ("not a valid token of the same user", "log in; the old token stays in force"),
+    "stopping": ("the server stops", "reconnect after 1012, then send again"),
+}
+"""The codes of the typed error, when each comes and what to do."""
+
+UNITS = {
+    "_per_s": "a second",
+    "_s": "s",
+    "_bytes": "bytes",
+    "_bytes_total": "bytes",
+    "_events": "events",
+    "_logins": "logins",
+}
+"""The unit that the end of a setting's name stands for; others count what they name."""
+
+WIDTH = 96
 
 
-def _table(head: Row, rows: Iterable[Row]) -> str:
-    cells = [head, ("---",) * len(head), *rows]
-    bars = "\\|"  # in a cell
-    return "\n".join(f"| {' | '.join(one.replace('|', bars) for one in row)} |" for row in cells)
+def _paragraphs(text: str | None) -> str:
+    """Return a docstring without the name of its test."""
+    return inspect.cleandoc(text or "").partition("Guarded by")[0].strip()
 
 
 def _first(text: str | None) -> str:
-    """Return the first paragraph of a docstring, without the name of its guard."""
-    paragraph = inspect.cleandoc(text or "").split("\n\n")[0].partition("Guarded by")[0]
-    return " ".join(paragraph.split())
+    return " ".join(_paragraphs(text).split("\n\n")[0].split())
 
 
-def _assigned(module: object) -> Iterator[tuple[str, str]]:
-    """Yield the names that a module or a class assigns, each with the text below it."""
-    tree = ast.parse(inspect.getsource(module))  # type: ignore[arg-type]
-    body = tree.body[0].body if isinstance(module, type) else tree.body  # type: ignore[attr-defined]
+def _below(module: ModuleType | type) -> dict[str, str]:
+    """Return the names that a module or a class assigns, each with the text below it."""
+    tree = ast.parse(inspect.getsource(module))
+    body = tree.body
+    if isinstance(module, type):
+        (definition,) = body
+        assert isinstance(definition, ast.ClassDef)
+        body = definition.body
+    found = {}
     for one, other in pairwise(body):
         target = one.targets[0] if isinstance(one, ast.Assign) else getattr(one, "target", None)
         match target, other:
             case ast.Name(id=name), ast.Expr(value=ast.Constant(value=str() as text)):
-                yield name, text
+                found[name] = text
+    return found
 
 
-def commands() -> Iterator[Row]:
-    """Yield each command, what it does and its options."""
+def _all(parts: Iterable[str]) -> str:
+    return "\n\n".join(parts)
+
+
+def commands() -> str:
+    """Return the help of each command."""
+    parts = []
+    group = click.Context(cli, info_name="netra-ws", **cli.context_settings)
     for name, lazy in COMMANDS.items():
-        options = [one for one in lazy.load().params if isinstance(one, click.Option)]
-        named = " ".join(f"`{option.opts[-1]}`" for option in options)
-        yield f"`netra-ws {name}`", lazy.short_help, named
+        command = lazy.load()
+        context = click.Context(command, group, name, terminal_width=WIDTH, max_content_width=WIDTH)
+        extra = f"Needs the extra `{lazy.extra}`.\n\n" if lazy.extra else ""
+        shown = f"```text\n{command.get_help(context)}\n```"
+        parts.append(f"### netra-ws {name}\n\n{extra}{shown}")
+    return _all(parts)
 
 
-def events() -> Iterator[Row]:
-    """Yield each event, when it comes and the fields of its payload."""
-    for struct, tag in TAGS.items():
-        payload = get_type_hints(struct)["payload"]
-        fields = ", ".join(f"`{name}`" for name in payload.__struct_fields__)
-        yield f"`{tag}`", _first(struct.__doc__), fields
+def environment() -> str:
+    """Return the variables of the environment."""
+    return markdown_table(("variable", "what it is"), ((f"`{k}`", v) for k, v in VARIABLES.items()))
 
 
-def close_codes() -> Iterator[Row]:
-    """Yield each close code and its meaning."""
-    for code in CloseCode:
-        yield str(int(code)), code.meaning
+def _messages(examples: Sequence[msgspec.Struct]) -> str:
+    parts = []
+    for example in examples:
+        payload = getattr(example, "payload", None)
+        words = [_paragraphs(type(example).__doc__)]
+        if payload is not None:
+            words.append(_paragraphs(type(payload).__doc__))
+        shown = msgspec.json.format(msgspec.json.encode(example).decode(), indent=2)
+        tag = example.__struct_config__.tag
+        parts.append(f"#### {tag}\n\n{_all(words)}\n\n```json\n{shown}\n```")
+    return _all(parts)
 
 
-def limits() -> Iterator[Row]:
-    """Yield each limit, its default and its unit and reason."""
-    words = dict(_assigned(Settings))
-    for name in Settings.__struct_fields__:
-        default = getattr(Settings(), name)
-        shown = ", ".join(map(str, default)) if isinstance(default, tuple) else f"{default:,}"
-        yield f"`{name}`", shown or "none", _first(words.get(name))
+def client_messages() -> str:
+    """Return each message of a client with an example."""
+    return _messages(CLIENT)
 
 
-def metrics() -> Iterator[Row]:
-    """Yield each metric of a backend and what it counts."""
-    text = ManagerRegistry().metrics.render().decode()
-    for family in text_string_to_metric_families(text):
-        if not family.name.endswith("_created"):  # the Unix time of a counter's first value
-            yield f"`{family.name}`", family.type, family.documentation
+def server_messages() -> str:
+    """Return each message of the server with an example: those of one connection, in order."""
+    return _messages(SERVER)
 
 
-def names() -> Iterator[Row]:
-    """Yield each public name of the package and what it is."""
+def error_codes() -> str:
+    """Return the codes of the typed error."""
+    heads = ("code", "when", "what to do")
+    return markdown_table(heads, ((f"`{code}`", *words) for code, words in CODES.items()))
+
+
+def close_codes() -> str:
+    """Return each close code and its meaning."""
+    return markdown_table(("code", "meaning"), ((str(int(one)), one.meaning) for one in CloseCode))
+
+
+def exceptions() -> str:
+    """Return each error that is raised on purpose."""
+    rows = []
+    for name, one in vars(errors).items():
+        if isinstance(one, type) and issubclass(one, NetraError) and one is not NetraError:
+            when = _first(one.__doc__).removeprefix("Raised when ")
+            rows.append((f"`{name}`", when, ERRORS[name]))
+    return markdown_table(("error", "raised when", "what to do"), rows)
+
+
+def settings() -> str:
+    """Return each setting with its default, its bounds, its unit and its reason."""
+    words, defaults = _below(Settings), Settings()
+    rows = []
+    info = type_info(Settings)
+    assert isinstance(info, StructType)
+    for field in info.fields:
+        default = getattr(defaults, field.name)
+        unit = next((UNITS[end] for end in UNITS if field.name.endswith(end)), "")
+        shown = f"{_number(default)} {unit}".strip() if not isinstance(default, tuple) else "none"
+        allowed = "a list of strings"
+        if isinstance(field.type, IntType | FloatType):
+            kind = "whole numbers" if isinstance(field.type, IntType) else "numbers"
+            bound = "> 0" if field.type.gt is not None else f"≥ {field.type.ge:g}"
+            allowed = f"{kind} {bound}"
+        rows.append((f"`{field.name}`", shown, allowed, _first(words[field.name])))
+    return markdown_table(("setting", "default", "allowed", "what it bounds, and why"), rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+
+
+def _metrics(exposition: Exposition) -> str:
+    for metric in vars(exposition).values():
+        if isinstance(metric, Counter):  # its labels show once it has a sample
+            with suppress(ValueError):  # it has no label
+                metric.labels("")
+    rows = []
+    for family in text_string_to_metric_families(exposition.render().decode()):
+        if family.name.endswith("_created"):  # the Unix time of a counter's first value
+            continue
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = dict.fromkeys(label for sample in family.samples for label in sample.labels)
+        named = ", ".join(f"`{label}`" for label in labels)
+        rows.append((f"`{name}`", family.type, named, family.documentation))
+    return markdown_table(("metric", "type", "labels", "what it says"), rows)
+
+
+def backend_metrics() -> str:
+    """Return the metrics of the backend as they are exported."""
+    return _metrics(ManagerRegistry().metrics)
+
+
+def login_metrics() -> str:
+    """Return the metrics of the login service as they are exported."""
+    return _metrics(LoginMetrics())
+
+
+def _signature(value: Callable[..., object]) -> str:
+    signature = inspect.signature(value)
+    parameters = [one for one in signature.parameters.values() if one.name != "self"]
+    if isinstance(value, type):
+        signature = signature.replace(return_annotation=inspect.Signature.empty)
+    shown = str(signature.replace(parameters=parameters)).replace("'", "")
+    return "" if "<" in shown else shown  # a default that is no literal: nobody passes another
+
+
+def _members(kind: type) -> Iterator[str]:
+    for name, member in vars(kind).items():
+        words = " ".join(_paragraphs(getattr(member, "__doc__", "")).split())
+        if name.startswith("_"):
+            continue
+        if inspect.isfunction(member):
+            prefix = "async " if inspect.iscoroutinefunction(member) else ""
+            yield f"- `{prefix}{name}{_signature(member)}`: {words}"
+        elif isinstance(member, property):
+            yield f"- `{name}`: {words}"
+    for name, text in _below(kind).items():
+        yield f"- `{name}`: {' '.join(_paragraphs(text).split())}"
+
+
+def _assigned(package: ModuleType, name: str) -> str:
+    """Return the text below the assignment of a public name, in the module that has it."""
+    modules = [
+        module for at, module in sys.modules.items() if at.startswith(f"{package.__name__}.")
+    ]
+    (text,) = (below[name] for below in map(_below, modules) if name in below)
+    return text
+
+
+def client_names() -> str:
+    """Return the public names of the client, with what can be done with each."""
+    parts = []
+    for name in client.__all__:
+        value = getattr(client, name)
+        is_called = inspect.isclass(value) or inspect.isfunction(value)
+        prefix = "async " if inspect.iscoroutinefunction(value) else ""
+        words = [
+            f"### {name}",
+            f"`{prefix}{name}{_signature(value)}`" if is_called else f"`{name}`",
+            _paragraphs(value.__doc__ if is_called else _assigned(client, name)),
+            "\n".join(_members(value)) if inspect.isclass(value) else "",
+        ]
+        parts.append(_all(filter(None, words)))
+    return _all(parts)
+
+
+def names() -> str:
+    """Return the public names of the backend and what each is."""
+    rows = []
     for name in netra_ws.__all__:
         value = getattr(netra_ws, name)
-        if inspect.isclass(value) or inspect.isfunction(value):
-            yield f"`{name}`", _first(value.__doc__)
-        else:
-            home = inspect.getmodule(netra_ws.AgentRun)
-            yield f"`{name}`", _first(dict(_assigned(home))[name])
+        is_called = inspect.isclass(value) or inspect.isfunction(value)
+        text = value.__doc__ if is_called else _assigned(netra_ws, name)
+        rows.append((f"`{name}`", _first(text)))
+    return markdown_table(("name", "what it is"), rows)
 
 
-def page() -> str:
-    """Return the reference as Markdown."""
-    parts = {
-        "Commands": _table(("command", "what it does", "options"), commands()),
-        "Environment": _table(("variable", ""), ((f"`{k}`", v) for k, v in VARIABLES.items())),
-        "Events": _table(("type", "when", "payload"), events()),
-        "Close codes": _table(("code", "meaning"), close_codes()),
-        "Limits": _table(("field of `--settings FILE`", "default", "unit and reason"), limits()),
-        "Metrics": _table(("name", "type", "what it counts"), metrics()),
-        "Public names": _table(("name", "what it is"), names()),
-    }
-    head = (
-        "# Reference\n\nMade of the code's own words by `python docs/reference.py`; a test fails "
-        "when it is not what\nthe code says. `--help` has examples and exit codes of each command."
+def _rules(head: str, rules: Sequence[Rule]) -> str:
+    rows = (
+        (
+            f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}",
+            "yes" if one.again else "no",
+            one.reason,
+        )
+        for one in rules
     )
-    return "\n\n".join([head, *(f"## {title}\n\n{table}" for title, table in parts.items())]) + "\n"
+    return markdown_table((head, "tries again", "why"), rows)
 
 
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+def closes() -> str:
+    """Return after which close codes the client comes back."""
+    return _rules("close code", CLOSES)
+
+
+def statuses() -> str:
+    """Return after which HTTP statuses the client comes back."""
+    return _rules("HTTP status", STATUSES)

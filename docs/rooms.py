@@ -1,22 +1,28 @@
-"""The map of the rooms, drawn from the imports: `python docs/rooms.py` renews it.
+"""The map of the rooms, drawn from the imports and told in the words of the docstrings.
 
-A room is a module, or a folder of modules, right below the package of a part. It stands one row
-above the highest room of its part that it imports, so that imports go down.
+A room is a module, or a folder of modules, right below one of the packages that are shipped. It
+stands above the rooms of its package that it imports.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import textwrap
+import tomllib
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import grimp
 
+from docs.image import Image
 from netra_incident.figures.style import (
     FAINT,
     INK,
     MARGIN,
     MONOSPACE,
+    MONOSPACE_ADVANCE,
     QUIET,
     TEXT,
     WIDTH,
@@ -24,131 +30,133 @@ from netra_incident.figures.style import (
     canvas,
     drawing,
     look,
+    plural,
 )
 
-HERE = Path(__file__).parent
-PICTURE = HERE / "rooms.png"
-CONTRIBUTING = HERE.parent / "CONTRIBUTING.md"
-BEGIN, END = "<!-- python docs/rooms.py writes from here -->", "<!-- to here -->"
-
-PARTS = {
-    "netra_incident": "netra_incident: investigates, and alone imports the other two",
-    "await_audit": "await_audit: finds and mends wrong awaits",
-    "netra_ws": "netra_ws: the backend, which delivers the events",
-}
-"""What the parts are for, from above to below, by the package that holds their rooms."""
-
-COLUMNS = (("netra_incident", "netra_ws"), ("await_audit",))
-"""The parts as they are drawn."""
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 LINE = 0.165
 """Inches from one line of names to the next."""
 
-ROW_GAP, HEAD, PART_GAP = 0.07, 0.3, 0.15
+ROW_GAP, HEAD, PAD, GAP = 0.07, 0.3, 0.12, 0.45
 
 Rows = list[list[str]]
-"""The rooms of a part, the highest row first."""
+"""Names, the highest row first."""
 
 
-def _room(module: str) -> tuple[str, str] | None:
-    """Return the part and the room of a module; `None` for what only holds rooms."""
-    holders = [part for part in PARTS if module.startswith(f"{part}.")]
-    if module in PARTS or not holders:
-        return None
-    part = max(holders, key=len)
-    room = module.removeprefix(f"{part}.").partition(".")[0]
-    return None if room == "__main__" else (part, room)
-
-
-def rooms() -> dict[str, Rows]:
-    """Return the rows of each part, from the imports as they are now.
-
-    Raises `ValueError` if rooms of a part import each other in a circle.
-    """
-    graph = grimp.build_graph(*{part.partition(".")[0] for part in PARTS}, cache_dir=None)
-    below: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
-    for module in graph.modules:
-        room = _room(module)
-        if room is None:
-            continue
-        imported = map(_room, graph.find_modules_directly_imported_by(module))
-        below[room] |= {one for one in imported if one and one[0] == room[0] and one != room}
-    height: dict[tuple[str, str], int] = {}
-    while len(height) < len(below):
-        ready = [room for room in below if room not in height and below[room] <= height.keys()]
-        if not ready:
-            stuck = sorted(".".join(room) for room in below.keys() - height.keys())
-            raise ValueError(f"expected rooms that import downwards, got a circle in {stuck}")
-        for room in ready:
-            height[room] = 1 + max((height[one] for one in below[room]), default=-1)
-    found: dict[str, Rows] = {}
-    for part in PARTS:
-        own = {room: level for (of, room), level in height.items() if of == part}
-        levels = range(max(own.values()), -1, -1)
-        found[part] = [sorted(room for room in own if own[room] == level) for level in levels]
+def packages() -> list[str]:
+    """Return the packages that are shipped."""
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
+    found: list[str] = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     return found
 
 
-def text_form(parts: dict[str, Rows]) -> str:
-    """Return the map as text, a line for each row."""
-    lines = []
-    for part, rows in parts.items():
-        lines += [PARTS[part], *(f"    {', '.join(row)}" for row in rows), ""]
-    return "\n".join(lines[:-1])
+def _imports(depth: int) -> dict[str, set[str]]:
+    """Return which names of `depth` parts import which others."""
+    graph = grimp.build_graph(*packages(), cache_dir=None)
+    found: dict[str, set[str]] = defaultdict(set)
+
+    def named(module: str) -> str:
+        return ".".join(module.split(".")[:depth])
+
+    for module in graph.modules:
+        if module.count(".") >= depth - 1 and not module.endswith(".__main__"):
+            below = map(named, graph.find_modules_directly_imported_by(module))
+            name = named(module)
+            found[name] |= {one for one in below if one.count(".") == depth - 1 and one != name}
+    return found
 
 
-def _height(rows: list[str]) -> float:
-    return HEAD + sum(LINE * (row.count("\n") + 1) + ROW_GAP for row in rows)
+def _rows(below: dict[str, set[str]]) -> Rows:
+    """Return the names in rows, so that imports go down.
+
+    Raises `ValueError` if some import each other in a circle.
+    """
+    rows: Rows = []
+    placed: set[str] = set()
+    while len(placed) < len(below):
+        ready = sorted(name for name in below if name not in placed and below[name] <= placed)
+        if not ready:
+            stuck = sorted(below.keys() - placed)
+            raise ValueError(f"expected imports that go down, got a circle in {stuck}")
+        rows.insert(0, ready)
+        placed |= set(ready)
+    return rows
+
+
+def _within(package: str) -> Rows:
+    """Return the rooms of a package in rows."""
+    own = {room: below for room, below in _imports(2).items() if room.startswith(f"{package}.")}
+    rows = _rows({room: {one for one in below if one in own} for room, below in own.items()})
+    return [[room.rpartition(".")[2] for room in row] for row in rows]
+
+
+def _words(name: str) -> str:
+    """Return the first sentence of the docstring of a module, without importing it."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
+
+
+def lines() -> str:
+    """Return a line for each room, with the words of its docstring."""
+    parts = []
+    for package in packages():
+        rooms = (room for row in _within(package) for room in row)
+        listed = "\n".join(f"- `{room}`: {_words(f'{package}.{room}')}" for room in rooms)
+        parts.append(f"**{package}**: {_words(package)}\n\n{listed}")
+    return "\n\n".join(parts)
 
 
 @look()
-def draw(parts: dict[str, Rows]) -> Picture:
-    """Draw the parts in their columns."""
-    width = (WIDTH - 2 * MARGIN - 0.3) / len(COLUMNS)
-    characters = int((width - 0.25) * 72 / TEXT / 0.602)
-    wrapped = {
-        part: [textwrap.fill(" · ".join(row), characters) for row in rows]
-        for part, rows in parts.items()
-    }
-    heights = [sum(_height(wrapped[part]) + PART_GAP for part in column) for column in COLUMNS]
-    count = sum(len(row) for rows in parts.values() for row in rows)
+def rooms() -> Image:
+    """Draw each package as a box of its rooms, with an arrow to each package that it imports."""
+    levels = _rows({package: _imports(1)[package] for package in packages()})
+    boxes = {}
+    for level in levels:
+        width = (WIDTH - 2 * MARGIN - GAP * (len(level) - 1)) / len(level)
+        characters = int((width - 2 * PAD) * 72 / TEXT / MONOSPACE_ADVANCE)
+        for number, package in enumerate(level):
+            rows = [textwrap.fill(" · ".join(row), characters) for row in _within(package)]
+            height = HEAD + PAD + sum(LINE * (row.count("\n") + 1) + ROW_GAP for row in rows)
+            boxes[package] = MARGIN + number * (width + GAP), width, height, rows
+    tallest = [max(boxes[package][2] for package in level) for level in levels]
+    count = sum(len(row) for package in packages() for row in _within(package))
     figure, top = canvas(
         "Imports go down: no room imports one that stands above it",
-        f"{count} rooms in {len(PARTS)} parts, placed by their imports; the backend imports "
-        "nothing of the others, and prevention nothing of anybody",
-        max(heights),
+        f"{count} rooms in {plural(len(boxes), 'package')}, placed by their imports; an arrow goes "
+        "to a package that is imported",
+        sum(tallest) + GAP * (len(levels) - 1) + MARGIN,
     )
     area = drawing(figure)
-    for number, column in enumerate(COLUMNS):
-        x, y = MARGIN + number * (width + 0.3), top
-        for part in column:
-            area.plot((x, x + width), (y, y), color=FAINT, linewidth=1)
-            area.text(x, y - 0.06, PARTS[part], color=INK, weight="bold", va="top")
-            y -= HEAD
-            for row in wrapped[part]:
-                area.text(x + 0.1, y, row, color=QUIET, va="top", family=MONOSPACE, linespacing=1.2)
-                y -= LINE * (row.count("\n") + 1) + ROW_GAP
-            y -= PART_GAP
-    facts = text_form(parts).splitlines()
-    words = "; ".join(line.strip() for line in facts if line)
-    return Picture(figure, facts, f"Rows of names in {len(PARTS)} parts. {words}.")
-
-
-def between(text: str) -> str:
-    """Return what stands between the two markers."""
-    return text.partition(BEGIN)[2].partition(END)[0]
-
-
-def renew() -> None:
-    """Write the picture, and the text form in CONTRIBUTING.md."""
-    parts = rooms()
-    draw(parts).save(PICTURE)
-    text = CONTRIBUTING.read_text(encoding="utf-8")
-    new = f"\n\n```\n{text_form(parts)}\n```\n\n"
-    CONTRIBUTING.write_text(
-        text.replace(f"{BEGIN}{between(text)}{END}", f"{BEGIN}{new}{END}"), encoding="utf-8"
-    )
-
-
-if __name__ == "__main__":
-    renew()
+    arrows = []
+    for level, height in zip(levels, tallest, strict=True):
+        for package in level:
+            x, width, own, rows = boxes[package]
+            right, bottom = x + width, top - own
+            area.plot((x, right, right, x, x), (top, top, bottom, bottom, top), color=FAINT)
+            area.text(x + PAD, top - 0.08, package, color=INK, weight="bold", va="top")
+            y = top - HEAD
+            for row in rows:
+                for line in row.splitlines():
+                    y -= LINE
+                    area.text(x + PAD, y, line, color=QUIET, va="baseline", family=MONOSPACE)
+                y -= ROW_GAP
+            for target in sorted(_imports(1)[package]):
+                middle = boxes[target][0] + boxes[target][1] / 2
+                area.annotate(
+                    "",
+                    (middle, top - height - GAP + 0.03),
+                    (middle, bottom),
+                    arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1},
+                )
+                arrows.append(f"{package} imports {target}")
+        top -= height + GAP
+    facts = [
+        *arrows,
+        *(f"{one}: {'; '.join(', '.join(row) for row in _within(one))}" for one in packages()),
+    ]
+    alt = f"Boxes of names, one a package. {'. '.join(facts)}."
+    return Image(alt, Picture(figure, facts, alt).png)

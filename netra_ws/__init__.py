@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
             try:
                 return getattr(import_module(f"{__name__}.{module}"), name)
             except ModuleNotFoundError as error:
-                error.add_note("pip install 'netra_ws[serve]'")
+                error.add_note("in a clone of netra_ws: pip install '.[serve]'")
                 raise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -17,7 +17,7 @@ from await_audit.editing.fix import propose
 from await_audit.finding import Kind
 from benchmarks.prevention.injection import choose, inject, sites
 from benchmarks.prevention.projects import PROJECTS, Project, environment, fetch
-from benchmarks.prevention.table import Measured, Results, markdown, publish
+from benchmarks.prevention.table import Measured, Results, keep, markdown
 
 CACHE = Path("build/prevention")
 INJECTED = 150
@@ -140,8 +140,8 @@ def _timed(command: list[str], folder: Path) -> Cost:
 def main(rounds: int, names: tuple[str, ...]) -> None:
     """Measure the audit on large projects; fetches them from the package index.
 
-    Takes a quarter of an hour. With all projects it renews the results of record and the table in
-    the README.
+    Takes a quarter of an hour. With all projects it renews the results of record, which `make docs`
+    shows.
 
     \b
     Example:
@@ -155,7 +155,7 @@ def main(rounds: int, names: tuple[str, ...]) -> None:
     versions = {name: version(name) for name in ("pyrefly", "pyright", "libcst")}
     results = Results(versions, SEED, measured)
     if len(chosen) == len(PROJECTS):
-        publish(results)
+        keep(results)
     click.echo(markdown(results))
     for one in measured:
         for finding in one.findings:

@@ -1,4 +1,4 @@
-"""The results of record, and the table of them in the README."""
+"""The results of record, and the table of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.table import markdown_table
+
 RESULTS = Path(__file__).with_name("results.json")
-README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- python -m benchmarks.prevention writes from here -->", "<!-- to there -->"
+HEADS = (
+    *("release", "lines", "findings, edits", "injected awaits found", "mended", "wrongly"),
+    *("audit, s", "÷ pyrefly", "÷ pyright"),
+)
 
 
 @dataclass
@@ -61,41 +65,29 @@ def _times(shares: tuple[float, float, float]) -> str:
 
 def markdown(results: Results) -> str:
     """Return the table, with what it was measured with below it."""
-    rows = [
-        "| release | lines | findings, edits | injected awaits found | mended | wrongly "
-        "| audit, s | ÷ pyrefly | ÷ pyright |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for one in results.projects:
         seconds = median(one.audit_s), min(one.audit_s), max(one.audit_s)
-        cells = (
-            one.project,
-            f"{one.lines:,}",
-            f"{len(one.findings)}, {one.edits}",
-            f"{one.found} of {one.injected}",
-            str(one.mended),
-            str(one.elsewhere + one.wrong_edits),
-            f"{seconds[0]:.1f} ({seconds[1]:.1f}-{seconds[2]:.1f})",
-            _times(one.ratio(one.pyrefly_s)),
-            _times(one.ratio(one.pyright_s)),
+        rows.append(
+            (
+                one.project,
+                f"{one.lines:,}",
+                f"{len(one.findings)}, {one.edits}",
+                f"{one.found} of {one.injected}",
+                str(one.mended),
+                str(one.elsewhere + one.wrong_edits),
+                f"{seconds[0]:.1f} ({seconds[1]:.1f}-{seconds[2]:.1f})",
+                _times(one.ratio(one.pyrefly_s)),
+                _times(one.ratio(one.pyright_s)),
+            )
         )
-        rows.append(f"| {' | '.join(cells)} |")
     rounds = len(results.projects[0].audit_s)
     mib = max(max(one.audit_mib) for one in results.projects)
     tools = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    rows += ["", f"Median and spread of {rounds} rounds; largest process {mib:.0f} MiB; {tools}."]
-    return "\n".join(rows)
+    about = f"Median and spread of {rounds} rounds; largest process {mib:.0f} MiB; {tools}."
+    return f"{markdown_table(HEADS, rows)}\n\n{about}"
 
 
-def between(text: str) -> str:
-    """Return what stands between the two markers of the README."""
-    return text.partition(BEGIN)[2].partition(END)[0]
-
-
-def publish(results: Results) -> None:
-    """Make these the results of record, in the file and in the README."""
+def keep(results: Results) -> None:
+    """Make these the results of record."""
     RESULTS.write_text(json.dumps(asdict(results), indent=2) + "\n", encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    old = f"{BEGIN}{between(text)}{END}"
-    new = f"{BEGIN}\n\n{markdown(results)}\n\n{END}"
-    README.write_text(text.replace(old, new), encoding="utf-8")

@@ -72,7 +72,8 @@ def verify_command(
     if tree and partial_fixes:
         raise ConfigurationError("--tree and --partial-fixes exclude each other")
     if find_spec("pytest") is None:
-        raise ConfigurationError("pytest is not installed: pip install 'netra_ws[test]'")
+        msg = "pytest is not installed; in a clone of netra_ws: pip install '.[test]'"
+        raise ConfigurationError(msg)
     from netra_incident.proof.judgement import attempts, judge, judge_attempts
     from netra_incident.proof.verification import verify
 

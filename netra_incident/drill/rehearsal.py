@@ -85,7 +85,8 @@ class Rehearsal:
     async def run(self) -> Drill:
         """Carry out the drill; see `run_drill`."""
         if find_spec("pytest") is None:
-            raise ConfigurationError("pytest is not installed: pip install 'netra_ws[test]'")
+            msg = "pytest is not installed; in a clone of netra_ws: pip install '.[test]'"
+            raise ConfigurationError(msg)
         try:
             async with Stage(self._case, self._project, self._tree) as stage:
                 self._stage = stage

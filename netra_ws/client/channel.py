@@ -31,6 +31,7 @@ from netra_ws.messages import (
 from netra_ws.wire.urls import is_here
 
 ServerMessage = Event | ConnectionReady | Error | Pong | TokenRenewed
+"""What a server sends, decoded."""
 
 _decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 

@@ -182,7 +182,7 @@ def test_a_missing_extra_is_one_line_that_names_it(
 ) -> None:
     done = in_bare(bare, *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    line = rf"netra-ws: \w+ is not installed: pip install 'netra_ws\[{extra}\]'\n"
+    line = rf"netra-ws: \w+ is not installed; in a clone of netra_ws: pip install '\.\[{extra}\]'\n"
     assert re.fullmatch(line, done.stderr), done.stderr
 
 
@@ -190,7 +190,7 @@ def test_a_public_name_that_needs_an_extra_says_so(bare: Path, tmp_path: Path) -
     done = in_bare(bare, "-c", "from netra_ws import Settings", cwd=tmp_path, program="python")
     assert done.returncode == 1
     assert "ModuleNotFoundError" in done.stderr
-    assert "pip install 'netra_ws[serve]'" in done.stderr
+    assert "in a clone of netra_ws: pip install '.[serve]'" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import click
 import pytest
+from jsonschema import Draft202012Validator
 from packages import PACKAGES, sources
 
+from docs.examples import CLIENT, SERVER
+from docs.reference import CODES, ERRORS
 from netra_incident import figures
 from netra_incident.cli import COMMANDS
+from netra_ws import errors, events
+from netra_ws.client import ReceivedRun
+from netra_ws.serving.contract import CLIENT_MESSAGES, SERVER_MESSAGES, asyncapi
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -25,32 +28,13 @@ BETWEEN_PROCESSES = {f"NETRA_WS_{name}" for name in ("REVISION", "SCRATCH", "SUP
 """Variables that a process of ours sets for its child, and nobody else."""
 
 
-@pytest.fixture
-def script(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A script of docs/, imported under its name for as long as the test lasts."""
-    spec = importlib.util.spec_from_file_location(
-        request.param, ROOT / "docs" / f"{request.param}.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, request.param, module)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize("script", ["reference"], indirect=True)
-def test_the_reference_is_what_the_code_says(script: ModuleType) -> None:
-    """Every event, close code, limit, command, option, metric and public name, in its own words."""
-    assert script.page() == REFERENCE, "run: python docs/reference.py"
-
-
 def test_no_row_of_the_reference_is_without_words() -> None:
     rows = [line for line in REFERENCE.splitlines() if line.startswith("| `")]
     assert len(rows) > 60
     for row in rows:
         cells = [cell.strip() for cell in row.strip("|").split(" | ")]
         assert cells[1], row
+        assert cells[-1], row
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -106,7 +90,46 @@ def test_contributing_names_only_tests_and_files_that_exist() -> None:
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("script", ["rooms"], indirect=True)
-def test_the_map_of_the_rooms_is_that_of_the_imports(script: ModuleType) -> None:
-    shown = script.between(CONTRIBUTING).strip().strip("`").strip("\n")
-    assert shown == script.text_form(script.rooms()), "run: python docs/rooms.py"
+EXAMPLES = re.findall(r"^#### (\w+)$.*?^```json\n(.*?)^```$", REFERENCE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
+def test_an_example_is_valid_by_the_published_schema(name: str, example: str) -> None:
+    components = asyncapi()["components"]
+    message = json.loads(example)
+    assert message["type"] == name
+    schema = {**components["messages"][name]["payload"], "components": components}
+    Draft202012Validator(schema).validate(message)
+
+
+def test_every_message_has_an_example() -> None:
+    assert tuple(map(type, CLIENT)) == CLIENT_MESSAGES
+    assert tuple(map(type, SERVER)) == SERVER_MESSAGES
+    assert [name for name, _ in EXAMPLES] == [one["name"] for one in _summaries()]
+
+
+def _summaries() -> list[dict[str, str]]:
+    messages = asyncapi()["components"]["messages"]
+    structs = (*CLIENT_MESSAGES, *SERVER_MESSAGES)
+    return [messages[str(one.__struct_config__.tag)] for one in structs]
+
+
+def test_the_run_of_the_examples_adds_up() -> None:
+    run = ReceivedRun()
+    for one in SERVER:
+        if isinstance(one, events.Event):
+            run.add(events.encode(one).decode(), one)
+    run.verify()
+
+
+def test_what_to_do_is_said_of_errors_that_exist() -> None:
+    assert set(ERRORS) <= set(vars(errors))
+
+
+def test_every_code_of_a_typed_error_is_explained() -> None:
+    """The codes in the source: those of refusals, in both forms."""
+    found: set[str] = set()
+    for path in (ROOT / "netra_ws").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        found |= set(re.findall(r"\b(?:RunRefused|self\._refuse)\(\s*\"(\w+)\"", text))
+    assert found == set(CODES)

@@ -1,4 +1,4 @@
-"""The README's table says what the last whole soak measured of the faults that the suite has."""
+"""The last whole soak measured each fault that the suite has; what is not whole is not kept."""
 
 from __future__ import annotations
 
@@ -6,20 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_table import (
-    README,
-    PartialSoakError,
-    declared,
-    keep,
-    read_results,
-    results,
-    shown,
-    table,
-)
-
-
-def test_the_readme_shows_the_results_of_the_last_soak() -> None:
-    assert shown(README.read_text(encoding="utf-8")) == table(read_results())
+from fault_table import PartialSoakError, declared, keep, read_results, results
 
 
 def test_each_fault_has_a_row_and_each_row_a_fault() -> None:
@@ -46,18 +33,11 @@ def measurements(**more: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_a_whole_soak_is_kept_and_shown(tmp_path: Path) -> None:
-    kept, readme = tmp_path / "faults.json", tmp_path / "README.md"
-    readme.write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
+def test_a_whole_soak_is_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "faults.json"
     whole = results(measurements(), python="3.0", cpus=1)
-    keep(whole, kept, readme)
+    keep(whole, kept)
     assert read_results(kept) == whole
-    text = readme.read_text(encoding="utf-8")
-    assert shown(text) == table(whole)
-    assert shown(text).count("\n| ") == 2 + len(declared())
-    assert text.replace(shown(text), "") == README.read_text(encoding="utf-8").replace(
-        shown(README.read_text(encoding="utf-8")), ""
-    )
 
 
 def test_a_soak_with_a_failure_is_not_kept() -> None:

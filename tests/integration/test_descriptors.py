@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from netra_ws.serving.descriptors import ACCEPTED_AT_ONCE, LEAST_CONNECTIONS, RE
 from netra_ws.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
-
-README = Path(__file__).parents[2] / "README.md"
 
 CHILD = """
 import json, resource, sys
@@ -103,15 +100,4 @@ def test_a_limit_that_leaves_hardly_anything_is_refused(services: dict[str, bool
     assert fit(100, least - 1, services)[-1] == (
         f"ulimit -n is {least - 1}: expected {needed} for the limits that are set, "
         f"and {least} at the least; raise it"
-    )
-
-
-def test_the_readme_says_what_the_limits_need() -> None:
-    limits = Settings()
-    reserve = RESERVE + 2 * ACCEPTED_AT_ONCE
-    words = " ".join(README.read_text(encoding="utf-8").split())
-    assert (
-        f"by default {limits.max_connections:,} for the sockets, "
-        f"{limits.max_pending_connections:,} for each of the two services before they are let in, "
-        f"and {reserve} in reserve" in words
     )

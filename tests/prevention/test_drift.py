@@ -100,7 +100,7 @@ def test_the_command_names_them_in_every_format(format_: str, incident: Path) ->
 
 
 def test_the_documentation_shows_what_is_printed(incident: Path) -> None:
-    text = (ROOT / "docs" / "prevention.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     (console,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     shown = console.split("--since before .\n")[1].removesuffix("…\n")
     git("checkout", "--quiet", "buggy", cwd=incident)

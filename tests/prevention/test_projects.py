@@ -1,4 +1,4 @@
-"""The measurement on releases of others: where it puts an `await`, what the README says of it."""
+"""The measurement on releases of others: where it puts an `await`, what it reached."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.prevention.injection import choose, inject, sites
 from benchmarks.prevention.projects import PROJECTS
-from benchmarks.prevention.table import README, Measured, between, markdown, read
+from benchmarks.prevention.table import Measured, read
 
 MODULE = '''\
 import cache
@@ -54,10 +54,6 @@ def test_a_name_that_is_defined_or_bound_twice_is_left_alone(tmp_path: Path) -> 
     other = tmp_path / "other.py"
     other.write_text("class Other:\n    def size(self): ...\nplain = None\n", encoding="utf-8")
     assert sites([path, other]) == []
-
-
-def test_the_readme_shows_the_results_of_record() -> None:
-    assert between(README.read_text(encoding="utf-8")).strip() == markdown(read())
 
 
 @pytest.mark.parametrize("one", read().projects, ids=lambda one: one.project)

@@ -1,4 +1,4 @@
-"""The pytest settings of docs/prevention.md: which of them turn a never-awaited coroutine red."""
+"""The pytest settings of docs/audit.md: which of them turn a never-awaited coroutine red."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ UNRAISABLE = "error::pytest.PytestUnraisableExceptionWarning"
 
 def documented(language: str, beginning: str) -> list[str]:
     """Return the blocks of code in the documentation that begin so."""
-    text = (ROOT / "docs" / "prevention.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     blocks = [block.split("\n", 1) for block in text.split("```")[1::2]]
     return [code for name, code in blocks if name == language and code.startswith(beginning)]
 

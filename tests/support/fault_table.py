@@ -1,7 +1,7 @@
-"""The faults that the suite declares, what a soak measured of them, and the table made of both.
+"""The faults that the suite declares, and what a soak measured of them.
 
 A fault is one test in ``tests/faults`` with the mark ``fault(name, promise=…)``. A soak keeps what
-its tests measured in ``docs/faults.json``; the README's table is made of that and nothing else.
+its tests measured in ``docs/faults.json``; `make docs` makes the table of ``docs/faults.md`` of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from typing import Any, TypeAlias
 ROOT = Path(__file__).parents[2]
 FAULTS = ROOT / "tests" / "faults"
 RESULTS = ROOT / "docs" / "faults.json"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- faults: written by make soak -->\n", "<!-- /faults -->\n"
 
 Results: TypeAlias = Mapping[str, Any]
 """``{"python", "cpus", "faults": [{"fault", "promise", "measured", "facts"}, …]}``"""
@@ -54,7 +52,7 @@ class PartialSoakError(Exception):
             *(f"not passed: {one}" for one in failed),
             *(f"nothing measured of: {one}" for one in absent),
         ]
-        kept = "docs/faults.json and the README's table were left as they are"
+        kept = "docs/faults.json was left as it is"
         super().__init__("\n".join([*problems, kept]))
 
 
@@ -74,34 +72,12 @@ def results(
     return about | {"faults": faults}
 
 
-def table(results: Results) -> str:
-    """Return the results as the README shows them."""
-    about = f"Python {results['python']}, {results['cpus']} cores, loopback; "
-    about += "median (least-most, n) where there were several measurements.\n\n"
-    rows = [("fault", "promise", "measured"), ("---", "---", "---")]
-    rows += [(row["fault"], row["promise"], row["measured"]) for row in results["faults"]]
-    return about + "".join(f"| {' | '.join(_cell(cell) for cell in row)} |\n" for row in rows)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
 def read_results(path: Path = RESULTS) -> Results:
     """Return the results of the last soak that was whole."""
     kept: Results = json.loads(path.read_text(encoding="utf-8"))
     return kept
 
 
-def shown(readme: str) -> str:
-    """Return the table that a README shows; raises `ValueError` without its two comments."""
-    begin, end = readme.index(BEGIN) + len(BEGIN), readme.index(END)
-    return readme[begin:end]
-
-
-def keep(results: Results, path: Path = RESULTS, readme: Path = README) -> None:
-    """Write the results, and the table that the README shows."""
+def keep(results: Results, path: Path = RESULTS) -> None:
+    """Make these the results of the last soak that was whole."""
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = readme.read_text(encoding="utf-8")
-    changed = text.replace(BEGIN + shown(text) + END, BEGIN + table(results) + END)
-    readme.write_text(changed, encoding="utf-8")

@@ -65,7 +65,9 @@ GROUP = LazyGroup(
 
 @pytest.mark.parametrize(("name", "extra"), [("absent", "serve"), ("here", "test")])
 def test_a_missing_package_is_named_with_its_extra(name: str, extra: str) -> None:
-    words = rf"^no_such_package is not installed: pip install 'netra_ws\[{extra}\]'$"
+    words = (
+        rf"^no_such_package is not installed; in a clone of netra_ws: pip install '\.\[{extra}\]'$"
+    )
     with pytest.raises(ConfigurationError, match=words):
         GROUP.main([name], standalone_mode=False)
 

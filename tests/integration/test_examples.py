@@ -1,4 +1,4 @@
-"""The examples of the README, run as they stand."""
+"""The examples of docs/backend.md, run as they stand."""
 
 import asyncio
 import re
@@ -11,15 +11,15 @@ from limits import HANG_S
 from netra_incident.history.deployment import Deployment, deploy
 from netra_incident.measuring.load import run_sessions
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-CLIENT, AGENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGE = Path(__file__).parents[2] / "docs" / "backend.md"
+CLIENT, AGENT = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 async def test_the_client_prints_the_five_events_and_the_status(
     fixed: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names: dict[str, Any] = {}
-    exec(compile(CLIENT, "README.md", "exec"), names)
+    exec(compile(CLIENT, PAGE.name, "exec"), names)
     user = fixed.users[0]
     async with asyncio.timeout(HANG_S):
         await names["main"](fixed.backend, fixed.auth, user.email, user.password)

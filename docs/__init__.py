@@ -1,0 +1,1 @@
+"""The pages of the documentation, and the modules that make what is generated in them."""

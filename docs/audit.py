@@ -1,0 +1,24 @@
+"""What the audit finds and mends: in the cases of the tests, and in releases of others."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from recall import judge
+
+from benchmarks.prevention.table import markdown, read
+from benchmarks.table import markdown_table
+
+
+def recall() -> str:
+    """Return how much of what the cases show is found and mended."""
+    judged = judge()
+    about = f"The tests hold {judged.cases} small modules."
+    tools = ", ".join(f"{name} {version(name)}" for name in ("pyrefly", "libcst"))
+    table = markdown_table(("", "found or mended", "wrongly"), judged.rows())
+    return f"{about} With {tools}:\n\n{table}"
+
+
+def releases() -> str:
+    """Return what was measured on releases of others."""
+    return markdown(read())
