@@ -29,7 +29,7 @@ def extra(name: str) -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing in {"", "await_audit", "netra_incident", "netra_ws"}:
             raise  # no installation mends that
-        msg = f"{missing} is not installed: pip install 'netra_ws[{name}]'"
+        msg = f"{missing} is not installed; in a clone of netra_ws: pip install '.[{name}]'"
         raise ConfigurationError(msg) from error
 
 
