@@ -50,7 +50,7 @@ def nbval(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml")]
     command += ["--rootdir", str(folder), "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     return subprocess.run(
-        [*command, str(folder)], cwd=folder, capture_output=True, text=True, timeout=60
+        [*command, str(folder)], cwd=folder, capture_output=True, text=True, timeout=HANG_S
     )
 
 

@@ -70,7 +70,7 @@ def test_the_packages_as_they_are_break_none(broken: Callable[[], set[str]]) -> 
 @pytest.mark.parametrize(
     ("module", "imported", "contracts"),
     [
-        ("netra_ws/errors.py", "netra_incident.measuring.statistics", {ROOTS}),
+        ("netra_ws/errors.py", "netra_incident.case", {ROOTS, BACKEND}),
         ("netra_ws/errors.py", "await_audit.finding", {ROOTS}),
         ("await_audit/finding.py", "netra_incident.case", {ROOTS}),
         ("await_audit/finding.py", "netra_ws.errors", {ROOTS}),
