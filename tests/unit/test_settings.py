@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,7 @@ REASONS = (": ", "so that", "against", "below ")
 GUARDED_BY = "Guarded by"
 
 
+@cache
 def _tree(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
