@@ -64,7 +64,7 @@ def test_the_fix_of_the_incident_is_its_fixed_revision(buggy: Path) -> None:
     shown = in_process("fix", ".", cwd=buggy)
     assert shown.returncode == 1
     assert git("status", "--porcelain", cwd=buggy) == ""
-    written = netra_ws("fix", "--write", ".", cwd=buggy)
+    written = in_process("fix", "--write", ".", cwd=buggy)
     assert (written.returncode, written.stdout) == (0, "")
     assert "took out 4 awaits in 1 file" in written.stderr
     git("add", "--all", cwd=buggy)

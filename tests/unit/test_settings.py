@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,7 @@ REASONS = (": ", "so that", "against", "below ")
 GUARDED_BY = "Guarded by"
 
 
+@cache
 def _tree(path: str) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
