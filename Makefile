@@ -5,8 +5,9 @@
 PYTHON ?= python3
 WITH ?=
 RESOLUTION := locked
-VERSION := $(if $(filter-out python3,$(PYTHON)),$(shell $(PYTHON) -c 'import sys; print("-%d.%d" % sys.version_info[:2])' 2> /dev/null))
-INSTEAD := $(if $(WITH),-$(shell printf %s '$(WITH)' | tr -cs 'A-Za-z0-9._' '-' | sed 's/[-.]*$$//'))
+export PYTHON WITH
+VERSION := $(if $(filter-out python3,$(PYTHON)),$(shell '$(PYTHON)' -c 'import sys; print("-%d.%d" % sys.version_info[:2])' 2> /dev/null))
+INSTEAD := $(if $(WITH),-$(shell printf %s '$(subst ',,$(WITH))' | tr -cs 'A-Za-z0-9._' '-' | sed 's/[-.]*$$//'))
 VENV := .venv$(VERSION)$(INSTEAD)
 BIN := $(VENV)/bin
 PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
@@ -22,10 +23,10 @@ help:  ## Print what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Create .venv with everything in it (seconds, once)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
-	  { echo "expected Python 3.11 or newer as '$(PYTHON)', which is older or does not run;" \
+	@test "$$("$$PYTHON" -c 'import sys; print(sys.version_info >= (3, 11))' 2> /dev/null)" = True || \
+	  { echo "expected Python 3.11 or newer as '$$PYTHON', which is older or does not run;" \
 	    "try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -I requirements/environment.py '$(VENV)' --with '$(WITH)' --resolution '$(RESOLUTION)'
+	@"$$PYTHON" -E -s requirements/environment.py '$(VENV)' --with="$$WITH" --resolution '$(RESOLUTION)'
 
 walkthrough: setup  ## Run the incident from bug to fix and write the post-mortem (main job)
 	@$(BIN)/netra-ws walkthrough

@@ -13,13 +13,13 @@ lock. The project comes second and alone, because pip refuses a folder where has
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import importlib.util
 import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +29,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+import sources
 
 try:
     import fcntl
@@ -40,33 +42,9 @@ LOCK = ROOT / "requirements" / "dev.txt"
 LOG = ROOT / "build" / "setup.log"
 READY = ".ready"
 LOCKED = "locked"
-HASHED = ("--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK))
-PROJECT = ("--no-deps", "--no-build-isolation", "--no-index", "--editable", str(ROOT))
-PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
-
-UV_VARIABLES = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "trusted-host": "UV_INSECURE_HOST",
-    "cert": "SSL_CERT_FILE",
-    "client-cert": "SSL_CLIENT_CERT",
-    "proxy": "ALL_PROXY",
-    "timeout": "UV_HTTP_TIMEOUT",
-    "default-timeout": "UV_HTTP_TIMEOUT",
-}
-"""What uv calls a setting of pip's. Variables, because an address may hold a password."""
-
-SEVERAL = {"extra-index-url": " ", "find-links": ",", "trusted-host": " "}
-"""Settings of several values, with what uv puts between them."""
-
-WITHOUT_EFFECT = {
-    *("break-system-packages", "cache-dir", "constraint", "disable-pip-version-check"),
-    *("no-cache-dir", "no-input", "no-warn-script-location", "progress-bar", "quiet"),
-    *("require-virtualenv", "retries", "root-user-action", "verbose"),
-}
-"""Settings of pip's that change nothing here: a constraint, because it moves no locked version.
-With any other that is set, pip installs."""
+HASHED = ("--require-hashes", "--only-binary", ":all:", "--requirement")
+PROJECT = ("--no-deps", "--no-build-isolation", "--no-index", "--editable", ".")
+PIP = ("-I", "-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 class SetUpFailed(Exception):
@@ -128,15 +106,17 @@ def main() -> int:
     asked = parser.parse_args()
     folder = Path.cwd() / asked.folder
     key = describe(folder, asked.extra, asked.resolution)
-    if _read(folder / READY) == key and Path(python_of(folder)).exists():
+    if is_ready(folder, key):
         return 0
+    # Whoever ends make ends what it started: what is installing must not go on alone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         LOG.parent.mkdir(exist_ok=True)
-        with one_at_a_time():
-            if _read(folder / READY) == key:
+        with one_at_a_time() as held:
+            if is_ready(folder, key):
                 return 0  # another set-up has made it meanwhile
             with LOG.open("w", encoding="utf-8") as log:
-                make(folder, asked.extra, asked.resolution, log)
+                SetUp(folder, log, held).make(asked.extra, asked.resolution)
             (folder / READY).write_text(key, encoding="utf-8")
     except (SetUpFailed, OSError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -148,9 +128,21 @@ def main() -> int:
     return 0
 
 
+def is_ready(folder: Path, key: str) -> bool:
+    """Say whether the environment is there, whole, and made of what the key says."""
+    try:
+        marked = (folder / READY).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return marked == key and Path(python_of(folder)).exists()
+
+
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Wait until no other set-up of this project is under way."""
+def one_at_a_time() -> Iterator[int]:
+    """Wait until no other set-up of this project is under way; yields the descriptor of the lock.
+
+    A child that has it too keeps the lock for as long as it runs.
+    """
     with (LOG.parent / "setup.lock").open("w") as file:
         if fcntl is not None:
             try:
@@ -158,7 +150,7 @@ def one_at_a_time() -> Iterator[None]:
             except OSError:
                 print("Waiting for another set-up of this project", flush=True)
                 fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()
 
 
 def describe(folder: Path, extra: str, resolution: str) -> str:
@@ -174,99 +166,112 @@ def describe(folder: Path, extra: str, resolution: str) -> str:
     return "".join(f"{name}: {part}\n" for name, part in parts.items())
 
 
-def make(folder: Path, extra: str, resolution: str, log: TextIO) -> None:
-    """Make the environment anew. Raises SetUpFailed, or OSError, and leaves none marked ready."""
-    if not all(map(importlib.util.find_spec, ("venv", "ensurepip"))):
-        name = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-        msg = f"{sys.executable} has no module venv or ensurepip; on Debian: apt install {name}"
-        raise SetUpFailed(msg)
-    (folder / READY).unlink(missing_ok=True)
-    progress = Progress(len(locked_lines()), folder)
-    with progress.step(f"Making {folder.name} with Python {platform.python_version()}"):
-        run([sys.executable, "-I", "-m", "venv", "--clear", str(folder)], log)
-    with progress.step(f"Installing the {resolution} packages", counted=True):
-        install_packages(folder, resolution, log)
-    if extra:
-        with progress.step(f"Installing {extra}"):
-            install(folder, shlex.split(extra), log)
-    with progress.step("Installing the project"):
-        run([python_of(folder), "-I", *PIP, "install", *PROJECT], log)
-    with progress.step("Building the font cache of matplotlib"):
-        run([python_of(folder), "-I", "-c", "import matplotlib.font_manager"], log)
-
-
-def install_packages(folder: Path, resolution: str, log: TextIO) -> None:
-    """Install uv from the lock, and with it everything else."""
-    with tempfile.TemporaryDirectory() as temporary:
-        own = Path(temporary) / "uv.txt"
-        own.write_text(lines_of_uv(), encoding="utf-8")
-        hashed = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(own)]
-        run([python_of(folder), "-I", *PIP, "install", "--no-user", *hashed], log)
-    if resolution == LOCKED:
-        install(folder, HASHED, log)
-        return
-    installed = install_with_uv(
-        folder, ["--resolution", resolution, "--editable", f"{ROOT}[dev]"], log
-    )
-    if not installed:
-        raise SetUpFailed(why_it_failed())
-
-
-def install(folder: Path, what: Sequence[str], log: TextIO) -> None:
-    """Install with uv, or else with pip. Raises SetUpFailed."""
-    if not install_with_uv(folder, what, log):
-        run([python_of(folder), "-I", *PIP, "install", "--no-user", *what], log)
-
-
-def install_with_uv(folder: Path, what: Sequence[str], log: TextIO) -> bool:
-    """Say whether uv installed it: not if pip has a setting here that uv does not know.
-
-    Raises SetUpFailed if a file has another hash: pip would say no other.
-    """
-    python = python_of(folder)
-    listed = subprocess.run(
-        [python, "-I", "-m", "pip", "config", "list"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    variables = uv_settings(listed.stdout, os.environ)
-    if variables is None:
-        print("pip has settings here that uv does not know: pip installs", file=log, flush=True)
-        return False
-    command = [python, "-I", "-m", "uv", "pip", "install", "--python", python, *what]
+def split(extra: str) -> list[str]:
+    """Return the packages that are named, quoted as in a shell. Raises SetUpFailed."""
     try:
-        run(command, log, {**os.environ, **variables})
-    except SetUpFailed as error:
-        if "hash mismatch" in str(error).lower():
-            raise
-        return False
-    return True
+        return shlex.split(extra)
+    except ValueError as error:
+        raise SetUpFailed(f"expected packages quoted as in a shell, got {extra}") from error
 
 
-def uv_settings(listed: str, environ: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the variables that make uv do what `pip config list` says, None if there are none.
+class SetUp:
+    """One set-up; each step raises SetUpFailed, or OSError, and then none is marked ready."""
 
-    pip merges its indexes and takes the best version of all, which uv does when it is told.
-    """
-    variables = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
-    bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")  # pip's own
-    if bundle and "SSL_CERT_FILE" not in environ:
-        variables["SSL_CERT_FILE"] = bundle
-    for line in listed.splitlines():
-        match = re.fullmatch(r"(?P<where>.+?)\.(?P<name>[\w-]+)=(?P<value>.*)", line)
-        if match is None:
-            return None
-        if match["where"] not in {"global", "install", ":env:"} or match["name"] in WITHOUT_EFFECT:
-            continue
-        if match["name"] not in UV_VARIABLES:
-            return None
-        value = str(ast.literal_eval(match["value"]))
-        if match["name"] in SEVERAL:
-            value = SEVERAL[match["name"]].join(value.split())
-        variables[UV_VARIABLES[match["name"]]] = value
-    return variables
+    def __init__(self, folder: Path, log: TextIO, held: int) -> None:
+        self._folder, self._log, self._held = folder, log, held
+        self._python = python_of(folder)
+        self._settings: dict[str, str] = {}
+
+    def make(self, extra: str, resolution: str) -> None:
+        """Make the environment anew."""
+        self._clear()
+        progress = Progress(len(locked_lines()), self._folder)
+        with progress.step(f"Making {self._folder.name} with Python {platform.python_version()}"):
+            self._run([sys.executable, "-I", "-m", "venv", "--clear", str(self._folder)])
+        self._settings = sources.pip_settings(self._configured())
+        with progress.step(f"Installing the {resolution} packages", counted=True):
+            self._install_packages(resolution)
+        if extra:
+            with progress.step(f"Installing {extra}"):
+                self._install(split(extra))
+        with progress.step("Installing the project"):
+            self._pip(PROJECT)
+        with progress.step("Building the font cache of matplotlib"):
+            self._run([self._python, "-I", "-c", "import matplotlib.font_manager"])
+
+    def _clear(self) -> None:
+        """Make room, and touch nothing that is not this project's environment."""
+        if not all(map(importlib.util.find_spec, ("venv", "ensurepip"))):
+            name = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+            msg = f"{sys.executable} has no module venv or ensurepip; on Debian: apt install {name}"
+            raise SetUpFailed(msg)
+        if self._folder.is_symlink():
+            self._folder.unlink()  # what it leads to is somebody else's
+        elif self._folder.is_file():
+            raise SetUpFailed(f"expected a folder, {self._folder} is a file; move it away")
+        (self._folder / READY).unlink(missing_ok=True)
+
+    def _configured(self) -> str:
+        """Return what pip is configured with on this machine."""
+        done = subprocess.run(
+            [self._python, *PIP, "config", "list"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    def _install_packages(self, resolution: str) -> None:
+        """Install uv from the lock, and with it everything else."""
+        with tempfile.TemporaryDirectory() as temporary:
+            own = Path(temporary) / "uv.txt"
+            own.write_text(lines_of_uv(), encoding="utf-8")
+            self._pip([*HASHED, str(own)])
+        if resolution == LOCKED:
+            self._install([*HASHED, str(LOCK.relative_to(ROOT))])
+        elif not self._uv(["--resolution", resolution, "--editable", ".[dev]"]):
+            raise SetUpFailed(why_it_failed())
+
+    def _install(self, what: Sequence[str]) -> None:
+        """Install with uv, or else with pip."""
+        if not self._uv(what):
+            self._pip(what)
+
+    def _pip(self, what: Sequence[str]) -> None:
+        command = [self._python, *PIP, "install", *what]
+        self._run(command, sources.pip_environment(self._settings, os.environ))
+
+    def _uv(self, what: Sequence[str]) -> bool:
+        """Say whether uv installed it; raises if a file has another hash, as pip would."""
+        environ = sources.uv_environment(self._settings, os.environ)
+        if environ is None:
+            print("pip has settings here that uv does not know: pip installs", file=self._log)
+            return False
+        own = ["--python", self._python, "--compile-bytecode"]  # as pip does
+        try:
+            self._run([self._python, "-I", "-m", "uv", "pip", "install", *own, *what], environ)
+        except SetUpFailed as error:
+            if "hash mismatch" in str(error).lower():
+                raise
+            return False
+        return True
+
+    def _run(self, command: list[str], environ: Mapping[str, str] = os.environ) -> None:
+        """Run a command in the root of the project, its words into the log."""
+        print("$", shlex.join(command), file=self._log, flush=True)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            env=environ,
+            check=False,
+            pass_fds=(self._held,) if os.name == "posix" else (),
+        )
+        if done.returncode:
+            raise SetUpFailed(why_it_failed())
 
 
 def locked_lines() -> list[str]:
@@ -283,38 +288,32 @@ def lines_of_uv() -> str:
     return f"{found[0]}\n"
 
 
-def run(command: list[str], log: TextIO, environ: Mapping[str, str] = os.environ) -> None:
-    """Run a command, its words into the log. Raises SetUpFailed with the one that says why."""
-    print("$", shlex.join(command), file=log, flush=True)
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, check=False
-    )
-    if done.returncode:
-        raise SetUpFailed(why_it_failed())
+TELLING = (
+    r"No space left",
+    r"Hash mismatch|DO NOT MATCH THE HASHES",
+    r"^\w*(?:Error|Exception): .",  # the end of a traceback
+    r"(?i)^error: .*[^:]$",
+    r"(?i)error\b",
+)
+"""What lines look like that say why something failed, the best first."""
+
+UNREACHED = r"(?i)failed to (establish|resolve|connect|fetch)|connection|dns error|versions: none"
 
 
 def why_it_failed() -> str:
     """Return the line of the log that says best why the last command failed, and what to do."""
     text = LOG.read_text(encoding="utf-8", errors="replace").rpartition("\n$ ")[2]
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
-    telling = (r"No space left", r"Hash mismatch|DO NOT MATCH THE HASHES", r"(?i)error\b")
-    found = (line for words in telling for line in lines if re.search(words, line))
+    found = (line for words in TELLING for line in lines if re.search(words, line))
     line = next(found, (lines or ["it said nothing"])[-1])
-    if re.search(r"(?i)failed to (establish|resolve|connect|fetch)|connection|dns error", text):
-        line = "no answer from the package index; is there a network?"
-    return f"{line} (all of it: {os.path.relpath(LOG)})"
+    if re.search(UNREACHED, text):
+        line = "the package index did not answer, or has not all of it; is there a network?"
+    return f"{line.partition('. If you')[0]} (all of it: {os.path.relpath(LOG)})"
 
 
 def python_of(folder: Path) -> str:
     """Return the path of the interpreter of an environment."""
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 if __name__ == "__main__":

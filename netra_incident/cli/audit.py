@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-PATHS = click.Path(path_type=Path)
+from netra_ws.serving.options import PathName
+
+PATHS = PathName(path_type=Path)
 
 
 @click.command("audit", short_help="Find wrong awaits and coroutines that nobody awaits.")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from netra_ws.serving.options import PathName
+
 if TYPE_CHECKING:
     from await_audit.editing.fix import FileFix
 
-PATHS = click.Path(path_type=Path)
+PATHS = PathName(path_type=Path)
 
 
 @click.command("fix", short_help="Take out wrong awaits; by default show the diff.")
@@ -33,9 +35,10 @@ PATHS = click.Path(path_type=Path)
 def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engine: str) -> None:
     """Take out every `await` of what is certainly not awaitable, and keep every byte around it.
 
-    The diff goes to standard output, as `git apply` takes it in this folder; nothing is written
-    without --write. The edited files are judged again as copies before that. An edit that does not
-    pass is given up. What a person has to decide is named with the reason, and stays.
+    The diff goes to standard output; of what lies below this folder, `git apply` takes it here.
+    Nothing is written without --write. The edited files are judged again as copies before that. An
+    edit that does not pass is given up. What a person has to decide is named with the reason, and
+    stays.
 
     \b
     Examples:

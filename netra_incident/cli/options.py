@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from netra_incident.case import Case, find_case, told_case
+from netra_ws.serving.options import PathName
 
 MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 """How the outcome of a step is shown: its word and its style."""
 
 
-class _Folder(click.Path):
-    """A folder that may have to be made. No name, as of an unset variable, is not this folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("expected a folder, got an empty name", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-FOLDER = _Folder(path_type=Path, file_okay=False)
+FOLDER = PathName(path_type=Path, file_okay=False)
 
 
 case_option = click.option(

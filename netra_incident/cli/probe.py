@@ -18,6 +18,7 @@ from rich.text import Text
 from netra_incident.cli.options import MARKS
 from netra_incident.measuring.statistics import TARGET
 from netra_ws.errors import ConfigurationError
+from netra_ws.serving.options import PathName
 
 if TYPE_CHECKING:
     from netra_incident.probe import ProbeResult, Step
@@ -55,7 +56,7 @@ def _service_url(_context: click.Context, _parameter: click.Parameter, value: st
 )
 @click.option(
     "--logins",
-    type=click.Path(path_type=Path),
+    type=PathName(path_type=Path),
     metavar="FILE",
     help='Two users as JSON, [{"email", "password"}, …], or the line that netra-ws serve prints.',
 )

@@ -19,6 +19,7 @@ from netra_incident.history import tree as trees
 from netra_ws.errors import ConfigurationError
 from netra_ws.serving.commands import hold_signals
 from netra_ws.serving.commands import serve as backend
+from netra_ws.serving.options import PathName
 
 HELP = f"""{cleandoc(backend.help or "")}
 
@@ -33,7 +34,7 @@ Another code than what is installed, which is the revision `fixed`:
 @click.option("--revision", type=click.Choice(REVISIONS), help="A revision of the incident.")
 @click.option(
     "--tree",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=PathName(path_type=Path, file_okay=False, exists=True),
     help="A folder with your own netra_ws in it.",
 )
 @case_option
@@ -49,6 +50,8 @@ def serve(
     """Serve what is installed in this process, or another code in its place."""
     if revision and tree:
         raise ConfigurationError("--revision and --tree exclude each other")
+    if case is not None and revision is None:
+        raise ConfigurationError("--case says which incident's --revision: give both")
     if revision is None and tree is None:
         context.invoke(backend, **options)
         return

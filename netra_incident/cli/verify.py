@@ -24,6 +24,7 @@ from rich.progress import (
 from netra_incident.case import BROKEN, MENDED
 from netra_incident.cli.options import FOLDER, case_option, chosen_case
 from netra_ws.errors import ConfigurationError
+from netra_ws.serving.options import PathName
 
 if TYPE_CHECKING:
     from netra_incident.proof.judgement import Judgement
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option(
-    "--junitxml", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML here."
+    "--junitxml", type=PathName(path_type=Path, dir_okay=False), help="Write JUnit XML here."
 )
 @case_option
 def verify_command(

@@ -38,7 +38,7 @@ def walkthrough_command(notebooks: Path, build: Path) -> None:
     Exit codes:
       0    done
       1    a notebook failed; its cell is named
-      2    there are no notebooks here
+      2    there are no notebooks here, or the report cannot be written there
       130  interrupted
     """
     with extra("incident"):

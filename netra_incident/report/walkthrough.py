@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 from rich.console import Console
@@ -24,6 +25,7 @@ from netra_incident.report.notebooks import (
     run_notebook,
 )
 from netra_incident.report.page import Page, headline
+from netra_ws.errors import ConfigurationError
 
 Advance = Callable[[], object]
 T = TypeVar("T")
@@ -85,12 +87,22 @@ def _quiet_kernels() -> None:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
+def _check_writable(folder: Path) -> None:
+    """Make a folder, before the work whose result it is for; raises `ConfigurationError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigurationError(f"{folder} cannot be written: {error.strerror}") from error
+
+
 def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     """Run all notebooks in `notebooks`, write the report below `build`, return its first page.
 
-    The notebooks themselves are not touched. Raises `NotebookFailed` at the first that fails, and
-    what `write_report` raises.
+    The notebooks themselves are not touched. Raises `NotebookFailed` at the first that fails,
+    `ConfigurationError` if the report has no place, and what `write_report` raises.
     """
+    _check_writable(build / "post-mortem")
     _quiet_kernels()
     _end_at_interrupt(console)
     started = time.perf_counter()

@@ -48,8 +48,8 @@ def run(commands: click.Group, name: str, *errors: type[Exception]) -> NoReturn:
         code = error.exit_code
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else name
-        message = " ".join(error.format_message().split())
-        click.echo(f"netra-ws: {message} See {where} --help.", err=True)
+        message = " ".join(error.format_message().split()).removesuffix(".")
+        click.echo(f"netra-ws: {message}. See {where} --help.", err=True)
         code = error.exit_code
     except click.ClickException as error:
         click.echo(f"netra-ws: {error.format_message()}", err=True)

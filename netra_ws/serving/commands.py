@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from netra_ws.serving import origin
+from netra_ws.serving.options import PathName, refuse_empty
 
 
 @click.command("serve", short_help="Serve the backend and the login service.")
@@ -30,7 +31,12 @@ from netra_ws.serving import origin
     show_default=True,
     help="Port of the login service; 0 takes a free one.",
 )
-@click.option("--agent", metavar="MODULE:CALLABLE", help="Your agent instead of the built-in one.")
+@click.option(
+    "--agent",
+    metavar="MODULE:CALLABLE",
+    callback=refuse_empty,
+    help="Your agent instead of the built-in one.",
+)
 @click.option(
     "--demo-users",
     type=click.IntRange(0, 1000),
@@ -40,7 +46,7 @@ from netra_ws.serving import origin
 )
 @click.option(
     "--users",
-    type=click.Path(path_type=Path),
+    type=PathName(path_type=Path),
     metavar="FILE",
     help='The users, as JSON: [{"email", "id", "argon2"}, …]; see netra-ws hash-password.',
 )
@@ -51,7 +57,7 @@ from netra_ws.serving import origin
 )
 @click.option(
     "--settings",
-    type=click.Path(path_type=Path),
+    type=PathName(path_type=Path),
     metavar="FILE",
     help="Limits other than the default ones, as JSON; GET /ws/config shows all there are. Two "
     "services of one deployment take the same file.",
@@ -147,6 +153,7 @@ def hold_signals(how: int) -> None:
     prompt=True,
     hide_input=True,
     confirmation_prompt=True,
+    callback=refuse_empty,
     help="The password; asked for if not given, which keeps it out of your shell's history.",
 )
 def hash_password_command(password: str) -> None:

@@ -50,7 +50,7 @@ def environment_of(folder: Path) -> Path:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A fresh clone, with the files as they are here."""
-    folder = tmp_path / "a clone"
+    folder = tmp_path / "a [clone] of 'it'"
     git("clone", "--quiet", ROOT, folder, cwd=tmp_path)
     for name in ("Makefile", "pyproject.toml", "requirements"):
         source, target = ROOT / name, folder / name
@@ -145,10 +145,16 @@ else:
     runpy.run_path(sys.argv[0], run_name="__main__")
 """
 TOO_OLD = "#!/bin/sh\nexit 1\n"
+NO_PYTHON = "#!/bin/sh\nexit 0\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [(WITHOUT, "ensurepip"), (TOO_OLD, "expected Python 3.11 or newer")]
+    ("text", "said"),
+    [
+        (WITHOUT, "ensurepip"),
+        (TOO_OLD, "expected Python 3.11 or newer"),
+        (NO_PYTHON, "expected Python 3.11 or newer"),
+    ],
 )
 def test_a_python_that_cannot_make_one_is_one_line(
     clone: Path, tmp_path: Path, text: str, said: str
@@ -161,6 +167,61 @@ def test_a_python_that_cannot_make_one_is_one_line(
     assert sum(said in one for one in (made.stdout + made.stderr).splitlines()) == 1
     assert "Traceback" not in made.stderr
     assert not list(clone.glob(".venv*/.ready"))
+
+
+def test_what_pip_is_told_otherwise_changes_nothing(clone: Path, tmp_path: Path) -> None:
+    """A target, a prefix, another Python: each would install something else, or elsewhere."""
+    (tmp_path / "uv").mkdir()
+    (tmp_path / "uv" / "uv.toml").write_text(f'[pip]\ntarget = "{tmp_path / "elsewhere"}"\n')
+    told = {
+        "PIP_CONSTRAINT": str(tmp_path / "constraints.txt"),
+        "PIP_PREFIX": str(tmp_path / "elsewhere"),
+        "PIP_PYTHON": "/usr/bin/python3",
+        "PIP_REQUIRE_HASHES": "1",
+        "PIP_USER": "1",
+        "UV_TARGET": str(tmp_path / "elsewhere"),
+        "XDG_CONFIG_HOME": str(tmp_path),
+    }
+    (tmp_path / "constraints.txt").write_text("msgspec==0.20\nuv==0.8\n")
+    made = make(clone, "setup", env=told)
+    assert made.returncode == 0, made.stderr
+    assert make(clone, "lock-check").returncode == 0
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_an_environment_leads_to_is_not_touched(clone: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious").touch()
+    environment_of(clone).symlink_to(other)
+    assert make(clone, "setup").returncode == 0
+    assert [path.name for path in other.iterdir()] == ["precious"]
+    assert not environment_of(clone).is_symlink()
+
+
+def test_a_file_in_the_place_of_an_environment_is_one_line(clone: Path) -> None:
+    environment_of(clone).write_text("mine")
+    made = make(clone, "setup")
+    (line,) = (one for one in made.stderr.splitlines() if not one.startswith("make"))
+    assert "is a file" in line
+    assert environment_of(clone).read_text() == "mine"
+
+
+@pytest.mark.parametrize("python", ["", "no such name", "python3 -x"])
+def test_a_name_that_is_no_python_is_one_line(clone: Path, python: str) -> None:
+    made = make(clone, "setup", f"PYTHON={python}")
+    assert made.returncode == 2
+    assert f"expected Python 3.11 or newer as '{python}'" in made.stdout
+    assert not list(clone.glob(".venv*"))
+
+
+def test_a_wish_that_cannot_be_met_is_one_line(clone: Path) -> None:
+    for wish in ("it's", "no-such-package-of-anybody==9"):
+        made = make(clone, "setup", f"WITH={wish}")
+        assert made.returncode == 2
+        (line,) = (one for one in made.stderr.splitlines() if not one.startswith("make"))
+        assert "is not set up" in line
+        assert not list(clone.glob(".venv*/.ready"))
 
 
 @pytest.mark.parametrize("path", [lock.DEV, lock.SERVE], ids=lambda path: path.stem)

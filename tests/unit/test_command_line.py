@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -84,3 +86,42 @@ def test_the_extras_of_the_commands_exist() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     extras = {lazy.extra for lazy in COMMANDS.values()} - {None}
     assert extras <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audit", ""],
+        ["fix", "--write", ""],
+        ["checkout", "buggy", "--into", ""],
+        ["drill", "--project", ""],
+        ["hash-password", "--password", ""],
+        ["notebooks", ""],
+        ["probe", "--logins", ""],
+        ["serve", "--agent", ""],
+        ["serve", "--settings", ""],
+        ["serve", "--tree", ""],
+        ["serve", "--users", ""],
+        ["verify", "--junitxml", ""],
+        ["verify", "--tree", ""],
+        ["walkthrough", "--build", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_no_name(arguments: list[str]) -> None:
+    """As that of a variable that is not set, which would be the current folder."""
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "got an empty" in result.output
+
+
+def test_a_report_that_has_no_place_runs_no_notebook(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    build = ["--build", str(tmp_path / "file" / "build")]
+    refused = CliRunner().invoke(cli, ["walkthrough", *build]).exception
+    assert str(refused).endswith(f"cannot be written: {os.strerror(errno.ENOTDIR)}")
+
+
+def test_a_case_without_a_revision_is_refused() -> None:
+    refused = CliRunner().invoke(cli, ["serve", "--case", "nope"]).exception
+    assert "--case" in str(refused)

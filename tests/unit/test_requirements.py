@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import environment
 import lock
 import pytest
+import sources
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -107,35 +109,72 @@ def test_what_moved_is_a_line_a_package():
     assert moved == ["b: 1 -> 2", "c: 1 -> none", "d: none -> 1"]
 
 
+LISTED = """\
+:env:.disable-pip-version-check='1'
+:env:.find-links='/wheels other'
+:env:.index-url='https://user:secret@right.example/simple'
+:env:.target='/elsewhere'
+download.timeout='of another command'
+global.cert='/etc/ssl/own certificates.crt'
+global.extra-index-url='\\nhttps://one.example/simple\\nhttps://two.example/simple'
+global.index-url='https://wrong.example/simple'
+global.user='true'
+install.constraint='/constraints.txt'
+"""
+"""As `pip config list` prints it: sorted, and so from the strongest to the weakest."""
+
+SETTINGS = {
+    "cert": "/etc/ssl/own certificates.crt",
+    "extra-index-url": "https://one.example/simple https://two.example/simple",
+    "find-links": "/wheels other",
+    "index-url": "https://user:secret@right.example/simple",
+}
+PERSON = {"PATH": "/bin", "PIP_TARGET": "/elsewhere", "UV_CACHE_DIR": "/cache", "UV_TARGET": "/x"}
+
+
+def test_what_a_person_told_pip_of_packages_counts_and_the_strongest_word_of_it():
+    assert sources.pip_settings(LISTED) == SETTINGS
+
+
+def test_pip_is_told_that_and_nothing_else():
+    assert sources.pip_environment(SETTINGS, PERSON) == {
+        "PATH": "/bin",
+        "PIP_CERT": "/etc/ssl/own certificates.crt",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_EXTRA_INDEX_URL": "https://one.example/simple https://two.example/simple",
+        "PIP_FIND_LINKS": "/wheels other",
+        "PIP_INDEX_URL": "https://user:secret@right.example/simple",
+        "UV_CACHE_DIR": "/cache",
+        "UV_TARGET": "/x",
+    }
+
+
 def test_uv_is_told_what_pip_is_told():
-    listed = (
-        ":env:.disable-pip-version-check='1'\n"
-        ":env:.find-links='/wheels other'\n"
-        "download.no-such-setting='of another command'\n"
-        "global.cert='/etc/ssl/own certificates.crt'\n"
-        "global.extra-index-url='\\nhttps://one.example/simple\\nhttps://two.example/simple'\n"
-        "global.index-url='https://user:secret@index.example/simple'\n"
-    )
-    settings = environment.uv_settings(listed, {})
-    assert settings == {
+    assert sources.uv_environment(SETTINGS, PERSON) == {
+        "PATH": "/bin",
+        "PIP_TARGET": "/elsewhere",
         "SSL_CERT_FILE": "/etc/ssl/own certificates.crt",
-        "UV_DEFAULT_INDEX": "https://user:secret@index.example/simple",
+        "UV_CACHE_DIR": "/cache",
+        "UV_DEFAULT_INDEX": "https://user:secret@right.example/simple",
         "UV_FIND_LINKS": "/wheels,other",
         "UV_INDEX": "https://one.example/simple https://two.example/simple",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_NO_CONFIG": "1",
     }
 
 
 def test_certificates_of_requests_are_those_of_uv_but_its_own_come_first():
     bundle = {"REQUESTS_CA_BUNDLE": "/own.crt"}
-    assert environment.uv_settings("", bundle)["SSL_CERT_FILE"] == "/own.crt"
-    told = environment.uv_settings("", bundle | {"SSL_CERT_FILE": "/uv.crt"})
-    assert "SSL_CERT_FILE" not in told
+    assert sources.uv_environment({}, bundle)["SSL_CERT_FILE"] == "/own.crt"
+    told = sources.uv_environment({}, bundle | {"SSL_CERT_FILE": "/uv.crt"})
+    assert told["SSL_CERT_FILE"] == "/uv.crt"
 
 
-@pytest.mark.parametrize("line", ["global.keyring-provider='import'", "nothing that is a setting"])
-def test_where_pip_has_a_setting_that_uv_does_not_know_pip_installs(line):
-    assert environment.uv_settings(line, {}) is None
+@pytest.mark.parametrize("name", ["keyring-provider", "no-index", "use-feature"])
+def test_where_uv_would_not_find_the_same_pip_installs(name):
+    settings = sources.pip_settings(f"global.{name}='1'")
+    assert settings == {name: "1"}
+    assert sources.uv_environment(settings, {}) is None
 
 
 def test_another_lock_python_folder_or_wish_is_another_environment(tmp_path, monkeypatch):
@@ -155,3 +194,16 @@ def test_another_lock_python_folder_or_wish_is_another_environment(tmp_path, mon
         patch.setattr("sys.version", "3.99.0")
         others.append(environment.describe(tmp_path / "a", "", environment.LOCKED))
     assert len({first, *others}) == 6
+
+
+def test_an_environment_without_its_python_is_not_ready(tmp_path):
+    (tmp_path / ".ready").write_text("key")
+    assert not environment.is_ready(tmp_path, "key")
+    (tmp_path / "bin").mkdir()
+    python = Path(environment.python_of(tmp_path))
+    python.parent.mkdir(exist_ok=True)
+    python.symlink_to(tmp_path / "gone")
+    assert not environment.is_ready(tmp_path, "key")
+    (tmp_path / "gone").touch()
+    assert environment.is_ready(tmp_path, "key")
+    assert not environment.is_ready(tmp_path, "another key")

@@ -1,0 +1,25 @@
+"""What the options of all our commands refuse: a name that is empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+class PathName(click.Path):
+    """A path. An empty name, as of an unset variable, is refused: it would be this folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; fails if it is empty."""
+        if value == "":
+            kind = "path" if self.file_okay else "folder"
+            self.fail(f"expected a {kind}, got an empty name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def refuse_empty(_context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an option that is given and empty, which is no way to leave it out."""
+    if value == "":
+        raise click.BadParameter("expected a value, got an empty one", param=param)
+    return value
