@@ -49,6 +49,8 @@ def _what(text: str) -> str:
     except json.JSONDecodeError as error:
         what = "something else" if text[error.pos :].strip() else "an early end"
         return f"{what} in line {error.lineno}, column {error.colno}"
-    except (ValueError, RecursionError):
-        pass  # a number of more digits than Python reads, or deeper than it reads
+    except RecursionError:
+        return "some that is nested too deep"
+    except ValueError:
+        pass  # a number of more digits than Python reads
     return "something else"  # what it takes and msgspec does not: NaN, half a surrogate pair

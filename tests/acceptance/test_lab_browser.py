@@ -38,7 +38,7 @@ PICTURES = ROOT / "build" / "screenshots"
 CHROMIUM = shutil.which("chromium")
 LIMIT_MS = 1000 * HANG_S
 RUN_LIMIT_MS = 2 * LIMIT_MS
-"""The longest page runs the tests of the incident twice."""
+"""Detectors of hangs; the longest page runs the tests of the incident twice."""
 
 CELLS = """() => jupyterapp.shell.currentWidget.content.widgets
   .filter((cell) => cell.model.type === "code")
@@ -56,7 +56,7 @@ READY = """() => globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.isR
 
 SHOWN = """([path, viewer, heading]) => {
   const shown = globalThis.jupyterapp?.shell.currentWidget;
-  if (shown?.context?.path !== path) return false;
+  if (shown?.context?.path !== path || !shown.context.isReady) return false;
   const content = shown.content.node;
   if (!content.classList.contains(viewer)) return false;
   if (!heading) return true;
@@ -66,7 +66,7 @@ SHOWN = """([path, viewer, heading]) => {
   const [inner, outer] = [found, content].map((one) => one.getBoundingClientRect());
   return inner.top > outer.top - 2 && inner.bottom < outer.bottom + 2;
 }"""
-"""Says whether this file is in front, in this viewer, with this heading in view."""
+"""Says whether this file is in front and loaded, in this viewer, with this heading in view."""
 
 DRAWN = """(heading) => [...document.querySelectorAll("[data-jupyter-id]")]
   .some((one) => one.checkVisibility() && one.dataset.jupyterId === heading)"""
@@ -78,6 +78,10 @@ BACK = """(path) => {
 
 UNSAVED = """() => [...jupyterapp.shell.widgets("main")]
   .filter((one) => one.context?.model.dirty).map((one) => one.context.path)"""
+
+RESOLVED = """([id, links]) => [...document.getElementById(id).querySelectorAll(links)]
+  .every((one) => /^(https?:|#)/.test(one.getAttribute("href")))"""
+"""Says whether JupyterLab knows by now where these links lead; it does not follow them before."""
 
 LINKS = ".jp-RenderedMarkdown a[href]:not(.jp-InternalAnchorLink)"
 
@@ -217,10 +221,11 @@ def follow(tab: Page, link: Locator, target: str, document: Path) -> str | None:
         tab.wait_for_function(SHOWN, arg=[path, viewer, ""])
         if heading:
             # JupyterLab looks for the heading before it has drawn any, so that a notebook opens
-            # at its top. Once it is open, the link leads to the heading.
+            # at its top. Once it is open, the link leads to the heading. Its cell is the active
+            # one now, and the buttons of that may lie over it.
             tab.wait_for_function(DRAWN, arg=heading)
             tab.evaluate(BACK, str(document))
-            link.click()
+            link.dispatch_event("click")
             tab.wait_for_function(SHOWN, arg=[path, viewer, heading])
     except NotInTime:
         at = tab.evaluate("() => jupyterapp.shell.currentWidget.context?.path")
@@ -236,7 +241,8 @@ def test_every_link_opens_what_it_names(path: Path, lab: Lab, browser: Browser) 
         name = tab.evaluate("() => jupyterapp.shell.currentWidget.id")
         page = tab.locator(f'[id="{name}"]')
         expected = targets(ROOT / path)
-        expect(page.locator(LINKS)).to_have_count(len(expected))
+        expect(page.locator(LINKS)).to_have_count(len(expected), timeout=LIMIT_MS)
+        tab.wait_for_function(RESOLVED, arg=[name, LINKS])
         page.evaluate(
             "(node) => node.querySelectorAll('details').forEach((one) => one.open = true)"
         )
@@ -265,12 +271,14 @@ def test_a_terminal_finds_the_commands_and_the_pages_commands_work_in_it(
         tab.wait_for_function(SHOWN, arg=["notebooks/00-post-mortem.ipynb", "jp-Notebook", ""])
         choose(tab, "File", "New", "Terminal")
         terminal = tab.locator(".xterm-accessibility")
-        expect(terminal).to_contain_text("own prompt")
+        expect(terminal).to_contain_text("own prompt", timeout=LIMIT_MS)
         tab.keyboard.type("netra-ws --help\n")
-        expect(terminal).to_contain_text("Walk the golden path of any deployment.")
+        expect(terminal).to_contain_text(
+            "Walk the golden path of any deployment.", timeout=LIMIT_MS
+        )
         tab.screenshot(path=PICTURES / "lab-terminal.png")
         tab.keyboard.type("clear; netra-ws checkout buggy --into build/attempt && echo d''one\n")
-        expect(terminal).to_contain_text("done")
+        expect(terminal).to_contain_text("done", timeout=LIMIT_MS)
         mended = "build/attempt/netra_ws/routes/websocket_ssot.py"
         tab.evaluate(
             "(path) => jupyterapp.commands.execute('filebrowser:open-path', {path})", mended

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,12 @@ def test_a_kernel_is_that_of_the_environment_and_finds_its_commands(home: Path) 
 
 
 @pytest.fixture
-def pages(home: Path) -> Any:
-    """Return what reads and writes the files of a copy of the notebooks."""
+def pages(home: Path) -> Iterator[Any]:
+    """Give what reads and writes the files of a copy of the notebooks."""
     shutil.copytree(ROOT / "notebooks", home / "notebooks")
-    return configuration().ServerApp.contents_manager_class(root_dir=str(home))
+    manager = configuration().ServerApp.contents_manager_class(root_dir=str(home))
+    yield manager
+    manager.notary.store.close()  # the one of a process stays open until that ends
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -149,7 +152,7 @@ async def test_what_is_no_notebook_is_read_and_written_as_it_is(pages: Any, home
 
 def test_the_make_target_starts_what_is_tested_here() -> None:
     done = subprocess.run(
-        ["make", "--dry-run", "--always-make", "lab"],
+        ["make", "--no-print-directory", "--dry-run", "--always-make", "lab"],
         cwd=ROOT,
         env=clean_environment() | {"MAKEFLAGS": ""},
         capture_output=True,

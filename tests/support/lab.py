@@ -57,6 +57,11 @@ def hostile_home(home: Path) -> dict[str, str]:
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("export PATH=/usr/bin:/bin\nPS1='own prompt $ '\n")
+    # As the hooks of version managers do, before each prompt.
+    with (home / ".bashrc").open("a") as file:
+        file.write("PROMPT_COMMAND='PATH=/usr/bin:/bin'\n")
+    with (home / ".zshrc").open("a") as file:
+        file.write("precmd() { PATH=/usr/bin:/bin }\n")
     (home / ".config" / "fish" / "config.fish").write_text(
         "set -gx PATH /usr/bin /bin\nfunction fish_prompt; echo 'own prompt $ '; end\n"
     )
