@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -24,16 +25,37 @@ PACKAGES = {"pyrefly": "pyrefly", "pyright": "pyright[nodejs]"}
 """What pip calls them."""
 
 KNOWN = (
+    ("import asyncio", None),
+    ("import no_such_module", Symptom.UNRESOLVED_IMPORT),
+    ("from asyncio import no_such_name", Symptom.UNRESOLVED_IMPORT),
     ("async def load(): return 1", None),
-    ("def plain(): return 1", None),
+    ("def plain(number: int = 1) -> int: return number", None),
     ("async def main():", None),
     ("    await plain()", Symptom.NOT_AWAITABLE),
     ("    load()", Symptom.DROPPED),
     ("    async with plain(): pass", Symptom.NOT_ASYNC_CONTEXT),
     ("    async for item in [1]: pass", Symptom.NOT_ASYNC_ITERABLE),
     ("    reveal_type(plain())", Symptom.REVEALED),
+    ("    asyncio.create_task(plain())", Symptom.NOT_COROUTINE_ARGUMENT),
+    ("    await asyncio.gather(plain(), load())", Symptom.NOT_COROUTINE_ARGUMENT),
+    ("    await asyncio.wait_for(plain(), 1)", Symptom.NOT_COROUTINE_ARGUMENT),
+    ("    await asyncio.wait([plain()])", Symptom.NOT_COROUTINE_ARGUMENT),
+    ("    for item in load(): pass", Symptom.MISUSED),
+    ("    with load(): pass", Symptom.MISUSED),
+    ("    load().real", Symptom.MISUSED),
 )
 """Lines, and what is wrong with each."""
+
+KNOWN_TO_PYREFLY = (
+    ("    load() + 1", Symptom.MISUSED),
+    ("    number: int = load()", Symptom.MISUSED),
+    ("    plain(load())", Symptom.MISUSED),
+    ("    len(load())", Symptom.MISUSED),
+)
+"""Lines after those, of which pyright is not asked; nor is it of imports and syntax."""
+
+BROKEN = "def f(:\n"
+"""Another module, that no type checker can judge."""
 
 
 class TypeChecker(Protocol):
@@ -55,20 +77,49 @@ def check_known(engine: TypeChecker) -> None:
     installed = engine.version()
     if installed == TESTED[engine.NAME]:
         return
+    lines = [*KNOWN, *KNOWN_TO_PYREFLY]
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
-        path = Path(folder).resolve() / "known.py"
-        path.write_text("".join(f"{line}\n" for line, _ in KNOWN), encoding="utf-8")
-        said = engine.check([path], Settings(Path(sys.executable), ()))
-    found = {(one.span.line, one.symptom) for one in said}
-    known = {(number, symptom) for number, (_, symptom) in enumerate(KNOWN, 1) if symptom}
+        module, broken = (Path(folder).resolve() / name for name in ("known.py", "broken.py"))
+        module.write_text("".join(f"{line}\n" for line, _ in lines), encoding="utf-8")
+        broken.write_text(BROKEN, encoding="utf-8")
+        said = engine.check([module, broken], Settings(Path(sys.executable), ()))
+    found = {(one.path, one.span.line, one.symptom) for one in said}
+    known = {(module, line, symptom) for line, (_, symptom) in enumerate(lines, 1) if symptom}
+    if engine.NAME == "pyrefly":
+        known.add((broken, 1, Symptom.SYNTAX_ERROR))
+    else:
+        known = {one for one in known if one[1] <= len(KNOWN) and one[2] not in IMPORTS}
     if not known <= found:
         raise unreadable(engine.NAME, installed)
 
 
+IMPORTS = {Symptom.UNRESOLVED_IMPORT}
+
+FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading an answer raises that has another form than it had."""
+
+
+@contextmanager
+def readable(name: str, installed: str) -> Iterator[None]:
+    """Turn whatever is raised over an answer of another form into the error that says so."""
+    try:
+        yield
+    except FORM as error:
+        raise unreadable(name, installed) from error
+
+
+def failed(name: str, installed: str, why: str) -> PreventionError:
+    """Return the error for a type checker that did not do its work."""
+    if installed == TESTED[name]:
+        return PreventionError(f"{name} {why}")
+    return PreventionError(f"{name} {installed} {why}; {_tested(name)}")
+
+
 def unreadable(name: str, installed: str) -> PreventionError:
     """Return the error that says which versions can be read instead."""
-    tested = " and ".join(f"{name} {version}" for name, version in TESTED.items())
-    return PreventionError(
-        f"what {name} {installed} says cannot be read; tested with {tested}: "
-        f"pip install '{PACKAGES[name]}=={TESTED[name]}'"
-    )
+    return PreventionError(f"what {name} {installed} says cannot be read; {_tested(name)}")
+
+
+def _tested(name: str) -> str:
+    tested = " and ".join(f"{one} {version}" for one, version in TESTED.items())
+    return f"tested with {tested}: pip install '{PACKAGES[name]}=={TESTED[name]}'"

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from await_audit.engines import Settings, pyrefly
-from await_audit.errors import PreventionError
+from await_audit.engines.known import FORM, failed
 from await_audit.source import Text
 
 TIMEOUT_S = 600.0
@@ -154,9 +154,9 @@ def _server(settings: Settings) -> Iterator[_Server]:
                 server.tell("exit", {})
                 process.stdin.close()
                 process.wait(TIMEOUT_S)
-            except (EOFError, KeyError, OSError, TypeError, ValueError) as error:
-                msg = "pyrefly's language server ended before it had answered; run the audit again"
-                raise PreventionError(msg) from error
+            except (EOFError, OSError, *FORM) as error:
+                why = "ended, as a language server, before it had answered; run the audit again"
+                raise failed(pyrefly.NAME, pyrefly.version(), why) from error
             finally:
                 limit.cancel()
                 if process.poll() is None:

@@ -27,7 +27,7 @@ from await_audit.engines.diagnostic import (
     Diagnostic,
     Symptom,
 )
-from await_audit.engines.known import unreadable
+from await_audit.engines.known import failed, readable
 from await_audit.engines.mirror import NO_COPY, Mirror, mirrored
 from await_audit.engines.written_types import members
 from await_audit.errors import PreventionError
@@ -82,12 +82,15 @@ def check(
     if not files:
         return []
     with mirrored(texts or {}, settings.search_path) as mirror:
-        try:
+        with readable(NAME, version()):
             document = _run([mirror.inside(path) for path in files], settings, mirror)
+            if not isinstance(document["errors"], list):
+                raise TypeError(document["errors"])
             found = [_diagnostic(error, mirror) for error in document["errors"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise unreadable(NAME, version()) from error
-        return [diagnostic for diagnostic in found if diagnostic is not None]
+            said = [diagnostic for diagnostic in found if diagnostic is not None]
+            if strange := {one.path for one in said} - set(files):
+                raise LookupError(strange)
+        return said
 
 
 def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str, Any]:
@@ -125,7 +128,8 @@ def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str,
         except OSError as error:
             raise PreventionError(f"pyrefly did not start: {error.strerror}") from error
         said = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise PreventionError(f"pyrefly failed with exit code {run.returncode}: {said.strip()}")
+        why = f"failed with exit code {run.returncode}: {said.strip()}"
+        raise failed(NAME, version(), why)
 
 
 def environment() -> dict[str, str]:

@@ -25,7 +25,7 @@ from await_audit.engines.diagnostic import (
     Diagnostic,
     Symptom,
 )
-from await_audit.engines.known import unreadable
+from await_audit.engines.known import failed, readable, unreadable
 from await_audit.engines.mirror import Mirror, mirrored
 from await_audit.errors import PreventionError
 from await_audit.source import Text, UndecodableError
@@ -109,12 +109,10 @@ def check(
     if not files:
         return []
     texts = texts or {}
-    with mirrored(texts, settings.search_path) as mirror:
+    with mirrored(texts, settings.search_path) as mirror, readable(NAME, version()):
         document = _run([mirror.inside(path) for path in files], settings, mirror)
-    try:
+    with readable(NAME, version()):
         return list(_diagnostics(document, texts, mirror))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise unreadable(NAME, version()) from error
 
 
 def _diagnostics(
@@ -172,8 +170,7 @@ def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str,
             raise unreadable(NAME, version()) from error
         output = (run.stderr or run.stdout).decode(errors="replace").strip()
         said = (output.splitlines() or ["it said nothing"])[-1].strip()
-        msg = f"pyright failed with exit code {run.returncode}: {said}"
-        raise PreventionError(msg) from error
+        raise failed(NAME, version(), f"failed with exit code {run.returncode}: {said}") from error
     return document
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from await_audit.audit import audit
-from await_audit.engines import Engine, known, pyrefly, pyright
+from await_audit.engines import Engine, Settings, known, pyrefly, pyright
 from await_audit.errors import PreventionError
 
 PYTHON = Path(sys.executable)
@@ -52,3 +52,53 @@ def test_the_node_of_the_lock_is_enough(tmp_path, monkeypatch):
     (tmp_path / "app.py").write_text("async def main():\n    await len([])\n")
     (found,) = audit([tmp_path], python=PYTHON, engine=Engine.BOTH).findings
     assert set(found.engines) == {"pyrefly", "pyright"}
+
+
+@pytest.mark.parametrize("kind", ["parse-error", "missing-import", "no-matching-overload"])
+def test_a_rule_that_has_another_name_is_no_all_clear(kind, tmp_path, monkeypatch):
+    """Of a file that has none of it: what is not heard would be missed in another."""
+    (tmp_path / "app.py").write_text("x = 1\n")
+    monkeypatch.setitem(known.TESTED, "pyrefly", "0.0.0")
+    run = pyrefly._run
+
+    def renamed(*arguments):
+        document = run(*arguments)
+        for error in document["errors"]:
+            error["name"] = error["name"].replace(kind, "renamed")
+        return document
+
+    monkeypatch.setattr(pyrefly, "_run", renamed)
+    with pytest.raises(PreventionError, match="cannot be read"):
+        audit([tmp_path], python=PYTHON)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {"errors": {}, "generalDiagnostics": 3},
+        {"errors": [[]], "generalDiagnostics": [{"file": "\0", "message": ""}]},
+    ],
+    ids=["a list", "no list", "a list of others"],
+)
+@BOTH
+def test_an_answer_of_another_form_is_one_line(engine, answer, tmp_path, monkeypatch):
+    (tmp_path / "app.py").write_text("x = 1\n")
+    monkeypatch.setattr(engine, "_run", lambda *_: answer)
+    with pytest.raises(PreventionError, match="cannot be read"):
+        engine.check([tmp_path / "app.py"], Settings(PYTHON, ()))
+
+
+def test_a_file_that_nobody_asked_about_is_another_form(tmp_path, monkeypatch):
+    (tmp_path / "app.py").write_text("async def main():\n    await len([])\n")
+    run = pyrefly._run
+
+    def elsewhere(*arguments):
+        document = run(*arguments)
+        for error in document["errors"]:
+            error["path"] = str(tmp_path / "other.py")
+        return document
+
+    monkeypatch.setattr(pyrefly, "_run", elsewhere)
+    with pytest.raises(PreventionError, match="cannot be read"):
+        audit([tmp_path], python=PYTHON)
