@@ -135,13 +135,14 @@ def test_a_full_disk_is_one_line(clone: Path) -> None:
 
 WITHOUT = """\
 #!{python}
-import importlib.util, runpy, sys
+import importlib.util, pathlib, runpy, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "ensurepip" else find(name, *rest)
 if sys.argv[1] == "-c":
     exec(sys.argv[2])
 else:
-    sys.argv = sys.argv[2:]
+    sys.argv = [word for word in sys.argv[1:] if word not in ("-E", "-s")]
+    sys.path.insert(0, str(pathlib.Path(sys.argv[0]).parent))
     runpy.run_path(sys.argv[0], run_name="__main__")
 """
 TOO_OLD = "#!/bin/sh\nexit 1\n"

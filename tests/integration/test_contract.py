@@ -58,8 +58,9 @@ async def test_a_message_without_a_field_does_not_fit(
 ) -> None:
     received = await conversation(tokens, open_tab)
     (started,) = (one for one in received if one["type"] == "agent_started")
+    validator("agent_started").validate(started)
     del started[field]
-    with pytest.raises(ValidationError, match=field):
+    with pytest.raises(ValidationError):
         validator("agent_started").validate(started)
 
 

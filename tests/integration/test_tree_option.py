@@ -158,7 +158,7 @@ async def test_serve_takes_the_package_only(crowded: Path, serve: Serve) -> None
 def test_an_empty_name_is_refused(command: str, run_netra_ws: RunNetraWs, tmp_path: Path) -> None:
     done = run_netra_ws(command, "--tree", "", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "Invalid value for '--tree'" in done.stderr
+    assert "expected a folder, got an empty name" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

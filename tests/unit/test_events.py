@@ -170,7 +170,7 @@ def test_what_is_not_an_event_is_refused(message: str) -> None:
 
 def test_an_unknown_status_is_refused() -> None:
     wire = EVENTS["agent_completed"][2].replace('"completed"', '"paused"')
-    with pytest.raises(msgspec.ValidationError, match="status"):
+    with pytest.raises(msgspec.ValidationError):
         events.decode(f'{{"type":"agent_completed",{HEAD},"payload":{wire}}}')
 
 
