@@ -38,7 +38,7 @@ UV_KEPT = ("UV_CACHE_DIR", "UV_CONCURRENT", "UV_HTTP_", "UV_LINK_MODE", "UV_NATI
 """How the variables of uv begin that change neither what is installed nor where."""
 
 SECTIONS = ("global", "install", ":env:")
-"""From the weakest to the strongest: https://pip.pypa.io/en/stable/topics/configuration/."""
+"""From the weakest to the strongest, as pip documents under Configuration."""
 
 
 def pip_settings(listed: str) -> dict[str, str]:
