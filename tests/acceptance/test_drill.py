@@ -322,7 +322,7 @@ def test_a_reverted_backend_that_does_not_start_is_replaced_again(deviating: Dev
         *[("detect", None), ("validate", True), ("investigate", None)],
         *RESTORED,
     ]
-    assert "the server did not start" in drill.steps[2].detail
+    assert "mend it and start again" in drill.steps[2].detail
     assert git("diff", "--stat", "fixed", cwd=deviating.worse_tree) == ""
     assert drill.sessions[-1].complete
 

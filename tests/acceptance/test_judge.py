@@ -27,7 +27,7 @@ def test_the_judge_knows_good_bad_and_neither(broken: Path) -> None:
         assert judge(told_case(), tree, ROOT) == GOOD
         (tree / "netra_ws" / "metrics.py").write_text("def broken(:\n")
         assert judge(told_case(), tree, ROOT) == SKIP
-    assert judge(broken, ROOT) == BAD
+    assert judge(told_case(), broken, ROOT) == BAD
 
 
 def test_without_the_reproduction_there_is_no_bisection(broken: Path, tmp_path: Path) -> None:
@@ -37,7 +37,6 @@ def test_without_the_reproduction_there_is_no_bisection(broken: Path, tmp_path: 
 
 
 def test_only_one_double_hides_the_bug() -> None:
-    case = told_case()
     case = told_case()
     outcomes = compare_doubles([case.before, case.buggy, case.fixed]).outcomes
     assert {name for name, outcome in outcomes["buggy"].items() if outcome == "passed"} == {
