@@ -215,7 +215,9 @@ def follow(tab: Page, link: Locator, target: str, document: Path) -> str | None:
         return None if there else f"{target}: expected a new tab"
     path = os.path.normpath(document.parent / parts.path) if parts.path else str(document)
     viewer = VIEWERS.get(Path(path).suffix, "jp-FileEditor")
-    heading = unquote(parts.fragment)
+    # Headings of a document have the names that GitHub gives them, in lower case; JupyterLab has
+    # others, and opens the document at its top.
+    heading = unquote(parts.fragment) if viewer == "jp-Notebook" else ""
     try:
         link.click()
         tab.wait_for_function(SHOWN, arg=[path, viewer, ""])
