@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import command
 import pytest
 from clock import Clock
 from fixtures import (  # noqa: F401
@@ -28,8 +26,6 @@ from fixtures import (  # noqa: F401
 )
 from forking import Forking
 from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
-
-from netra_incident.cli import main
 
 
 @pytest.fixture
@@ -77,27 +73,9 @@ def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraW
 
 
 @pytest.fixture
-def in_process(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[RunNetraWs]:
+def in_process() -> RunNetraWs:
     """`processes.netra_ws` in this process: for commands that change nothing of it."""
-    at_sigterm = signal.getsignal(signal.SIGTERM)
-
-    def run(
-        *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        with monkeypatch.context() as patch:
-            patch.chdir(cwd)
-            patch.setattr(sys, "argv", ["netra-ws", *map(str, arguments)])
-            for name, value in (env or {}).items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, ended.value.code, said.out, said.err)
-
-    yield run
-    signal.signal(signal.SIGTERM, at_sigterm)
+    return command.in_process
 
 
 @pytest.fixture(scope="session")

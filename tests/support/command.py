@@ -37,6 +37,6 @@ def in_process(
             signal.signal(signal.SIGTERM, before)
         sys.stdout.flush()
         said = [stream.getvalue().decode() for stream in (stdout, stderr)]
-    code = ended.value.code
+    code = ended.value.code or 0  # `sys.exit(None)` is success
     assert isinstance(code, int)
     return subprocess.CompletedProcess(command, code, *said)
