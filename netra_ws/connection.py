@@ -15,7 +15,7 @@ from netra_ws.errors import (
     CursorBehind,
     JsonError,
     JsonShapeError,
-    RunRefused,
+    RequestRefused,
     TokenError,
 )
 from netra_ws.event_log import Position
@@ -145,7 +145,7 @@ class Connection:
             return
         try:
             if isinstance(message, bytes):
-                raise RunRefused("binary_message", "expected a text message with JSON in it")
+                raise RequestRefused("binary_message", "expected a text message with JSON in it")
             match decode_client_message(message):
                 case UserMessage(content, thread_id):
                     self._manager.runs.start(self._context.for_run(thread_id), content)
@@ -155,7 +155,7 @@ class Connection:
                     self._reply(Pong(events.timestamp(), PongPayload()))
                 case RenewToken(token):
                     self._renew(token)
-        except RunRefused as refused:
+        except RequestRefused as refused:
             self._refuse(refused.code, str(refused))
         except (JsonShapeError, ContextError) as error:
             self._refuse("invalid_message", str(error))

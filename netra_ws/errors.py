@@ -10,7 +10,8 @@
     ├── LoginError             the login service refused, or did not answer
     ├── CursorBehind           a cursor fell out of the retained window of its log
     ├── TooCostly              a text that takes more to parse than is given for it
-    ├── RunRefused             a run that may not start, or one that is not there to be stopped
+    ├── RequestRefused         a message of a client that is answered with a typed error
+    │   └── RunRefused         one that asks for a run that may not start
     ├── HandshakeRefused       the server did not let the client in
     ├── ConnectionEnded        the server ended the connection while the client still waited
     ├── EventGap               an event that is not the one that comes next
@@ -90,12 +91,16 @@ class TooCostly(NetraError):
     """Raised when a text takes more time or memory to parse than is given for it."""
 
 
-class RunRefused(NetraError):
-    """Raised when a run cannot be started or stopped; ``code`` is that of the typed ``error``."""
+class RequestRefused(NetraError):
+    """Raised when what a client asks cannot be done; ``code`` is that of the typed ``error``."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RunRefused(RequestRefused):
+    """Raised when a run may not start now; ``code`` is that of the typed ``error``."""
 
 
 class HandshakeRefused(NetraError):

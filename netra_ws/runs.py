@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from netra_ws.agent import TIMED_OUT, Agent, AgentRun, agent_name
 from netra_ws.context import UserExecutionContext
-from netra_ws.errors import RunRefused
+from netra_ws.errors import RequestRefused, RunRefused
 from netra_ws.event_log import UserLog
 from netra_ws.events import RunStatus
 from netra_ws.metrics import Metrics
@@ -123,14 +123,14 @@ class Runs:
     def stop(self, run_id: str) -> None:
         """Cancel a run; it ends in `agent_completed` within `stop_timeout_s`.
 
-        Raises `RunRefused` if this user has no such run, whoever else may have it.
+        Raises `RequestRefused` if this user has no such run, whoever else may have it.
 
         Guarded by
         tests/integration/test_session_security.py::test_a_foreign_run_is_answered_as_an_unknown_one
         """
         entry = self._runs.get(run_id)
         if entry is None or entry.run.ended:
-            raise RunRefused("unknown_run", "no run of yours with that run_id is going on")
+            raise RequestRefused("unknown_run", "no run of yours with that run_id is going on")
         self._cancel(entry.run, entry.task)
 
     def _time_out(self) -> None:

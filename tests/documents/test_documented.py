@@ -131,5 +131,5 @@ def test_every_code_of_a_typed_error_is_explained() -> None:
     found: set[str] = set()
     for path in (ROOT / "netra_ws").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        found |= set(re.findall(r"\b(?:RunRefused|self\._refuse)\(\s*\"(\w+)\"", text))
+        found |= set(re.findall(r"\b(?:(?:Request|Run)Refused|self\._refuse)\(\s*\"(\w+)\"", text))
     assert found == set(CODES)

@@ -15,7 +15,7 @@ from netra_ws import events
 from netra_ws.agent import AgentRun
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
-from netra_ws.errors import ConfigurationError, GrammarError, RunRefused
+from netra_ws.errors import ConfigurationError, GrammarError, RequestRefused
 from netra_ws.event_log import Cursor, Position
 from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
 from netra_ws.manager import (
@@ -149,7 +149,7 @@ async def test_a_run_too_many_is_refused() -> None:
     ann = Listener(registry)
     ann.start()
     ann.start()
-    with pytest.raises(RunRefused, match="at most 2 runs at a time") as refused:
+    with pytest.raises(RequestRefused, match="at most 2 runs at a time") as refused:
         ann.start()
     assert refused.value.code == "too_many_runs"
     await ann.until("tool_executing", 2)
@@ -216,7 +216,7 @@ async def test_anothers_run_is_refused_like_one_that_does_not_exist() -> None:
     await ann.until("tool_executing")
     refusals = []
     for unknown in (run_id, "run-of-nobody"):
-        with pytest.raises(RunRefused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             bob.manager.runs.stop(unknown)
         refusals.append((refused.value.code, str(refused.value)))
     assert refusals[0] == refusals[1]
@@ -229,7 +229,7 @@ async def test_a_run_that_ended_cannot_be_stopped() -> None:
     ann = Listener(ManagerRegistry())
     run_id = ann.start()
     await ann.until("agent_completed")
-    with pytest.raises(RunRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         ann.manager.runs.stop(run_id)
     assert refused.value.code == "unknown_run"
 
@@ -430,7 +430,7 @@ async def test_a_stopping_server_refuses_new_runs() -> None:
     registry = ManagerRegistry()
     context = UserExecutionContext("ada")
     await registry.close()
-    with pytest.raises(RunRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         registry.manager(context).runs.start(context, "hello")
     assert refused.value.code == "stopping"
 

@@ -14,7 +14,7 @@ from tabs import LIMIT_S
 from netra_ws.agent import AgentRun, source_reader
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
-from netra_ws.errors import RunRefused
+from netra_ws.errors import RequestRefused
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.events import AgentCompleted, decode
 from netra_ws.metrics import Metrics
@@ -149,7 +149,7 @@ async def stop_twice(bench: Bench, run_id: str) -> None:
     for _ in range(2):
         try:
             bench.runs.stop(run_id)
-        except RunRefused:
+        except RequestRefused:
             assert run_id in bench.ended()
 
 
@@ -240,10 +240,10 @@ async def test_a_run_too_many_is_refused_until_one_has_come_to_rest(
     bench.runs.stop(run_id)
     await bench.until(bench.ended)
     assert (bench.runs.going_on, bench.runs.at_work) == (0, 1)  # it still takes the room
-    with pytest.raises(RunRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         bench.start()
     assert refused.value.code == "too_many_runs"
-    with pytest.raises(RunRefused, match="no run of yours"):
+    with pytest.raises(RequestRefused, match="no run of yours"):
         bench.runs.stop(run_id)
     agents.let_go.set()
     await bench.at_rest()
@@ -275,7 +275,7 @@ async def test_a_run_that_is_not_there_cannot_be_stopped(which: str) -> None:
     bench = Bench(source_reader)
     run_id = bench.start()
     await bench.at_rest()
-    with pytest.raises(RunRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         bench.runs.stop(run_id if which == "ended" else "run-0")
     assert (refused.value.code, str(refused.value)) == (
         "unknown_run",
@@ -286,7 +286,7 @@ async def test_a_run_that_is_not_there_cannot_be_stopped(which: str) -> None:
 async def test_a_server_that_stops_starts_no_run() -> None:
     bench = Bench(source_reader)
     bench.runs.stopping = True
-    with pytest.raises(RunRefused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         bench.start()
     assert refused.value.code == "stopping"
     assert (bench.log.head, bench.runs.at_work) == (0, 0)
