@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -66,7 +67,7 @@ def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
     """Run the notebook at `path` in a fresh kernel and return it with its bar and new outputs.
 
     The file is not touched. Raises `NotebookFailed` for a cell that raises, hangs for
-    `CELL_TIMEOUT_S` seconds or ends the kernel.
+    `CELL_TIMEOUT_S` seconds or ends the kernel, `ConfigurationError` if no kernel starts.
     """
     notebook = read_notebook(path)
     set_bar(notebook, path)
@@ -88,14 +89,22 @@ def run_notebook(path: Path, progress: Progress = lambda: None) -> NotebookNode:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=started,
     )
-    try:
-        client.execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        index = running[-1]
-        why = str(error).strip().splitlines()[-1]
-        why = re.sub(r"\x1b\[[0-9;]*m", "", why)
-        source = notebook.cells[index].source
-        raise NotebookFailed(path, index + 1, len(notebook.cells), source, why) from error
+    # What a cell prints is an output. What the kernel itself says matters if it does not start; at
+    # its end it may complain of a socket that is closed by then.
+    with tempfile.TemporaryFile() as said:
+        try:
+            client.execute(stderr=said)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            index = running[-1]
+            why = re.sub(r"\x1b\[[0-9;]*m", "", str(error).strip().splitlines()[-1])
+            source = notebook.cells[index].source
+            raise NotebookFailed(path, index + 1, len(notebook.cells), source, why) from error
+        except RuntimeError as error:
+            client.create_kernel_manager()  # nbclient 0.11 ends one at exit, and has none now
+            said.seek(0)
+            words = said.read().decode(errors="replace").split()
+            msg = f"{path}: the kernel python3 does not start: {' '.join(words)[-500:] or error}"
+            raise ConfigurationError(msg) from error
     # Neither the interpreter's version nor anything of the session belongs in the file.
     notebook.metadata.pop("language_info", None)
     return notebook

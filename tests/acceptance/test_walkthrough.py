@@ -1,6 +1,7 @@
 """The pages of the post-mortem, and how the main job fails."""
 
 import html
+import json
 import os
 import signal
 import subprocess
@@ -22,8 +23,9 @@ from netra_incident.report.page import Page
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return leash.run([sys.executable, "-m", "netra_incident", *arguments], cwd=cwd)
+def run(*arguments: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "netra_incident", *arguments]
+    return leash.run(command, cwd=cwd, env=os.environ | env)
 
 
 class Links(HTMLParser):
@@ -128,6 +130,30 @@ def test_a_failing_notebook_is_named_and_the_exit_code_is_1(tmp_path: Path) -> N
     assert "ZeroDivisionError" in done.stderr
     assert "jupyter lab" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_kernel_says_beside_its_cells_is_not_shown(tmp_path: Path) -> None:
+    # Where pytest is at work a kernel leaves descriptor 2 to the system.
+    source = "import os\nos.write(2, b'of its ' + b'own')\n1 / 0"
+    notebook = new_notebook(cells=[new_code_cell(source, id="cell")])
+    nbformat.write(notebook, tmp_path / "00-page.ipynb")
+    done = run("walkthrough", "--notebooks", str(tmp_path), "--build", str(tmp_path / "build"))
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "of its own" not in done.stderr
+
+
+def test_a_kernel_that_does_not_start_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "kernels" / "python3").mkdir(parents=True)
+    argv = [sys.executable, "-c", "raise SystemExit('no such luck')", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "broken", "language": "python"}
+    (tmp_path / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    notebook = new_notebook(cells=[new_code_cell("1", id="cell")])
+    nbformat.write(notebook, tmp_path / "00-page.ipynb")
+    done = run("walkthrough", "--notebooks", str(tmp_path), JUPYTER_PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "does not start: no such luck" in done.stderr
 
 
 def test_a_folder_without_notebooks_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
