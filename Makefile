@@ -62,8 +62,8 @@ soak: setup  ## Break it on purpose, at full size (ten minutes); then make docs
 conformance: setup  ## Run the Autobahn test suite; AUTOBAHN_WSTEST names its wstest
 	@$(BIN)/python tests/conformance/autobahn.py
 
-bench: setup  ## Measure the backend beside its peers, ten minutes on two cores; then make docs
-	@$(BIN)/python -m benchmarks
+bench: setup  ## Measure the backend beside its peers and BEFORE=COMMIT (ten minutes); then make docs
+	@$(BIN)/python -m benchmarks $(if $(BEFORE),--rounds 7 --before '$(BEFORE)')
 
 lab: setup  ## Open JupyterLab at page 00
 	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" $(BIN)/jupyter lab

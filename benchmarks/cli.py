@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +18,13 @@ from benchmarks.publish import RESULTS, ROUNDS, is_complete, publish, save
 from benchmarks.results import Results
 from benchmarks.rounds import benchmark
 from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.servers import ROOT
+from benchmarks.servers import ROOT, put_commit
 from benchmarks.table import (
-    SERVER_HEADS,
     VERDICT_HEADS,
     Rows,
     client_share,
     conditions,
+    server_heads,
     server_rows,
     verdict_rows,
 )
@@ -51,6 +52,11 @@ BUSY = 0.9
     help="Where the results go; their figure is put beside them.",
 )
 @click.option(
+    "--before",
+    metavar="COMMIT",
+    help="Measure the netra_ws of this commit, too, and judge ours by it.",
+)
+@click.option(
     "--from",
     "source",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -64,7 +70,12 @@ BUSY = 0.9
     f"in {ROUNDS} rounds or more]",
 )
 def command(
-    rounds: int, names: Sequence[str], output: Path, source: Path | None, shown: bool | None
+    rounds: int,
+    names: Sequence[str],
+    output: Path,
+    before: str | None,
+    source: Path | None,
+    shown: bool | None,
 ) -> None:
     """Measure netra_ws beside what else a team would pick, and say whether it is fast enough.
 
@@ -75,6 +86,7 @@ def command(
     Examples:
       python -m benchmarks
       python -m benchmarks --rounds 1 --scenario 50x1 --scenario 500x8
+      python -m benchmarks --rounds 7 --before HEAD~1
       python -m benchmarks --from benchmarks/results.json --publish
 
     \b
@@ -86,12 +98,16 @@ def command(
     """
     if source is None:
         chosen = [one for one in SCENARIOS if not names or one.name in names]
-        results = _measure(chosen, rounds)
+        with tempfile.TemporaryDirectory(prefix="netra-ws-bench-") as folder:
+            if before is not None:
+                put_commit(before, Path(folder))
+                chosen = [one.beside(folder) for one in chosen]
+            results = _measure(chosen, rounds)
         click.echo(f"wrote: {', '.join(map(str, save(results, output)))}", err=True)
         if shown is None:
             shown = is_complete(results)
-    elif names:
-        raise click.UsageError("--scenario and --from exclude each other")
+    elif names or before:
+        raise click.UsageError("--from and --scenario or --before exclude each other")
     else:
         results = records.read(source)
     if shown:
@@ -134,7 +150,7 @@ def _measure(scenarios: Sequence[Scenario], rounds: int) -> Results:
 def _show(results: Results) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     _print(console, "paired ratios", VERDICT_HEADS, verdict_rows(judge(results)))
-    _print(console, "each server", SERVER_HEADS, server_rows(results))
+    _print(console, "each server", server_heads(results), server_rows(results))
     console.print(conditions(results))
     if results.rounds < ROUNDS:
         console.print(f"Fewer than {ROUNDS} rounds: the verdicts say little.", style="bold")

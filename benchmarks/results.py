@@ -47,7 +47,7 @@ class Results(Struct, frozen=True):
         samples = sorted(
             (one for one in self.samples if one.scenario == scenario), key=lambda one: one.round
         )
-        return [one.values[server][measure] for one in samples]
+        return [one.values[server][measure] for one in samples if server in one.values]
 
 
 def begin(rounds: int, cores: int) -> Results:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from benchmarks.load import ClosedLoop, Spent, in_turns, totals
 from benchmarks.machine import private_bytes
 from benchmarks.paced import Caller, arrivals, pace, quantile
-from benchmarks.servers import DEFAULT, OURS, PROGRAMS, Program, Server
+from benchmarks.servers import BEFORE, DEFAULT, OURS, PROGRAMS, Program, Server
 from benchmarks.wire import OPEN_TIMEOUT_S, Wire, close_wires, drop_wires, open_wires
 
 Values = dict[str, dict[str, float]]
@@ -73,6 +73,16 @@ class Scenario(NamedTuple):
     programs: tuple[tuple[str, Program], ...] = EACH_ONCE
     pause_s: float = 0.0
     files: int = 1000
+
+    def beside(self, tree: str) -> Scenario:
+        """Return this scenario with the `netra_ws` of `tree` as one more server beside ours."""
+        before = BEFORE._replace(tree=tree)
+        more = [
+            (name.replace(OURS.name, BEFORE.name), before)
+            for name, program in self.programs
+            if program is OURS
+        ]
+        return self._replace(programs=(*self.programs, *more))
 
 
 async def _loops(stage: Stage, connections: int, depth: int) -> dict[str, ClosedLoop]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -16,6 +17,7 @@ import msgspec
 
 from benchmarks.machine import Clock, settle_child
 from benchmarks.work import PAUSE, SECRET
+from netra_incident.history.checkout import git
 from netra_ws.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[1]
@@ -34,13 +36,15 @@ LIMITS: dict[str, Any] = {
 class Program(NamedTuple):
     """A server as a command: its short name, its name for people, and the arguments of Python.
 
-    `greets`: whether it sends a message of its own before it is asked.
+    `greets`: whether it sends a message of its own before it is asked. `tree`: the folder whose
+    `netra_ws` runs; it is ours if it is empty.
     """
 
     name: str
     title: str
     arguments: tuple[str, ...]
     greets: bool = False
+    tree: str = ""
 
 
 def _rival(name: str, title: str) -> Program:
@@ -54,6 +58,9 @@ OURS = Program(
      "benchmarks.agents:ai"),
     greets=True,
 )  # fmt: skip
+BEFORE = OURS._replace(name="netra_ws_before", title="netra_ws before")
+"""Another commit of ours; its `tree` is known when there is one."""
+
 DEFAULT = _rival("fastapi_default", "FastAPI")
 TUNED = _rival("fastapi_orjson", "FastAPI + orjson")
 PROGRAMS = (
@@ -63,6 +70,17 @@ PROGRAMS = (
     _rival("websockets_plain", "websockets"),
     DEFAULT,
 )
+
+
+def put_commit(commit: str, folder: Path) -> None:
+    """Put the `netra_ws` of a commit of this repository into `folder`.
+
+    Raises `ConfigurationError` if there is no such commit here.
+    """
+    archive = folder / "netra_ws.zip"
+    git("archive", f"--output={archive}", "--end-of-options", commit, "netra_ws", cwd=ROOT)
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(folder)
 
 
 class _Announcement(msgspec.Struct):
@@ -85,7 +103,7 @@ class Server:
         self._files = tempfile.TemporaryDirectory(prefix="netra-ws-bench-")
         folder = Path(self._files.name)
         arguments = [sys.executable, "-P", *program.arguments]
-        if program is OURS:
+        if program.name in {OURS.name, BEFORE.name}:
             limits = folder / "settings.json"
             limits.write_bytes(msgspec.json.encode(LIMITS))
             arguments += ["--settings", str(limits)]
@@ -97,7 +115,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                env=_environment(secret, pause_s),
+                env=_environment(secret, pause_s, program.tree),
                 start_new_session=True,  # Ctrl-C is for the benchmark, which ends its servers
                 preexec_fn=partial(settle_child, core),
             )
@@ -162,11 +180,11 @@ class Server:
         self.stop()
 
 
-def _environment(secret: str, pause_s: float) -> dict[str, str]:
+def _environment(secret: str, pause_s: float, tree: str) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("NETRA_WS_", "BENCHMARK_")) and name != "TEST_ENVIRONMENT"
     }
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (tree, str(ROOT), os.environ.get("PYTHONPATH"))))
     return inherited | {"PYTHONPATH": path, SECRET: secret, PAUSE: str(pause_s)}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.results import Results, middle, ratios
 from benchmarks.scenarios import GROWN
-from benchmarks.servers import DEFAULT, OURS, PROGRAMS
+from benchmarks.servers import BEFORE, OURS, PROGRAMS, Program
 from benchmarks.verdicts import Verdict, judge
 
 
@@ -74,27 +74,39 @@ def _cell(series: Sequence[float], unit: float, digits: int) -> str:
     return f"{middle(scaled):.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
+def servers(results: Results) -> list[Program]:
+    """Return what was measured: ours, the commit before if there was one, and the rivals."""
+    has_before = any(BEFORE.name in sample.values for sample in results.samples)
+    return [OURS, *[BEFORE][: 1 if has_before else 0], *PROGRAMS[1:]]
+
+
+def server_heads(results: Results) -> tuple[str, ...]:
+    """Return the heads of the table of servers."""
+    return ("", *(program.title for program in servers(results)))
+
+
 def server_rows(results: Results) -> Rows:
     """Return a row of cells for each measure, a column for each server."""
     measured = {sample.scenario for sample in results.samples}
     rows: Rows = []
     for title, scenario, measure, unit, digits in MEASURES:
         if scenario in measured:
-            cells = (results.series(scenario, one.name, measure) for one in PROGRAMS)
+            cells = (results.series(scenario, one.name, measure) for one in servers(results))
             rows.append((title, *(_cell(series, unit, digits) for series in cells)))
     if "growth" in measured:
         rows.append(
-            ("× per event, 10 → 10,000 users", *(_growth(results, one.name) for one in PROGRAMS))
+            (
+                "× per event, 10 → 10,000 users",
+                *(_growth(results, one.name) for one in servers(results)),
+            )
         )
     if measured.intersection(CLOSED):
-        shares = (client_share(results, one.name) for one in PROGRAMS)
+        shares = (client_share(results, one.name) for one in servers(results))
         rows.append(("client's core, busy at most", *(f"{share:.0%}" for share in shares)))
     return rows
 
 
 def _growth(results: Results, name: str) -> str:
-    if name not in {OURS.name, DEFAULT.name}:
-        return ""
     many = results.series("growth", name + GROWN, "us")
     return _cell(ratios(many, results.series("growth", name, "us")), 1, 2)
 
@@ -111,9 +123,6 @@ def client_share(results: Results, server: str | None = None) -> float:
         ),
         default=0.0,
     )
-
-
-SERVER_HEADS = ("", *(program.title for program in PROGRAMS))
 
 
 def conditions(results: Results) -> str:
@@ -139,7 +148,7 @@ def markdown(results: Results) -> str:
         (
             markdown_table(VERDICT_HEADS, verdict_rows(judge(results))),
             "What each server has cost, of its core's time:",
-            markdown_table(SERVER_HEADS, server_rows(results)),
+            markdown_table(server_heads(results), server_rows(results)),
             conditions(results),
         )
     )

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from benchmarks.results import Results, middle, ratios
 from benchmarks.scenarios import GROWN
-from benchmarks.servers import DEFAULT, OURS, TUNED
+from benchmarks.servers import BEFORE, DEFAULT, OURS, TUNED
 
-_OURS, _DEFAULT = OURS.name, DEFAULT.name
+_OURS, _DEFAULT, _BEFORE = OURS.name, DEFAULT.name, BEFORE.name
 
 
 class Target(NamedTuple):
@@ -75,6 +75,30 @@ TARGETS = (
         "cost per event, 10 → 10,000 users",
         "growth", (_OURS + GROWN, "us"), (_OURS, "us"), False, 1.3, 1.1,
     ),
+    Target(
+        "µs per event, five to a request, 50 × 1, to the commit before",
+        "50x1", (_OURS, "us"), (_BEFORE, "us"), False, 0.95, 0.85,
+    ),
+    Target(
+        "the same, 500 × 8",
+        "500x8", (_OURS, "us"), (_BEFORE, "us"), False, 0.95, 0.85,
+    ),
+    Target(
+        "the same, each event alone",
+        "alone", (_OURS, "us"), (_BEFORE, "us"), False, 0.93, 0.82,
+    ),
+    Target(
+        "µs per handshake, token seen before, to the commit before",
+        "handshakes", (_OURS, "seen_us"), (_BEFORE, "seen_us"), False, 0.85, 0.8,
+    ),
+    Target(
+        "the same, token new",
+        "handshakes", (_OURS, "new_us"), (_BEFORE, "new_us"), False, 0.85, 0.8,
+    ),
+    Target(
+        "memory per idle connection, to the commit before",
+        "memory", (_OURS, "bytes"), (_BEFORE, "bytes"), False, 0.95, 0.9,
+    ),
 )  # fmt: skip
 
 
@@ -107,7 +131,7 @@ def judge(results: Results) -> list[Verdict]:
     verdicts = []
     for target in TARGETS:
         top = results.series(target.scenario, *target.top)
-        if top:
-            bottom = results.series(target.scenario, *target.bottom)
+        bottom = results.series(target.scenario, *target.bottom)
+        if top and bottom:
             verdicts.append(Verdict(target, ratios(top, bottom)))
     return verdicts

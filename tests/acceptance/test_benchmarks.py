@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,10 +30,10 @@ from benchmarks.figure import speed
 from benchmarks.frames import EVENTS, Broken, Frames, check_run
 from benchmarks.load import ClosedLoop
 from benchmarks.paced import quantile
-from benchmarks.results import Machine, Results, Sample, read, write
+from benchmarks.results import Machine, Results, Sample, begin, read, write
 from benchmarks.rounds import play
-from benchmarks.servers import OURS, PROGRAMS, TUNED, Program, Server
-from benchmarks.table import client_share, markdown
+from benchmarks.servers import BEFORE, OURS, PROGRAMS, ROOT, TUNED, Program, Server, put_commit
+from benchmarks.table import client_share, markdown, server_heads
 from benchmarks.verdicts import TARGETS, Verdict, judge
 from benchmarks.wire import close_wires, open_wires
 from netra_ws.auth.tokens import Tokens
@@ -190,6 +191,31 @@ def test_a_scenario_measures_what_is_judged(name: str, monkeypatch: pytest.Monke
         assert MEASURED[name] <= set(found)
         if name != "memory":  # of so few connections nothing may be seen
             assert all(value > 0 for value in found.values()), found
+
+
+def test_another_tree_of_ours_is_one_more_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenarios, "WARM_UP_S", 0.02)
+    shutil.copytree(ROOT / "netra_ws", tmp_path / "netra_ws")
+    measure = scenarios.throughput(3, 2, turns=2, seconds=0.05)
+    (one,) = (one for one in scenarios.SCENARIOS if one.name == "50x1")
+    alone = one._replace(measure=measure, programs=((OURS.name, OURS),))
+    beside = alone.beside(str(tmp_path))
+    values = play(beside)
+    assert set(values) == {OURS.name, BEFORE.name}
+    results = begin(1, 2)
+    results.samples.append(Sample("50x1", 1, values))
+    assert [verdict.target.bottom[0] for verdict in judge(results)] == [BEFORE.name]
+    assert BEFORE.title in server_heads(results)
+    (tmp_path / "netra_ws" / "__main__.py").write_text("raise SystemExit('that of the tree')")
+    with pytest.raises(ConfigurationError, match=r"netra_ws before did not .* that of the tree"):
+        play(beside)
+
+
+def test_a_commit_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no-such-commit"):
+        put_commit("no-such-commit", tmp_path)
 
 
 def test_a_server_that_does_not_start_is_an_error() -> None:
