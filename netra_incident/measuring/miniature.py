@@ -1,6 +1,6 @@
 """The bug in miniature: four awaits that raise, one that does not, for any tool to be tried on.
 
-Guarded by tests/prevention/test_matrix.py, which runs every line.
+Guarded by tests/audit/test_matrix.py, which runs every line.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks.prevention.__main__ import main as prevention
+from benchmarks.audit.__main__ import main as audit
 from docs.rooms import packages
 from netra_incident.cli import COMMANDS
 
@@ -90,8 +90,8 @@ def fault(words: list[str]) -> str | None:
         case "python" | "python3", ["-m", "pytest", *rest]:
             absent = [word for word in rest if "/" in word and not (ROOT / word).exists()]
             return f"no such file: {absent[0]}" if absent else None
-        case "python" | "python3", ["-m", "benchmarks.prevention", *rest]:
-            return parsed(prevention, rest)
+        case "python" | "python3", ["-m", "benchmarks.audit", *rest]:
+            return parsed(audit, rest)
         case "python" | "python3", ["-m", "venv", _] | ["-c", _] | ["client.py", *_]:
             return None
     return None if program in OF_THE_SYSTEM else f"no test knows {program}"

@@ -15,11 +15,11 @@ import click
 from await_audit.audit import audit
 from await_audit.editing.fix import propose
 from await_audit.finding import Kind
-from benchmarks.prevention.injection import choose, inject, sites
-from benchmarks.prevention.projects import PROJECTS, Project, environment, fetch
-from benchmarks.prevention.table import Measured, Results, keep, markdown
+from benchmarks.audit.injection import choose, inject, sites
+from benchmarks.audit.projects import PROJECTS, Project, environment, fetch
+from benchmarks.audit.table import Measured, Results, keep, markdown
 
-CACHE = Path("build/prevention")
+CACHE = Path("build/audit")
 INJECTED = 150
 SEED = 1
 LIMIT_S = 600.0
@@ -145,7 +145,7 @@ def main(rounds: int, names: tuple[str, ...]) -> None:
 
     \b
     Example:
-      python -m benchmarks.prevention --rounds 1 --project tornado
+      python -m benchmarks.audit --rounds 1 --project tornado
     """
     chosen = [one for one in PROJECTS if not names or one.name in names]
     measured = []
