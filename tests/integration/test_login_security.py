@@ -249,6 +249,7 @@ WHOLE = {"iat": 0, "nbf": 0, "exp": 60}
 
 
 @pytest.mark.parametrize("make", WITHIN.values(), ids=list(WITHIN))
+@pytest.mark.guards("token_leeway_s")
 async def test_a_token_within_the_leeway_is_let_in(server: Server, make: Any) -> None:
     async with dial(server.backend, make()) as socket:
         await read_until(socket, "connection_ready")
@@ -260,6 +261,7 @@ async def test_a_token_within_the_leeway_is_let_in(server: Server, make: Any) ->
 FLOOR_S = HANG_S / 2
 
 
+@pytest.mark.guards("failed_login_s")
 async def test_a_failed_login_does_not_tell_who_exists(clock: Clock) -> None:
     """Known and unknown by turns, each six times: the same bytes, and none before the floor.
 
@@ -289,6 +291,7 @@ async def test_a_good_login_does_not_wait_for_the_floor() -> None:
         assert (await log_in(listening.url, ANN.email, ANN.password)).status == 200
 
 
+@pytest.mark.guards("max_failed_logins")
 async def test_a_failed_login_too_many_is_429() -> None:
     """Whoever exists, and whatever the password: it is not looked at."""
     limits = {"max_failed_logins": 3, "failed_login_window_s": 3600.0}
@@ -342,6 +345,7 @@ async def test_a_success_takes_nothing_from_the_budget() -> None:
         assert [reply.status for reply in replies] == [*[200] * 6, 401, 200, 401, 429]
 
 
+@pytest.mark.guards("failed_login_window_s")
 async def test_the_budget_comes_back(clock: Clock) -> None:
     async with serving(max_failed_logins=1, failed_login_window_s=3600.0) as listening:
         statuses = [
@@ -361,6 +365,7 @@ async def test_attempts_at_the_same_time_share_the_budget() -> None:
         assert Counter(reply.status for reply in replies) == {401: 3, 429: 17}
 
 
+@pytest.mark.guards("max_waiting_logins")
 async def test_a_login_too_many_at_a_time_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_CONCURRENT_HASHES", 1)
     users = Gated()

@@ -220,6 +220,7 @@ async def test_a_run_that_finishes_in_the_drain_is_completed_before_1012(
     assert (code, limits_met(server)) == (0, [])
 
 
+@pytest.mark.guards("drain_timeout_s")
 async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
     server = start("never", drain_timeout_s=DRAIN_S)
     async with connected(server) as tab:
