@@ -259,8 +259,7 @@ async def a_client_that_is_cut_logs_in_anew_and_resumes(server: Server) -> Async
             asked = asyncio.create_task(client.chat(json.dumps(steps), HANG_S))
             await read_until(tab, "agent_thinking")
             yield
-            relay.cut()
-            relay.mend()
+            relay.drop()
             opens.touch()
             run = await asked
             assert (len(run.events), client.reconnects, logins) == (GATED_EVENTS, 1, 2)
