@@ -19,10 +19,10 @@ from clock import Clock
 from fixtures import Recorder
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, frame, peer
+from plain_client import UPGRADE
 from scrape import scrape
 from tabs import (
     LIMIT_S,
-    UPGRADE,
     Fetch,
     OpenTab,
     answers,

@@ -30,6 +30,7 @@ from plain_client import (
     say,
 )
 from processes import Server
+from raw_peer import LEAST_BUFFER, read_to_the_end, upgraded
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -346,13 +347,7 @@ def kernel_has(peer: socket.socket) -> int:
 async def test_a_revocation_throws_away_what_is_not_sent_yet(server: Server) -> None:
     """A reader that stalls gets what the kernel had of it by then, and nothing of our buffer."""
     token = mint("eve")
-    host, port = server.backend.removeprefix("http://").split(":")
-    with closing(socket.socket()) as stalled:
-        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stalled.settimeout(HANG_S)
-        stalled.connect((host, int(port)))
-        lines = ("GET /ws HTTP/1.1", f"Authorization: Bearer {token}", *UPGRADE, "", "")
-        stalled.sendall("\r\n".join(lines).encode())
+    with closing(upgraded(server.backend, token, receive_buffer=LEAST_BUFFER)) as stalled:
         async with connected(server, mint("eve")) as reader:
             await ask(reader, **FLOOD)
             await read_until(reader, "agent_completed")
@@ -363,17 +358,8 @@ async def test_a_revocation_throws_away_what_is_not_sent_yet(server: Server) -> 
             assert await revoke(server, None) == 401  # a turn of the server's loop, and more
             assert time.monotonic() < by
         assert await revoke(server, token) == 200
-        assert await asyncio.to_thread(count_bytes, stalled) <= queued < FLOOD["count"] * 50_000
-
-
-def count_bytes(peer: socket.socket) -> int:
-    count = 0
-    try:
-        while data := peer.recv(65536):
-            count += len(data)
-    except ConnectionError:
-        pass
-    return count
+        received = await asyncio.to_thread(read_to_the_end, stalled)
+        assert len(received) <= queued < FLOOD["count"] * 50_000
 
 
 # Who may ask, and what they learn

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from plain_client import (
     say,
 )
 from processes import Serve, Server
+from raw_peer import LEAST_BUFFER, connect, read_to_the_end, upgraded
 from websockets.asyncio.client import ClientConnection
 
 import netra_ws.serving.server
@@ -153,39 +154,6 @@ def limits_met(server: Server) -> list[str]:
 
 PAUSE_S = 10.0
 CLOSE_1012 = Frame(CLOSE, b"\x03\xf4the server is stopping")
-
-
-def raw_socket(url: str, *, receive_buffer: int | None = None) -> socket.socket:
-    host, port = url.removeprefix("http://").split(":")
-    peer = socket.socket()
-    peer.settimeout(HANG_S)
-    if receive_buffer:
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    peer.connect((host, int(port)))
-    return peer
-
-
-def upgraded(url: str, path: str = "/ws", user: str = "ann", **options: Any) -> socket.socket:
-    """Return a socket whose upgrade was accepted, and that says nothing more."""
-    peer = raw_socket(url, **options)
-    authorization = f"Authorization: Bearer {TOKENS.issue(user)}"
-    lines = (f"GET {path} HTTP/1.1", authorization, *UPGRADE, "", "")
-    peer.sendall("\r\n".join(lines).encode())
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n"):
-        byte = peer.recv(1)
-        assert byte
-        answer += byte
-    assert answer.startswith(b"HTTP/1.1 101 ")
-    return peer
-
-
-def read_to_the_end(peer: socket.socket) -> bytes:
-    received = b""
-    with suppress(ConnectionError):  # what was not read may be cut off
-        while data := peer.recv(65536):
-            received += data
-    return received
 
 
 # The drain
@@ -341,7 +309,7 @@ def test_the_pauses_between_batches_differ(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_an_idle_process_is_gone_at_once(start: Start) -> None:
     """Whoever has connected and not asked yet is not waited for."""
     server = start("never", services="both", drain_timeout_s=2 * HANG_S, open_timeout_s=2 * HANG_S)
-    with closing(raw_socket(server.backend)), closing(raw_socket(server.backend)) as half:
+    with closing(connect(server.backend)), closing(connect(server.backend)) as half:
         half.sendall(b"GET /ws")
         assert (await request(f"{server.backend}/no")).status == 404  # it has read what came before
         assert await stop(server) == 0
@@ -355,11 +323,14 @@ async def test_it_is_gone_though_20_of_80_clients_stall(start: Start) -> None:
     server = start("floods", drain_timeout_s=DRAIN_S, **limits, **late)
     with ExitStack() as stack:
 
-        def connect(user: str, count: int, **options: Any) -> list[socket.socket]:
-            sockets = (upgraded(server.backend, user=user, **options) for _ in range(count))
+        def let_in(user: str, count: int, **options: Any) -> list[socket.socket]:
+            sockets = (
+                upgraded(server.backend, TOKENS.issue(user), **options) for _ in range(count)
+            )
             return [stack.enter_context(closing(one)) for one in sockets]
 
-        idle, stalled = connect("ben", 60), connect("ann", 20, receive_buffer=4096)
+        idle = let_in("ben", 60)
+        stalled = let_in("ann", 20, receive_buffer=LEAST_BUFFER)
         async with connected(server) as reader:
             await ask(reader)
             await read_until(reader, "agent_completed")
@@ -375,11 +346,11 @@ async def test_it_is_gone_though_peers_do_not_speak(start: Start) -> None:
     """A login half sent, sockets that say nothing, one that never answers a close; and a drain."""
     server = start("never", services="both", drain_timeout_s=DRAIN_S, open_timeout_s=2 * HANG_S)
     with (
-        closing(raw_socket(server.auth)) as login,
-        closing(raw_socket(server.auth)),
-        closing(raw_socket(server.backend)),
-        closing(raw_socket(server.backend)) as half,
-        closing(upgraded(server.backend)),
+        closing(connect(server.auth)) as login,
+        closing(connect(server.auth)),
+        closing(connect(server.backend)),
+        closing(connect(server.backend)) as half,
+        closing(upgraded(server.backend, TOKENS.issue("ann"))),
     ):
         login.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         half.sendall(b"GET /ws")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, CONTINUATION, TEXT, Peer, frame, peer
+from plain_client import UPGRADE
 from tabs import (
     LIMIT_S,
-    UPGRADE,
     OpenTab,
     answers,
     close_of,

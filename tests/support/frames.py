@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Self
 
-from tabs import LIMIT_S, UPGRADE
+from limits import HANG_S
+from plain_client import UPGRADE
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = bytes(4)  # a mask of zeros is one, too
@@ -74,7 +75,7 @@ class Peer:
 
     async def receive(self) -> Frame:
         """Return the next frame; raises `IncompleteReadError` at the end of the stream."""
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(HANG_S):
             head, data = await read_frame(self.reader)
         return Frame(head[0] & 0x0F, data)
 
@@ -107,7 +108,7 @@ async def peer(
         if upgrade:
             lines = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *UPGRADE, *headers, "", "")
             writer.write("\r\n".join(lines).encode())
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(HANG_S):
                 answer = await reader.readuntil(b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 101"), answer
         yield Peer(reader, writer)
