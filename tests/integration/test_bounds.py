@@ -20,6 +20,7 @@ from fixtures import Recorder
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, frame, peer
 from plain_client import UPGRADE
+from polling import until
 from scrape import scrape
 from tabs import (
     LIMIT_S,
@@ -86,13 +87,6 @@ def bounded(tokens: Tokens, open_tab: OpenTab, recorder: Recorder, fetch: Fetch)
 def bearer(tokens: Tokens) -> Callable[[], str]:
     """A function that returns the header of Ann's token."""
     return lambda: f"Authorization: Bearer {tokens.issue('ann')}"
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
-    async with asyncio.timeout(LIMIT_S):
-        while not condition():  # noqa: ASYNC110 - there is no event for what is asked
-            await asyncio.sleep(0.005)
 
 
 def connections(backend: Backend) -> int:

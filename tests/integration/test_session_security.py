@@ -20,6 +20,7 @@ from clock import Clock
 from limits import HANG_S
 from plain_client import (
     UPGRADE,
+    address,
     dial,
     post_login,
     raw_request,
@@ -151,8 +152,7 @@ async def revoke(server: Any, token: str | None, method: str = "POST") -> int:
 
 def exchange(server: Server, *lines: str) -> bytes:
     """Send lines in ISO-8859-1; return every byte of the answer, upgraded or not."""
-    host, port = server.backend.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=HANG_S) as peer:
+    with socket.create_connection(address(server.backend), timeout=HANG_S) as peer:
         peer.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         peer.shutdown(socket.SHUT_WR)
         with peer.makefile("rb") as answer:

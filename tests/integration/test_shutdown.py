@@ -21,6 +21,7 @@ from frames import CLOSE, TEXT, Frame, peer
 from limits import HANG_S
 from plain_client import (
     UPGRADE,
+    address,
     dial,
     read_until,
     request,
@@ -282,9 +283,8 @@ async def pauses_of_a_stop(connections: int) -> list[float]:
     lines = "\r\n".join(["GET /ws/test HTTP/1.1", *UPGRADE, "", ""]).encode()
     peers = []
     async with Backend(ManagerRegistry(), TOKENS, echo=True) as backend:
-        host, port = backend.url.removeprefix("http://").split(":")
         for _ in range(connections):
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(*address(backend.url))
             writer.write(lines)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             peers.append(writer)

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, Self
 
 from limits import HANG_S
-from plain_client import UPGRADE
+from plain_client import UPGRADE, address
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = bytes(4)  # a mask of zeros is one, too
@@ -98,15 +98,15 @@ async def peer(
 
     `takes_bytes` is about what it takes in before it is read.
     """
-    host, port = url.removeprefix("http://").split(":")
     small = socket.socket()
     small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes_bytes)
     small.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(small, (host, int(port)))
+    await asyncio.get_running_loop().sock_connect(small, address(url))
     reader, writer = await asyncio.open_connection(sock=small, limit=takes_bytes)
     try:
         if upgrade:
-            lines = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *UPGRADE, *headers, "", "")
+            host = f"Host: {url.removeprefix('http://')}"
+            lines = (f"GET {path} HTTP/1.1", host, *UPGRADE, *headers, "", "")
             writer.write("\r\n".join(lines).encode())
             async with asyncio.timeout(HANG_S):
                 answer = await reader.readuntil(b"\r\n\r\n")

@@ -87,10 +87,16 @@ async def request(url: str, data: bytes | None = None, method: str | None = None
     return await asyncio.to_thread(_request, url, data, method)
 
 
+def address(url: str) -> tuple[str, int]:
+    """Return host and port of the address of a service."""
+    host, port = url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
 def _exchange(backend: str, lines: Iterable[str]) -> bytes:
-    host, port = backend.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=HANG_S) as peer:
-        peer.sendall("\r\n".join([*lines, f"Host: {host}:{port}", "", ""]).encode())
+    host = f"Host: {backend.removeprefix('http://')}"
+    with socket.create_connection(address(backend), timeout=HANG_S) as peer:
+        peer.sendall("\r\n".join([*lines, host, "", ""]).encode())
         with peer.makefile("rb") as answer:
             return answer.read()
 

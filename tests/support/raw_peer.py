@@ -7,19 +7,18 @@ from contextlib import suppress
 from typing import Any
 
 from limits import HANG_S
-from plain_client import UPGRADE
+from plain_client import UPGRADE, address
 
 LEAST_BUFFER = 4096
 
 
 def connect(url: str, *, receive_buffer: int | None = None) -> socket.socket:
     """Return a connected socket; it blocks, for `HANG_S` at most."""
-    host, port = url.removeprefix("http://").split(":")
     peer = socket.socket()
     peer.settimeout(HANG_S)
     if receive_buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    peer.connect((host, int(port)))
+    peer.connect(address(url))
     return peer
 
 
