@@ -292,9 +292,21 @@ COMPLETE = "complete"
 def run_fault(frames: list[Frame]) -> str | None:
     """Return what is wrong with the events of one run that ran alone, or `None`."""
     events = [frame.message for frame in frames]
+    return (
+        _order_fault(events)
+        or _form_fault(events)
+        or _number_fault(events)
+        or _call_fault(events)
+        or _end_fault(frames)
+    )
+
+
+def _order_fault(events: list[dict[str, Any]]) -> str | None:
     order = " ".join(event["type"] for event in events)
-    if not GRAMMAR.fullmatch(order):
-        return f"against the grammar: {order}"
+    return None if GRAMMAR.fullmatch(order) else f"against the grammar: {order}"
+
+
+def _form_fault(events: list[dict[str, Any]]) -> str | None:
     for event in events:
         if set(event) != ENVELOPE or set(event["payload"]) != PAYLOADS[event["type"]]:
             return f"keys of {event['type']}: {sorted(event)}, {sorted(event['payload'])}"
@@ -303,9 +315,17 @@ def run_fault(frames: list[Frame]) -> str | None:
     for key in ("epoch", "user_id", "thread_id", "run_id", "agent_name"):
         if len({event[key] for event in events}) != 1:
             return f"more than one {key} in a run"
+    return None
+
+
+def _number_fault(events: list[dict[str, Any]]) -> str | None:
     numbers = [event["seq"] for event in events]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return f"seq with a gap: {numbers}"
+    return None
+
+
+def _call_fault(events: list[dict[str, Any]]) -> str | None:
     calls = [
         event["payload"]["tool_call_id"]
         for event in events
@@ -313,9 +333,13 @@ def run_fault(frames: list[Frame]) -> str | None:
     ]
     if calls[::2] != calls[1::2] or len(set(calls)) * 2 != len(calls):
         return f"tool calls do not pair: {calls}"
-    end = events[-1]["payload"]
-    if end["events"] != len(events):
-        return f"{len(events)} messages, announced {end['events']}"
+    return None
+
+
+def _end_fault(frames: list[Frame]) -> str | None:
+    end = frames[-1].message["payload"]
+    if end["events"] != len(frames):
+        return f"{len(frames)} messages, announced {end['events']}"
     digest = hashlib.sha256()
     for frame in frames[:-1]:
         digest.update(frame.text.encode() + b"\n")
