@@ -13,8 +13,6 @@ from processes import fake_git, git
 
 from await_audit.drift import Colour, drift
 from await_audit.errors import PreventionError
-from netra_incident.case import told_case
-from netra_incident.history.checkout import checkout
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,14 +31,6 @@ def repository(tmp_path: Path) -> Repository:
 
 
 # The incident
-
-
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The incident as a git history; read only."""
-    folder = tmp_path_factory.mktemp("history")
-    checkout(told_case().fixed, folder)
-    return folder
 
 
 @pytest.fixture
