@@ -21,7 +21,9 @@ from limits import HANG_S
 from plain_client import (
     UPGRADE,
     address,
+    connected,
     dial,
+    end_of,
     post_login,
     raw_request,
     read_until,
@@ -110,13 +112,6 @@ def server(running: Server) -> Iterator[Server]:
         assert signature not in said
 
 
-@asynccontextmanager
-async def connected(server: Any, token: str, **options: Any) -> AsyncIterator[ClientConnection]:
-    async with dial(server.backend, token, **options) as tab:
-        await read_until(tab, "connection_ready")
-        yield tab
-
-
 async def ask(tab: ClientConnection, **asked: Any) -> None:
     await say(tab, {"type": "user_message", "content": json.dumps(asked)})
 
@@ -128,12 +123,6 @@ async def renew(tab: ClientConnection, token: str) -> None:
 async def is_alive(tab: ClientConnection) -> bool:
     await say(tab, {"type": "ping"})
     return bool(await read_until(tab, "pong"))
-
-
-async def end_of(tab: ClientConnection) -> tuple[int | None, str | None]:
-    async with asyncio.timeout(HANG_S):
-        await tab.wait_closed()
-    return tab.close_code, tab.close_reason
 
 
 async def messages_left(tab: ClientConnection) -> list[str]:

@@ -10,11 +10,17 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    closing,
+)
 from pathlib import Path
 from typing import Any
 
+import plain_client
 import pytest
 from clock import Clock
 from frames import CLOSE, TEXT, Frame, peer
@@ -23,6 +29,7 @@ from plain_client import (
     UPGRADE,
     address,
     dial,
+    end_of,
     read_until,
     request,
     run_fault,
@@ -112,21 +119,12 @@ def start(serve: Serve, tmp_path: Path) -> Start:
     return run
 
 
-@asynccontextmanager
-async def connected(server: Server, user: str = "ann") -> AsyncIterator[ClientConnection]:
-    async with dial(server.backend, TOKENS.issue(user)) as tab:
-        await read_until(tab, "connection_ready")
-        yield tab
+def connected(server: Server, user: str = "ann") -> AbstractAsyncContextManager[ClientConnection]:
+    return plain_client.connected(server, TOKENS.issue(user))
 
 
 async def ask(tab: ClientConnection, content: str = "go") -> None:
     await say(tab, {"type": "user_message", "content": content})
-
-
-async def close_code(tab: ClientConnection) -> int | None:
-    async with asyncio.timeout(HANG_S):
-        await tab.wait_closed()
-    return tab.close_code
 
 
 async def stopping(server: Server) -> dict[str, Any]:
@@ -182,7 +180,7 @@ async def test_a_run_that_finishes_in_the_drain_is_completed_before_1012(
         assert not stopped.done()
         (tmp_path / "told").touch()
         run += await read_until(tab, "agent_completed")
-        assert [await close_code(one) for one in (tab, other)] == [1012, 1012]
+        assert [(await end_of(one))[0] for one in (tab, other)] == [1012, 1012]
         code = await stopped
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "completed"
@@ -197,7 +195,7 @@ async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
         run = await read_until(tab, "tool_executing")
         stopped = stop(server)
         run += await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
+        assert (await end_of(tab))[0] == 1012
         code = await stopped
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "cancelled"
@@ -213,7 +211,7 @@ async def test_a_second_signal_cuts_the_drain_short(start: Start) -> None:
         await stopping(server)
         server.process.send_signal(signal.SIGTERM)
         (*_, end) = await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
+        assert (await end_of(tab))[0] == 1012
         code = await stopped
     assert end.message["payload"]["status"] == "cancelled"
     assert (code, limits_met(server)) == (0, [])
@@ -372,7 +370,7 @@ async def test_it_is_gone_though_an_agent_is_not(start: Start, scratch: Path, ag
         run = await read_until(tab, "agent_thinking" if agent == "swallows" else "tool_executing")
         stopped = stop(server)
         run += await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
+        assert (await end_of(tab))[0] == 1012
         assert await stopped == 0
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "cancelled"

@@ -15,7 +15,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
@@ -40,11 +41,15 @@ class Credentials(Protocol):
     def password(self) -> str: ...
 
 
-class Services(Protocol):
-    """A running pair of services."""
+class HasBackend(Protocol):
+    """Whatever has the address of a backend."""
 
     @property
     def backend(self) -> str: ...
+
+
+class Services(HasBackend, Protocol):
+    """A running pair of services."""
 
     @property
     def auth(self) -> str: ...
@@ -206,6 +211,23 @@ async def read_until(socket: ClientConnection, event_type: str) -> list[Frame]:
             text = await socket.recv(decode=True)
             frames.append(Frame(time.perf_counter(), text, json.loads(text)))
     return frames
+
+
+@asynccontextmanager
+async def connected(
+    server: HasBackend, token: str | None, path: str = "/ws", **options: Any
+) -> AsyncIterator[ClientConnection]:
+    """Connect; `connection_ready` has been read."""
+    async with dial(server.backend, token, path, **options) as tab:
+        await read_until(tab, "connection_ready")
+        yield tab
+
+
+async def end_of(tab: ClientConnection) -> tuple[int | None, str | None]:
+    """Return the code and the reason with which a connection has ended, once it has."""
+    async with asyncio.timeout(HANG_S):
+        await tab.wait_closed()
+    return tab.close_code, tab.close_reason
 
 
 async def say(socket: ClientConnection, message: dict[str, Any]) -> None:
