@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Callable
 
 import msgspec
+from websockets.frames import Frame, Opcode
 
 from benchmarks.work import MAX_EVENT_BYTES, MIN_EVENT_BYTES, QUESTION, THREAD
 from netra_ws.events import EVENT_TYPES, AgentCompleted, decode
@@ -19,8 +19,8 @@ _KEY = base64.b64encode(b"a nonce of 16 B.").decode()
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _ACCEPT = base64.b64encode(hashlib.sha1(f"{_KEY}{_GUID}".encode()).digest())  # noqa: S324
 
-TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
-"""First bytes of frames that are whole and not compressed (RFC 6455 section 5.2)."""
+TEXT, PING = 0x81, 0x89
+"""First bytes of a server's frames that are whole and not compressed (RFC 6455 section 5.2)."""
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -29,17 +29,10 @@ class Broken(Exception):
     """Raised when a server does not answer as the work demands; says what came instead."""
 
 
-def frame(first: int, payload: bytes) -> bytes:
-    """Return a whole frame of a client, masked (RFC 6455 section 5.3)."""
-    size = len(payload)
-    head = bytes((first, 0x80 | size)) if size < 126 else bytes((first, 0xFE, *divmod(size, 256)))
-    key = os.urandom(4)
-    return head + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
-
-
-REQUEST = frame(
-    TEXT, msgspec.json.encode({"type": "user_message", "content": QUESTION, "thread_id": THREAD})
-)
+REQUEST = Frame(
+    Opcode.TEXT,
+    msgspec.json.encode({"type": "user_message", "content": QUESTION, "thread_id": THREAD}),
+).serialize(mask=True)
 """What starts a run."""
 
 
@@ -130,7 +123,7 @@ class Frames:
 
     def _take(self, first: int, payload: bytes) -> int:
         if first == PING:
-            self._pong(frame(PONG, payload))
+            self._pong(Frame(Opcode.PONG, payload).serialize(mask=True))
             return 0
         if first != TEXT:
             raise Broken(f"expected a text message, got a frame that begins with {first:#x}")

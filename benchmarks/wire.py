@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import cast
 
+from websockets.frames import Frame, Opcode
+
 from benchmarks.frames import (
-    CLOSE,
     END_OF_HEAD,
     EVENTS,
     REQUEST,
     Broken,
     Frames,
     check_opening,
-    frame,
     handshake,
 )
 from benchmarks.servers import Server
@@ -26,7 +26,7 @@ OPEN_TIMEOUT_S = 30.0
 BATCH = 100
 """Connections that are opened or closed at once."""
 
-_GOODBYE = frame(CLOSE, (1000).to_bytes(2, "big"))
+_GOODBYE = Frame(Opcode.CLOSE, (1000).to_bytes(2, "big")).serialize(mask=True)
 
 
 class Wire(asyncio.Protocol):

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from recall import judge
 
-from benchmarks.prevention.table import markdown, read
+from benchmarks.audit.table import markdown, read
 from benchmarks.table import markdown_table
 
 

@@ -21,6 +21,7 @@ import msgspec
 import pytest
 from forking import Forking
 from processes import clean_environment
+from websockets.frames import Frame, Opcode
 
 if sys.platform != "linux":
     pytest.skip("the benchmark needs Linux", allow_module_level=True)
@@ -108,12 +109,7 @@ async def test_what_is_offered_is_not_what_is_used(servers: dict[str, Server], n
 
 
 def texts(*messages: bytes) -> bytes:
-    return b"".join(
-        bytes((0x81, len(message))) + message
-        if len(message) < 126
-        else b"\x81\x7e" + len(message).to_bytes(2, "big") + message
-        for message in messages
-    )
+    return b"".join(Frame(Opcode.TEXT, message).serialize(mask=False) for message in messages)
 
 
 async def test_frames_are_counted_however_they_are_cut(servers: dict[str, Server]) -> None:

@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from netra_incident.case import told_case
-from netra_incident.history.checkout import checkout, git
+from netra_incident.history.checkout import git
 from netra_incident.proof.bisection import Bisection, bisect
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("history")
-    checkout(told_case().buggy, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,12 @@ from pathlib import Path
 import pytest
 
 from netra_incident.case import told_case
-from netra_incident.history.checkout import checkout, scratch_checkout
+from netra_incident.history.checkout import scratch_checkout
 from netra_incident.proof.bisection import BAD, GOOD, SKIP, bisect, judge
 from netra_incident.proof.doubles import compare_doubles
 from netra_ws.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("history")
-    checkout(told_case().buggy, folder)
-    return folder
 
 
 def test_the_judge_knows_good_bad_and_neither(broken: Path) -> None:

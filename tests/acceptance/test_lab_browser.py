@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from lab import Lab, copy_project, hostile_home
 from limits import HANG_S
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
 from netra_incident.report.hypertext import links
@@ -35,7 +35,6 @@ VIEWERS = {".ipynb": "jp-Notebook", ".md": "jp-MarkdownViewer", ".png": "jp-Imag
 """The class of what shows a file; that of all others is `jp-FileEditor`."""
 
 PICTURES = ROOT / "build" / "screenshots"
-CHROMIUM = shutil.which("chromium")
 LIMIT_MS = 1000 * HANG_S
 RUN_LIMIT_MS = 2 * LIMIT_MS
 """Detectors of hangs; the longest page runs the tests of the incident twice."""
@@ -85,10 +84,7 @@ RESOLVED = """([id, links]) => [...document.getElementById(id).querySelectorAll(
 
 LINKS = ".jp-RenderedMarkdown a[href]:not(.jp-InternalAnchorLink)"
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
-    pytest.mark.timeout(4 * HANG_S),
-]
+pytestmark = pytest.mark.timeout(4 * HANG_S)
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +96,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(project: Path) -> Iterator[Lab]:
     with Lab(project, project.parent / "home") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield chromium
-        chromium.close()
 
 
 @contextmanager

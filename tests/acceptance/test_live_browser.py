@@ -6,6 +6,7 @@ tests/integration/test_live_page.py.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import shutil
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from limits import HANG_S
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, Route, async_playwright, expect
 from processes import Server, python_path
 
 from netra_ws.events import EVENT_TYPES
@@ -162,6 +163,28 @@ async def test_two_users_log_in_and_chat_side_by_side(served: Server) -> None:
         assert browser.errors == []
         own = (served.backend, served.auth, f"blob:{served.backend}")
         assert [url for url in browser.asked if not url.startswith(own)] == []
+
+
+async def test_a_login_leaves_the_focus_where_somebody_types(served: Server) -> None:
+    """What is typed for one user, a password perhaps, must not end up in the other's chat."""
+    async with looking_at(served.backend) as browser:
+        answered = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await answered.wait()
+            await route.continue_()
+
+        await browser.page.route("**/auth/login", hold)
+        other = await browser.log_in(1, served.users[7])
+        password = browser.panel(0).get_by_label("Password")
+        await password.focus()
+        answered.set()
+        await connected(other)
+        await expect(password).to_be_focused()
+        panel = await browser.log_in(0, served.users[6])
+        await connected(panel)
+        await expect(panel.get_by_label("Message")).to_be_focused()
+        assert browser.errors == []
 
 
 async def test_a_run_that_is_cut_at_its_first_event_is_resumed(served: Server) -> None:

@@ -6,7 +6,6 @@ build/screenshots. What the pages say: tests/integration/test_walkthrough.py.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from limits import HANG_S
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 
 from netra_incident.case import told_case
@@ -25,7 +24,6 @@ from netra_incident.report.page import Page
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = find_notebooks(ROOT / "notebooks")
 PICTURES = ROOT / "build" / "screenshots"
-CHROMIUM = shutil.which("chromium")
 WIDE, NARROW = (1280, 900), (420, 900)
 LIMIT_MS = 1000 * HANG_S
 TERMS = "# Glossary\n\n## await\n\nWhat [page 01](01-what-await-does.ipynb) is about.\n"
@@ -44,8 +42,6 @@ HIDDEN = """() => [...document.querySelectorAll("details > :not(summary)")]
   .filter((one) => !one.checkVisibility({contentVisibilityAuto: true}))
   .map((one) => one.textContent.slice(0, 40))"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -53,14 +49,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     terms = ROOT / "notebooks" / GLOSSARY
     glossary = terms.read_text(encoding="utf-8") if terms.exists() else TERMS
     return write_report(told_case(), pages, tmp_path_factory.mktemp("report"), glossary).parent
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield chromium
-        chromium.close()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks.prevention.__main__ import main as prevention
+from benchmarks.audit.__main__ import main as audit
 from docs.rooms import packages
 from netra_incident.cli import COMMANDS
 
@@ -77,24 +77,37 @@ def fault(words: list[str]) -> str | None:
                 else parsed(COMMANDS[name].load(), rest)
             )
         case "make", targets:
-            for word in targets:
-                name, is_variable, _ = word.partition("=")
-                pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
-                if not re.search(pattern, MAKEFILE, re.MULTILINE):
-                    return f"the Makefile has no {word}"
-            return None
+            return made(targets)
         case "pip", arguments:
             return installed(arguments)
-        case "python" | "python3", ["-m", "pip", *rest]:
+        case "python" | "python3", arguments:
+            return interpreted(arguments)
+    return None if program in OF_THE_SYSTEM else f"no test knows {program}"
+
+
+def made(targets: list[str]) -> str | None:
+    """Return what the Makefile has no rule or variable for."""
+    for word in targets:
+        name, is_variable, _ = word.partition("=")
+        pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
+        if not re.search(pattern, MAKEFILE, re.MULTILINE):
+            return f"the Makefile has no {word}"
+    return None
+
+
+def interpreted(arguments: list[str]) -> str | None:
+    """Return what is wrong with the arguments of python."""
+    match arguments:
+        case ["-m", "pip", *rest]:
             return installed(rest)
-        case "python" | "python3", ["-m", "pytest", *rest]:
+        case ["-m", "pytest", *rest]:
             absent = [word for word in rest if "/" in word and not (ROOT / word).exists()]
             return f"no such file: {absent[0]}" if absent else None
-        case "python" | "python3", ["-m", "benchmarks.prevention", *rest]:
-            return parsed(prevention, rest)
-        case "python" | "python3", ["-m", "venv", _] | ["-c", _] | ["client.py", *_]:
+        case ["-m", "benchmarks.audit", *rest]:
+            return parsed(audit, rest)
+        case ["-m", "venv", _] | ["-c", _] | ["client.py", *_]:
             return None
-    return None if program in OF_THE_SYSTEM else f"no test knows {program}"
+    return f"no test knows python {' '.join(arguments)}"
 
 
 def parsed(command: click.Command, arguments: list[str]) -> str | None:

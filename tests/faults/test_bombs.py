@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from frames import CONTINUATION, MASK, PING, TEXT, Peer
+from frames import CONTINUATION, PING, TEXT, Peer, frame
 from measuring import Measured
 from memory import MIB, Memory
 from neighbour import FREE, ROOM, talking
@@ -22,7 +21,6 @@ BOMB_BYTES = 32 * MIB
 SPARE_MIB = 16.0
 """What the process may take in the meantime for other reasons, the logs of all runs included."""
 
-RSV1 = 0x40
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 
 
@@ -35,12 +33,7 @@ def bomb(size: int) -> bytes:
 
 def compressed(opcode: int, data: bytes, *, fin: bool = True) -> Callable[[Peer], object]:
     """Return an act that sends `data` in one frame with RSV1, the bit for compressed messages."""
-    first = (0x80 if fin else 0) | RSV1 | opcode
-    if len(data) < 126:
-        head = bytes([first, 0x80 | len(data)])
-    else:
-        head = struct.pack(">BBQ", first, 0x80 | 127, len(data))
-    return lambda ann: ann.writer.write(head + MASK + data)
+    return lambda ann: ann.writer.write(frame(opcode, data, fin=fin, rsv1=True))
 
 
 ACTS: dict[str, Callable[[Peer], object]] = {

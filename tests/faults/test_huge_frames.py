@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from frames import CONTINUATION, MASK, TEXT, Peer
+from frames import CONTINUATION, TEXT, Peer, head
 from measuring import Measured
 from memory import Memory
 from neighbour import FREE, ROOM, talking
@@ -27,8 +26,7 @@ SPARE_MIB = 16.0
 
 def announce(size: int) -> Callable[[Peer], object]:
     """Return an act that announces a frame of `size` bytes and sends a thousand of them."""
-    head = struct.pack(">BBQ", 0x80 | TEXT, 0x80 | 127, size)
-    return lambda ann: ann.writer.write(head + MASK + bytes(1000))
+    return lambda ann: ann.writer.write(head(TEXT, size) + bytes(1000))
 
 
 def without_end(size: int) -> Callable[[Peer], object]:

@@ -19,7 +19,7 @@ from neighbour import ROOM
 from processes import Server
 from scripted_server import SECRET, journal, said, scripted_server
 from watchers import Watcher, watching
-from wire import Wire, wired
+from wire import Wire
 
 from netra_ws.client import Backoff, Client, ReceivedRun, login
 from netra_ws.errors import EventsLost, RunUnconfirmed
@@ -105,7 +105,7 @@ async def test_clients_come_back_and_are_told_what_the_process_took_with_it(
         start = partial(scripted_server, tmp_path, env=journal(path), run_timeout_s=3600, **ROOM)
         server = stack.enter_context(start())
         port = int(server.backend.rpartition(":")[2])
-        wire = await stack.enter_async_context(wired(server.backend))
+        wire = await stack.enter_async_context(Wire(server.backend))
         users = await connect(stack, auth, server.backend, wire, backoff)
         for _ in range(kills):
             path.unlink(missing_ok=True)
@@ -118,7 +118,6 @@ async def test_clients_come_back_and_are_told_what_the_process_took_with_it(
             for user, mark in zip(users, marks, strict=True):
                 if user not in late:
                     await user.watcher.count(AgentThinking, thoughts, mark)
-            wire.is_down = True
             wire.cut()
             names = {user.watcher.events[-1].user_id for user in away}
             await appended_since(path, names, UNHEARD)
@@ -130,7 +129,7 @@ async def test_clients_come_back_and_are_told_what_the_process_took_with_it(
             appended = said(path)
             server = stack.enter_context(await asyncio.to_thread(start, port=port))
             restarts.append(time.perf_counter() - killed)
-            wire.is_down = False
+            wire.mend()
             told += await asyncio.gather(*asks)
             await asyncio.gather(*late_asks)
 

@@ -16,15 +16,15 @@ from measuring import Measured, Spread
 from neighbour import FREE, ROOM, client, settled, talking
 from scripted_server import metric, scripted_server
 from watchers import Watcher, watching
-from wire import Wire, wired
+from wire import Wire
 
 
 def reset(wire: Wire) -> None:
     """End all connections of the wire with RST, to both sides, instead of FIN."""
-    for writer in wire._open:
+    for writer in wire.writers:
         peer: socket.socket = writer.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    wire.cut()
+    wire.drop()
 
 
 async def all_more(watchers: list[Watcher], count: int, since: float = 0.0) -> list[float]:
@@ -51,7 +51,7 @@ async def test_after_a_reset_every_event_comes_once_and_in_order(
     with scripted_server(tmp_path, **ROOM, **FREE) as server:
         async with (
             talking(server.backend) as neighbour,
-            wired(server.backend) as wire,
+            Wire(server.backend) as wire,
             watching(*(client(wire.url, user) for user in users)) as cut,
         ):
             async with AsyncExitStack() as stack:

@@ -11,8 +11,8 @@ from accounting import appended
 from measuring import Measured, Spread
 from neighbour import FREE, ROOM, client, settled, talking
 from scripted_server import scripted_server
-from slicer import sliced
 from watchers import watching
+from wire import Slicer
 
 THOUGHTS = 3
 EVENTS = THOUGHTS + 2
@@ -42,7 +42,7 @@ async def test_what_comes_byte_by_byte_means_the_same(
     with scripted_server(tmp_path, **ROOM, **FREE) as server:
         async with (
             talking(server.backend) as neighbour,
-            sliced(server.backend, pause_s) as slicer,
+            Slicer(server.backend, pause_s) as slicer,
             watching(*(client(slicer.url, user) for user in names)) as reading,
         ):
             took = await asyncio.gather(*(talk(slicer.url, user) for user in names))
@@ -62,7 +62,7 @@ async def test_what_comes_byte_by_byte_means_the_same(
         "all: {delivered:,} of {appended:,} events delivered, a run of {size} in {run_s:.2f s}; "
         "the neighbour had {neighbour:,} of {neighbour_appended:,}",
         users=users,
-        bytes=slicer.bytes_up + slicer.bytes_down,
+        bytes=slicer.bytes,
         delivered=delivered,
         appended=sum(one.appended for one in balances),
         size=EVENTS,

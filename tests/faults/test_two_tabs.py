@@ -12,7 +12,7 @@ from measuring import Measured
 from neighbour import FREE, ROOM, client, settled, talking
 from scripted_server import metric, scripted_server
 from watchers import watching
-from wire import Cut, wired
+from wire import Cut, Wire
 
 MESSAGES = 44
 """Two runs: how many of them come before a cut, at most."""
@@ -30,7 +30,7 @@ async def test_a_tab_that_is_cut_again_and_again_reads_what_the_other_one_does(
     plan = [Cut(down=random.randint(2, MESSAGES)) for _ in range(cuts)]
     with scripted_server(tmp_path, **ROOM, **FREE) as server:
         async with (
-            wired(server.backend, plan) as wire,
+            Wire(server.backend, plan) as wire,
             watching(client(server.backend, "ann"), client(wire.url, "ann")) as tabs,
             talking(server.backend) as neighbour,
         ):

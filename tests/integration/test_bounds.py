@@ -19,10 +19,11 @@ from clock import Clock
 from fixtures import Recorder
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, frame, peer
+from plain_client import UPGRADE
+from polling import until
 from scrape import scrape
 from tabs import (
     LIMIT_S,
-    UPGRADE,
     Fetch,
     OpenTab,
     answers,
@@ -88,13 +89,6 @@ def bearer(tokens: Tokens) -> Callable[[], str]:
     return lambda: f"Authorization: Bearer {tokens.issue('ann')}"
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
-    async with asyncio.timeout(LIMIT_S):
-        while not condition():  # noqa: ASYNC110 - there is no event for what is asked
-            await asyncio.sleep(0.005)
-
-
 def connections(backend: Backend) -> int:
     return backend._registry.statistics().connections
 
@@ -122,6 +116,7 @@ class Stubborn:
 # Messages
 
 
+@pytest.mark.guards("max_message_bytes")
 async def test_a_message_too_large_closes_with_1009(bounded: Bounded, open_tab: OpenTab) -> None:
     settings = Settings(max_message_bytes=1000)
     async with bounded(settings, "max_message_bytes") as backend, open_tab(backend) as tab:
@@ -132,6 +127,7 @@ async def test_a_message_too_large_closes_with_1009(bounded: Bounded, open_tab: 
         assert (await close_of(tab))[0] == CloseCode.MESSAGE_TOO_BIG
 
 
+@pytest.mark.guards("max_messages_per_s")
 async def test_messages_too_many_close_with_4004(bounded: Bounded, open_tab: OpenTab) -> None:
     settings = Settings(**SLOW, close_timeout_s=0.1)
     async with bounded(settings, "max_messages_per_s") as backend, open_tab(backend) as tab:
@@ -143,6 +139,7 @@ async def test_messages_too_many_close_with_4004(bounded: Bounded, open_tab: Ope
         assert len(messages) == 3
 
 
+@pytest.mark.guards("rate_window_s")
 async def test_a_burst_of_rate_times_window_is_let_through(
     bounded: Bounded, open_tab: OpenTab
 ) -> None:
@@ -155,6 +152,7 @@ async def test_a_burst_of_rate_times_window_is_let_through(
             assert json.loads(await receive(tab))["type"] == "pong"
 
 
+@pytest.mark.guards("max_pings_per_s")
 async def test_ping_frames_too_many_close_with_4004(bounded: Bounded, open_tab: OpenTab) -> None:
     settings = Settings(**SLOW, close_timeout_s=0.1)
     async with bounded(settings, "max_pings_per_s") as backend, open_tab(backend) as tab:
@@ -219,6 +217,7 @@ async def test_unread_pings_leave_the_write_buffer_bounded(
     [{"retained_events": 8}, {"retained_bytes": 8 * EVENT_BYTES}],
     ids=lambda limit: next(iter(limit)),
 )
+@pytest.mark.guards("retained_events", "retained_bytes")
 async def test_a_reader_behind_the_window_is_closed_with_4002(
     bounded: Bounded, open_tab: OpenTab, limit: dict[str, int]
 ) -> None:
@@ -245,6 +244,7 @@ async def test_a_reader_behind_the_window_is_closed_with_4002(
     [{"retained_events": 5}, {"retained_bytes": 1000}, {"retained_bytes_total": 2000}],
     ids=lambda limit: next(iter(limit)),
 )
+@pytest.mark.guards("retained_bytes_total")
 async def test_whoever_comes_back_too_late_is_told_the_loss(
     bounded: Bounded, open_tab: OpenTab, limit: dict[str, int]
 ) -> None:
@@ -268,6 +268,7 @@ async def test_whoever_comes_back_too_late_is_told_the_loss(
             assert await answers(tab)
 
 
+@pytest.mark.guards("idle_log_s")
 async def test_the_log_of_an_idle_user_is_forgotten(
     bounded: Bounded, open_tab: OpenTab, recorder: Recorder, clock: Clock
 ) -> None:
@@ -301,6 +302,7 @@ async def test_a_connected_user_is_not_idle(bounded: Bounded, open_tab: OpenTab)
         assert [event.seq for event in run.events] == [6, 7, 8, 9, 10]
 
 
+@pytest.mark.guards("service_retained_events")
 async def test_probes_leave_no_more_than_their_last_events(bounded: Bounded, fetch: Fetch) -> None:
     settings = Settings(service_retained_events=2)
     event_log = MemoryEventLog(settings)
@@ -314,6 +316,7 @@ async def test_probes_leave_no_more_than_their_last_events(bounded: Bounded, fet
 # Runs
 
 
+@pytest.mark.guards("max_runs_per_user")
 async def test_a_run_too_many_is_a_typed_error(bounded: Bounded, open_tab: OpenTab) -> None:
     settings = Settings(max_runs_per_user=1)
     async with (
@@ -336,6 +339,7 @@ async def ended(tab: Any, messages: list[str], status: str) -> None:
 
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["gives in", "swallows cancellation"])
+@pytest.mark.guards("run_timeout_s")
 async def test_a_run_too_long_ends_as_failed(
     bounded: Bounded, open_tab: OpenTab, clock: Clock, swallow: bool
 ) -> None:
@@ -353,6 +357,7 @@ async def test_a_run_too_long_ends_as_failed(
         assert await answers(tab)
 
 
+@pytest.mark.guards("stop_timeout_s")
 async def test_an_agent_that_will_not_stop_is_ended(bounded: Bounded, open_tab: OpenTab) -> None:
     agent = Stubborn(swallow=True)
     async with (
@@ -373,6 +378,7 @@ async def test_an_agent_that_will_not_stop_is_ended(bounded: Bounded, open_tab: 
 # Connections
 
 
+@pytest.mark.guards("max_connections_per_user")
 async def test_a_connection_too_many_is_closed_with_4501(
     bounded: Bounded, open_tab: OpenTab
 ) -> None:
@@ -391,6 +397,7 @@ async def test_a_connection_too_many_is_closed_with_4501(
         assert await answers(first)
 
 
+@pytest.mark.guards("max_connections")
 async def test_without_room_the_answer_is_503(bounded: Bounded, open_tab: OpenTab) -> None:
     async with bounded(Settings(max_connections=2), "max_connections") as backend:
         async with open_tab(backend, "cleo") as cleo:
@@ -409,6 +416,7 @@ async def test_the_echo_has_the_same_room(bounded: Bounded, fetch: Fetch, tokens
         assert (await fetch(backend.url, "/ws/test", *UPGRADE)).status == 503
 
 
+@pytest.mark.guards("max_pending_connections")
 async def test_whoever_waits_longest_makes_room(bounded: Bounded, fetch: Fetch) -> None:
     settings = Settings(max_pending_connections=3)
     async with bounded(settings, "max_pending_connections") as backend, AsyncExitStack() as peers:
@@ -478,6 +486,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("origins", FOREIGN.values(), ids=list(FOREIGN))
+@pytest.mark.guards("allowed_origins")
 async def test_only_an_origin_on_the_list_may_connect(
     bounded: Bounded,
     open_tab: OpenTab,
@@ -496,6 +505,7 @@ async def test_only_an_origin_on_the_list_may_connect(
 # The transport
 
 
+@pytest.mark.guards("write_high_water_bytes")
 async def test_no_more_is_written_than_the_high_water(bounded: Bounded, open_tab: OpenTab) -> None:
     high_water = 128 * 1024
     settings = Settings(
@@ -518,6 +528,7 @@ async def test_no_more_is_written_than_the_high_water(bounded: Bounded, open_tab
         verified(await receive_type(tab, "agent_completed"))
 
 
+@pytest.mark.guards("write_timeout_s")
 async def test_a_stalled_write_closes_with_4001(bounded: Bounded, open_tab: OpenTab) -> None:
     settings = Settings(
         write_high_water_bytes=16 * 1024,
@@ -541,6 +552,7 @@ async def test_a_stalled_write_closes_with_4001(bounded: Bounded, open_tab: Open
         )
 
 
+@pytest.mark.guards("open_timeout_s")
 async def test_a_request_that_does_not_come_is_408(
     bounded: Bounded, fetch: Fetch, clock: Clock
 ) -> None:
@@ -583,6 +595,7 @@ STAYING: dict[str, tuple[Callable[[Peer], object], str]] = {
 
 
 @pytest.mark.parametrize(("act", "limit"), STAYING.values(), ids=list(STAYING))
+@pytest.mark.guards("close_timeout_s")
 async def test_whoever_stays_after_the_end_is_dropped(
     bounded: Bounded, bearer: Callable[[], str], act: Callable[[Peer], object], limit: str
 ) -> None:
@@ -612,6 +625,7 @@ async def test_empty_fragments_are_bounded(bounded: Bounded, bearer: Callable[[]
 # Keepalive
 
 
+@pytest.mark.guards("ping_interval_s")
 async def test_a_silent_client_is_pinged_at_an_interval(
     bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
@@ -624,6 +638,7 @@ async def test_a_silent_client_is_pinged_at_an_interval(
             assert (await ann.receive()).opcode == TEXT  # and no second ping before it
 
 
+@pytest.mark.guards("ping_timeout_s")
 async def test_a_client_that_is_silent_is_closed_with_1011(
     bounded: Bounded, bearer: Callable[[], str], clock: Clock
 ) -> None:
@@ -786,6 +801,7 @@ class UnreadByProbes(MemoryEventLog):
         return UnreadLog(self, 8, 1024) if ":" in user_id else super().user(user_id)
 
 
+@pytest.mark.guards("canary_timeout_s")
 async def test_a_canary_that_does_not_arrive_is_503(bounded: Bounded, fetch: Fetch) -> None:
     settings = Settings(canary_timeout_s=0.05)
     parts = {"event_log": UnreadByProbes(settings)}

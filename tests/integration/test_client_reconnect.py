@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proxy import change_of, proxied
 from tabs import LIMIT_S, OpenTab, ready, receive_type, say, serving
-from wire import Cut, wired
+from wire import Cut, Wire
 
 from netra_ws.agent import AgentRun, source_reader
 from netra_ws.auth.service import LoginResponse, LoginUser
@@ -116,7 +116,7 @@ def test_what_is_no_address_is_refused_at_once(address: str) -> None:
 async def test_a_run_survives_a_drop_after_each_of_its_events(
     backend: Backend, connected: Connected, events: int
 ) -> None:
-    async with wired(backend.url, [Cut(down=READY + events)]) as wire, connected(wire.url) as ann:
+    async with Wire(backend.url, [Cut(down=READY + events)]) as wire, connected(wire.url) as ann:
         run = await ann.chat("hello", LIMIT_S)
         assert [event.seq for event in run.events] == [1, 2, 3, 4, 5]
         assert (wire.connections, ann.reconnects) == (2, 1)
@@ -141,7 +141,7 @@ async def test_a_run_survives_a_drop_after_every_event(
     backend: Backend, connected: Connected
 ) -> None:
     cuts = [Cut(down=READY + 1)] * RUN_EVENTS
-    async with wired(backend.url, cuts) as wire, connected(wire.url) as ann:
+    async with Wire(backend.url, cuts) as wire, connected(wire.url) as ann:
         run = await ann.chat("hello", LIMIT_S)
         assert len(run.events) == RUN_EVENTS
         assert ann.reconnects == RUN_EVENTS - 1
@@ -150,7 +150,7 @@ async def test_a_run_survives_a_drop_after_every_event(
 async def test_a_run_whose_question_arrived_just_before_the_drop_is_complete(
     backend: Backend, connected: Connected
 ) -> None:
-    async with wired(backend.url, [Cut(up=1)]) as wire, connected(wire.url) as ann:
+    async with Wire(backend.url, [Cut(up=1)]) as wire, connected(wire.url) as ann:
         run = await ann.chat("hello", LIMIT_S)
         assert [event.seq for event in run.events] == [1, 2, 3, 4, 5]
         assert ann.reconnects == 1
@@ -160,7 +160,7 @@ async def test_a_run_whose_question_was_lost_is_unconfirmed_and_not_asked_again(
     backend: Backend, connected: Connected
 ) -> None:
     async with (
-        wired(backend.url, [Cut(up=1, through=False)]) as wire,
+        Wire(backend.url, [Cut(up=1, through=False)]) as wire,
         connected(wire.url) as ann,
     ):
         with pytest.raises(RunUnconfirmed, match="thread"):
@@ -173,7 +173,7 @@ async def test_a_barrier_that_is_cut_is_put_up_again(
     backend: Backend, connected: Connected
 ) -> None:
     cuts = [Cut(up=1, through=False)] * 3  # the question, then two pings
-    async with wired(backend.url, cuts) as wire, connected(wire.url) as ann:
+    async with Wire(backend.url, cuts) as wire, connected(wire.url) as ann:
         with pytest.raises(RunUnconfirmed):
             await ann.chat("hello", LIMIT_S)
         assert ann.reconnects == 3
@@ -182,9 +182,9 @@ async def test_a_barrier_that_is_cut_is_put_up_again(
 async def test_a_question_goes_out_on_the_next_connection_if_the_last_one_has_ended(
     backend: Backend, connected: Connected
 ) -> None:
-    async with wired(backend.url) as wire, connected(wire.url) as ann:
+    async with Wire(backend.url) as wire, connected(wire.url) as ann:
         await ann.chat("hello", LIMIT_S)
-        wire.cut()
+        wire.drop()
         await ended(ann)
         assert len((await ann.chat("hello", LIMIT_S)).events) == RUN_EVENTS
         assert ann.reconnects == 1
@@ -214,7 +214,7 @@ def test_any_drops_leave_every_event_exactly_once_and_in_order(
     async def check() -> None:
         async with (
             serving(tokens) as backend,
-            wired(backend.url, [Cut(), *cuts]) as wire,
+            Wire(backend.url, [Cut(), *cuts]) as wire,
             Client(wire.url, Logins(tokens), backoff=QUICK) as ann,
             Client(backend.url, Logins(tokens), backoff=QUICK) as other,
         ):
@@ -222,7 +222,7 @@ def test_any_drops_leave_every_event_exactly_once_and_in_order(
             taken: list[str] = []
             for _ in range(runs):
                 sent += (await other.chat("hello", LIMIT_S)).messages
-                wire.cut()
+                wire.drop()
                 taken += [message for message, _ in await take(ann, RUN_EVENTS)]
             assert taken == sent
 
@@ -235,7 +235,7 @@ def test_after_any_drops_a_chat_has_run_once_or_is_unconfirmed(
     tokens: Tokens, cuts: list[Cut]
 ) -> None:
     async def check() -> None:
-        async with serving(tokens) as backend, wired(backend.url, cuts) as wire:
+        async with serving(tokens) as backend, Wire(backend.url, cuts) as wire:
             async with Client(wire.url, Logins(tokens), backoff=QUICK) as ann:
                 try:
                     received = (await ann.chat("hello", LIMIT_S)).messages
@@ -259,14 +259,13 @@ async def test_what_left_the_window_is_lost_once_by_number_and_the_rest_arrives(
 ) -> None:
     async with (
         serving(tokens, Settings(retained_events=4)) as backend,
-        wired(backend.url) as wire,
+        Wire(backend.url) as wire,
         connected(wire.url) as ann,
     ):
         await ann.chat("hello", LIMIT_S)
-        wire.is_down = True
         wire.cut()
         sent = await run_of(backend, open_tab, times=2)
-        wire.is_down = False
+        wire.mend()
         with pytest.raises(EventsLost, match=r"^6 events were lost$") as lost:
             await take(ann, 1)
         assert lost.value.lost == 6
@@ -313,7 +312,7 @@ async def test_events_lost_in_the_midst_of_a_run_end_its_chat(
 
     async with (
         serving(tokens, Settings(retained_events=4), agent=patient) as backend,
-        wired(backend.url) as wire,
+        Wire(backend.url) as wire,
         connected(wire.url) as ann,
         open_tab(backend) as tab,
     ):
@@ -321,12 +320,11 @@ async def test_events_lost_in_the_midst_of_a_run_end_its_chat(
         async with asyncio.TaskGroup() as group:
             chat = group.create_task(lost_in(ann))
             await receive_type(tab, "agent_started")
-            wire.is_down = True
             wire.cut()
             go_on.set()
             await receive_type(tab, "agent_completed")
             await run_of(backend, open_tab)
-            wire.is_down = False
+            wire.mend()
         assert chat.result() >= RUN_EVENTS
         assert len((await ann.chat("hello", LIMIT_S)).events) == RUN_EVENTS
 
@@ -382,7 +380,7 @@ async def test_a_server_that_stops_refuses_and_the_next_one_is_asked(
 ) -> None:
     async with (
         Restartable(tokens) as server,
-        wired(server.backend.url) as wire,
+        Wire(server.backend.url) as wire,
         connected(wire.url) as ann,
     ):
         await server.backend.drain(asyncio.Event())
@@ -419,7 +417,7 @@ def lenient() -> Logins:
 async def test_the_token_is_renewed_before_it_expires(lenient: Logins) -> None:
     async with (
         serving(lenient.tokens, LENIENT) as backend,
-        wired(backend.url) as wire,
+        Wire(backend.url) as wire,
         Client(wire.url, lenient, backoff=QUICK) as ann,
     ):
         await wire.passed(b'"token_renewed"', times=2)  # the first token has expired by now
@@ -433,7 +431,7 @@ async def test_a_login_that_fails_is_tried_again_before_the_token_expires(
 ) -> None:
     async with (
         serving(lenient.tokens, LENIENT) as backend,
-        wired(backend.url) as wire,
+        Wire(backend.url) as wire,
         Client(wire.url, lenient, backoff=QUICK) as ann,
     ):
         lenient.errors = [LoginError("no answer"), LoginError("busy", 503)]
@@ -484,7 +482,7 @@ async def test_a_token_that_the_server_does_not_take_is_replaced_when_the_old_on
 
     async with (
         serving(lenient.tokens, LENIENT) as backend,
-        wired(backend.url) as wire,
+        Wire(backend.url) as wire,
         Client(wire.url, first_ann_then_bob_once, backoff=QUICK) as ann,
     ):
         reading = asyncio.create_task(take(ann, RUN_EVENTS))
@@ -504,7 +502,7 @@ async def test_one_connection_too_many_is_final_and_not_tried_again(
 ) -> None:
     async with (
         serving(tokens, Settings(max_connections_per_user=1)) as backend,
-        wired(backend.url) as wire,
+        Wire(backend.url) as wire,
         open_tab(backend) as tab,
     ):
         await ready(tab)
@@ -547,12 +545,11 @@ async def test_two_readers_at_once_are_told(backend: Backend, connected: Connect
 async def test_a_cancelled_wait_for_the_server_is_taken_up_again(
     backend: Backend, connected: Connected
 ) -> None:
-    async with wired(backend.url) as wire, connected(wire.url) as ann:
-        wire.is_down = True
+    async with Wire(backend.url) as wire, connected(wire.url) as ann:
         wire.cut()
         with pytest.raises(TimeoutError):
             await ann.chat("hello", 0.1)
-        wire.is_down = False
+        wire.mend()
         assert len((await ann.chat("hello", LIMIT_S)).events) == RUN_EVENTS
 
 
@@ -568,7 +565,7 @@ def tasks_of_clients() -> int:
 async def test_a_server_that_hangs_does_not_hold_up_the_close_and_no_task_is_left(
     backend: Backend, connected: Connected
 ) -> None:
-    async with wired(backend.url) as wire, asyncio.timeout(LIMIT_S):
+    async with Wire(backend.url) as wire, asyncio.timeout(LIMIT_S):
         async with connected(wire.url):
             wire.mute = True
             assert tasks_of_clients() == 2  # the renewal, and the keepalive of the socket
@@ -578,16 +575,16 @@ async def test_a_server_that_hangs_does_not_hold_up_the_close_and_no_task_is_lef
 async def test_a_reader_that_is_left_behind_does_not_connect_again(
     backend: Backend, connected: Connected
 ) -> None:
-    async with wired(backend.url) as wire:
+    async with Wire(backend.url) as wire:
         for cut_before in (False, True):
             async with connected(wire.url) as ann:
                 reading = asyncio.create_task(take(ann, 1))
                 await asyncio.sleep(0)
                 if cut_before:
                     wire.mute = True
-                    wire.cut()
+                    wire.drop()
                     await wire.accepted(3)
-            wire.cut()
+            wire.drop()
             with pytest.raises(NetraError, match="the client is closed"):
                 await reading
             assert tasks_of_clients() == 0
@@ -599,7 +596,7 @@ async def test_a_reader_that_is_left_behind_does_not_connect_again(
 async def test_a_client_that_is_cancelled_while_it_connects_leaves_nothing(
     backend: Backend, connected: Connected
 ) -> None:
-    async with wired(backend.url) as wire:
+    async with Wire(backend.url) as wire:
         wire.mute = True
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1), connected(wire.url):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tabs import UPGRADE, Fetch, LogLines, OpenTab, ready
+from plain_client import UPGRADE
+from tabs import Fetch, LogLines, OpenTab, ready
 from websockets.typing import Subprotocol
 
 from netra_ws.auth.tokens import Tokens

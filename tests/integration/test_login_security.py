@@ -21,7 +21,7 @@ import pytest
 from argon2 import PasswordHasher
 from clock import Clock
 from limits import HANG_S
-from plain_client import PROBLEM, dial, read_until, refusal
+from plain_client import PROBLEM, address, dial, read_until, refusal
 from processes import Server
 from structlog.testing import capture_logs
 
@@ -95,10 +95,9 @@ def get(path: bytes) -> bytes:
 
 async def send(url: str, sent: bytes, source: str | None = None) -> list[Reply]:
     """Send bytes; return the responses that come until the server closes."""
-    host, port = url.removeprefix("http://").split(":")
     async with asyncio.timeout(HANG_S):
         local = (source, 0) if source else None
-        reader, writer = await asyncio.open_connection(host, int(port), local_addr=local)
+        reader, writer = await asyncio.open_connection(*address(url), local_addr=local)
         try:
             writer.write(sent)
             received = await reader.read()
@@ -249,6 +248,7 @@ WHOLE = {"iat": 0, "nbf": 0, "exp": 60}
 
 
 @pytest.mark.parametrize("make", WITHIN.values(), ids=list(WITHIN))
+@pytest.mark.guards("token_leeway_s")
 async def test_a_token_within_the_leeway_is_let_in(server: Server, make: Any) -> None:
     async with dial(server.backend, make()) as socket:
         await read_until(socket, "connection_ready")
@@ -260,6 +260,7 @@ async def test_a_token_within_the_leeway_is_let_in(server: Server, make: Any) ->
 FLOOR_S = HANG_S / 2
 
 
+@pytest.mark.guards("failed_login_s")
 async def test_a_failed_login_does_not_tell_who_exists(clock: Clock) -> None:
     """Known and unknown by turns, each six times: the same bytes, and none before the floor.
 
@@ -289,6 +290,7 @@ async def test_a_good_login_does_not_wait_for_the_floor() -> None:
         assert (await log_in(listening.url, ANN.email, ANN.password)).status == 200
 
 
+@pytest.mark.guards("max_failed_logins")
 async def test_a_failed_login_too_many_is_429() -> None:
     """Whoever exists, and whatever the password: it is not looked at."""
     limits = {"max_failed_logins": 3, "failed_login_window_s": 3600.0}
@@ -342,6 +344,7 @@ async def test_a_success_takes_nothing_from_the_budget() -> None:
         assert [reply.status for reply in replies] == [*[200] * 6, 401, 200, 401, 429]
 
 
+@pytest.mark.guards("failed_login_window_s")
 async def test_the_budget_comes_back(clock: Clock) -> None:
     async with serving(max_failed_logins=1, failed_login_window_s=3600.0) as listening:
         statuses = [
@@ -361,6 +364,7 @@ async def test_attempts_at_the_same_time_share_the_budget() -> None:
         assert Counter(reply.status for reply in replies) == {401: 3, 429: 17}
 
 
+@pytest.mark.guards("max_waiting_logins")
 async def test_a_login_too_many_at_a_time_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_CONCURRENT_HASHES", 1)
     users = Gated()
@@ -382,8 +386,7 @@ async def test_a_login_too_many_at_a_time_is_503(monkeypatch: pytest.MonkeyPatch
 
 async def test_whoever_waits_longest_makes_room_for_a_login() -> None:
     async with serving(max_pending_connections=2) as listening, asyncio.timeout(HANG_S):
-        host, port = listening.url.removeprefix("http://").split(":")
-        silent = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        silent = [await asyncio.open_connection(*address(listening.url)) for _ in range(2)]
         with capture_logs() as lines:
             assert (await log_in(listening.url, ANN.email, ANN.password)).status == 200
         refused = await silent[0][0].read()  # to the end: it is closed
@@ -401,9 +404,8 @@ async def test_whoever_waits_longest_makes_room_for_a_login() -> None:
 
 async def test_a_connection_that_is_used_is_not_the_oldest() -> None:
     async with serving(max_pending_connections=2) as listening, asyncio.timeout(HANG_S):
-        host, port = listening.url.removeprefix("http://").split(":")
-        used = await asyncio.open_connection(host, int(port))
-        silent = await asyncio.open_connection(host, int(port))
+        used = await asyncio.open_connection(*address(listening.url))
+        silent = await asyncio.open_connection(*address(listening.url))
         again = post(b"", start=b"GET /nothing HTTP/1.1", close=False)
         for reader, writer in (used, used):
             writer.write(again)
@@ -526,9 +528,8 @@ async def test_a_body_that_breaks_after_its_answer_leaves_no_traceback(tmp_path:
     log = tmp_path / "log"
     env = {"AIOHTTP_NO_EXTENSIONS": "1"}
     with Server("--demo-users", "1", cwd=tmp_path, log=log, env=env) as server:
-        host, port = server.auth.removeprefix("http://").split(":")
         async with asyncio.timeout(HANG_S):
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(*address(server.auth))
             start = b"POST /nothing HTTP/1.1"
             writer.write(post(b"5\r\n{", CHUNKED, start=start, length=False))
             assert b" 404 " in await reader.readuntil(b"}")
@@ -579,11 +580,10 @@ async def test_a_client_that_breaks_off_leaves_no_traceback(
     """In its body, after a head that is answered without it, and before its answer."""
     users = Gated()
     async with serving(users) as listening:
-        host, port = listening.url.removeprefix("http://").split(":")
         body, elsewhere = post(b"{}")[:-1], post(b"{}", start=b"POST /nothing HTTP/1.1")[:-1]
         with capture_logs() as lines:
             for sent in (body, elsewhere, post(credentials("eve@x", "wrong"))):
-                _, writer = await asyncio.open_connection(host, int(port))
+                _, writer = await asyncio.open_connection(*address(listening.url))
                 writer.write(sent)
                 await until(listening.url, "netra_ws_logins_waiting", 1 if b"eve" in sent else 0)
                 writer.transport.abort()

@@ -11,10 +11,10 @@ import pytest
 from clock import Clock
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, TEXT, peer
+from plain_client import UPGRADE
 from scrape import Scrape, scrape
 from tabs import (
     LIMIT_S,
-    UPGRADE,
     Fetch,
     OpenTab,
     answers,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from agent_runs import run_agent
 from fixtures import LogLine
+from polling import until
 from scrape import scrape
 from switching import switching_often
 from tabs import LIMIT_S, Fetch, OpenTab, chat, ready, receive_type, say, serving, verified
@@ -158,9 +159,7 @@ async def test_a_run_that_is_stopped_takes_its_process_along(
         await ready(tab)
         await say(tab, SLOW)
         run_id = json.loads((await receive_type(tab, "tool_executing"))[-1])["run_id"]
-        async with asyncio.timeout(LIMIT_S):
-            while not processes:  # noqa: ASYNC110 - there is no event for what is asked
-                await asyncio.sleep(0.005)
+        await until(lambda: processes)
         await tab.send(json.dumps({"type": "stop_agent", "run_id": run_id}))
         done = json.loads((await receive_type(tab, "agent_completed"))[-1])["payload"]
         assert done["status"] == "cancelled"

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from tabs import LIMIT_S, UPGRADE, Fetch, LogLines, OpenTab, chat, close_of, ready, serving
+from plain_client import UPGRADE
+from tabs import LIMIT_S, Fetch, LogLines, OpenTab, chat, close_of, ready, serving
 from websockets.asyncio.client import connect
 
 from netra_ws.auth.tokens import Tokens

@@ -20,7 +20,10 @@ from clock import Clock
 from limits import HANG_S
 from plain_client import (
     UPGRADE,
+    address,
+    connected,
     dial,
+    end_of,
     post_login,
     raw_request,
     read_until,
@@ -30,6 +33,7 @@ from plain_client import (
     say,
 )
 from processes import Server
+from raw_peer import LEAST_BUFFER, read_to_the_end, upgraded
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -108,13 +112,6 @@ def server(running: Server) -> Iterator[Server]:
         assert signature not in said
 
 
-@asynccontextmanager
-async def connected(server: Any, token: str, **options: Any) -> AsyncIterator[ClientConnection]:
-    async with dial(server.backend, token, **options) as tab:
-        await read_until(tab, "connection_ready")
-        yield tab
-
-
 async def ask(tab: ClientConnection, **asked: Any) -> None:
     await say(tab, {"type": "user_message", "content": json.dumps(asked)})
 
@@ -126,12 +123,6 @@ async def renew(tab: ClientConnection, token: str) -> None:
 async def is_alive(tab: ClientConnection) -> bool:
     await say(tab, {"type": "ping"})
     return bool(await read_until(tab, "pong"))
-
-
-async def end_of(tab: ClientConnection) -> tuple[int | None, str | None]:
-    async with asyncio.timeout(HANG_S):
-        await tab.wait_closed()
-    return tab.close_code, tab.close_reason
 
 
 async def messages_left(tab: ClientConnection) -> list[str]:
@@ -150,8 +141,7 @@ async def revoke(server: Any, token: str | None, method: str = "POST") -> int:
 
 def exchange(server: Server, *lines: str) -> bytes:
     """Send lines in ISO-8859-1; return every byte of the answer, upgraded or not."""
-    host, port = server.backend.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=HANG_S) as peer:
+    with socket.create_connection(address(server.backend), timeout=HANG_S) as peer:
         peer.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         peer.shutdown(socket.SHUT_WR)
         with peer.makefile("rb") as answer:
@@ -346,13 +336,7 @@ def kernel_has(peer: socket.socket) -> int:
 async def test_a_revocation_throws_away_what_is_not_sent_yet(server: Server) -> None:
     """A reader that stalls gets what the kernel had of it by then, and nothing of our buffer."""
     token = mint("eve")
-    host, port = server.backend.removeprefix("http://").split(":")
-    with closing(socket.socket()) as stalled:
-        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        stalled.settimeout(HANG_S)
-        stalled.connect((host, int(port)))
-        lines = ("GET /ws HTTP/1.1", f"Authorization: Bearer {token}", *UPGRADE, "", "")
-        stalled.sendall("\r\n".join(lines).encode())
+    with closing(upgraded(server.backend, token, receive_buffer=LEAST_BUFFER)) as stalled:
         async with connected(server, mint("eve")) as reader:
             await ask(reader, **FLOOD)
             await read_until(reader, "agent_completed")
@@ -363,17 +347,8 @@ async def test_a_revocation_throws_away_what_is_not_sent_yet(server: Server) -> 
             assert await revoke(server, None) == 401  # a turn of the server's loop, and more
             assert time.monotonic() < by
         assert await revoke(server, token) == 200
-        assert await asyncio.to_thread(count_bytes, stalled) <= queued < FLOOD["count"] * 50_000
-
-
-def count_bytes(peer: socket.socket) -> int:
-    count = 0
-    try:
-        while data := peer.recv(65536):
-            count += len(data)
-    except ConnectionError:
-        pass
-    return count
+        received = await asyncio.to_thread(read_to_the_end, stalled)
+        assert len(received) <= queued < FLOOD["count"] * 50_000
 
 
 # Who may ask, and what they learn

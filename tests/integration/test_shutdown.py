@@ -10,24 +10,33 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
+from collections.abc import Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    closing,
+)
 from pathlib import Path
 from typing import Any
 
+import plain_client
 import pytest
 from clock import Clock
 from frames import CLOSE, TEXT, Frame, peer
 from limits import HANG_S
 from plain_client import (
     UPGRADE,
+    address,
     dial,
+    end_of,
     read_until,
     request,
     run_fault,
     say,
 )
 from processes import Serve, Server
+from raw_peer import LEAST_BUFFER, connect, read_to_the_end, upgraded
 from websockets.asyncio.client import ClientConnection
 
 import netra_ws.serving.server
@@ -110,21 +119,12 @@ def start(serve: Serve, tmp_path: Path) -> Start:
     return run
 
 
-@asynccontextmanager
-async def connected(server: Server, user: str = "ann") -> AsyncIterator[ClientConnection]:
-    async with dial(server.backend, TOKENS.issue(user)) as tab:
-        await read_until(tab, "connection_ready")
-        yield tab
+def connected(server: Server, user: str = "ann") -> AbstractAsyncContextManager[ClientConnection]:
+    return plain_client.connected(server, TOKENS.issue(user))
 
 
 async def ask(tab: ClientConnection, content: str = "go") -> None:
     await say(tab, {"type": "user_message", "content": content})
-
-
-async def close_code(tab: ClientConnection) -> int | None:
-    async with asyncio.timeout(HANG_S):
-        await tab.wait_closed()
-    return tab.close_code
 
 
 async def stopping(server: Server) -> dict[str, Any]:
@@ -155,39 +155,6 @@ PAUSE_S = 10.0
 CLOSE_1012 = Frame(CLOSE, b"\x03\xf4the server is stopping")
 
 
-def raw_socket(url: str, *, receive_buffer: int | None = None) -> socket.socket:
-    host, port = url.removeprefix("http://").split(":")
-    peer = socket.socket()
-    peer.settimeout(HANG_S)
-    if receive_buffer:
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    peer.connect((host, int(port)))
-    return peer
-
-
-def upgraded(url: str, path: str = "/ws", user: str = "ann", **options: Any) -> socket.socket:
-    """Return a socket whose upgrade was accepted, and that says nothing more."""
-    peer = raw_socket(url, **options)
-    authorization = f"Authorization: Bearer {TOKENS.issue(user)}"
-    lines = (f"GET {path} HTTP/1.1", authorization, *UPGRADE, "", "")
-    peer.sendall("\r\n".join(lines).encode())
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n"):
-        byte = peer.recv(1)
-        assert byte
-        answer += byte
-    assert answer.startswith(b"HTTP/1.1 101 ")
-    return peer
-
-
-def read_to_the_end(peer: socket.socket) -> bytes:
-    received = b""
-    with suppress(ConnectionError):  # what was not read may be cut off
-        while data := peer.recv(65536):
-            received += data
-    return received
-
-
 # The drain
 
 
@@ -213,13 +180,14 @@ async def test_a_run_that_finishes_in_the_drain_is_completed_before_1012(
         assert not stopped.done()
         (tmp_path / "told").touch()
         run += await read_until(tab, "agent_completed")
-        assert [await close_code(one) for one in (tab, other)] == [1012, 1012]
+        assert [(await end_of(one))[0] for one in (tab, other)] == [1012, 1012]
         code = await stopped
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "completed"
     assert (code, limits_met(server)) == (0, [])
 
 
+@pytest.mark.guards("drain_timeout_s")
 async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
     server = start("never", drain_timeout_s=DRAIN_S)
     async with connected(server) as tab:
@@ -227,7 +195,7 @@ async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
         run = await read_until(tab, "tool_executing")
         stopped = stop(server)
         run += await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
+        assert (await end_of(tab))[0] == 1012
         code = await stopped
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "cancelled"
@@ -243,7 +211,7 @@ async def test_a_second_signal_cuts_the_drain_short(start: Start) -> None:
         await stopping(server)
         server.process.send_signal(signal.SIGTERM)
         (*_, end) = await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
+        assert (await end_of(tab))[0] == 1012
         code = await stopped
     assert end.message["payload"]["status"] == "cancelled"
     assert (code, limits_met(server)) == (0, [])
@@ -313,9 +281,8 @@ async def pauses_of_a_stop(connections: int) -> list[float]:
     lines = "\r\n".join(["GET /ws/test HTTP/1.1", *UPGRADE, "", ""]).encode()
     peers = []
     async with Backend(ManagerRegistry(), TOKENS, echo=True) as backend:
-        host, port = backend.url.removeprefix("http://").split(":")
         for _ in range(connections):
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(*address(backend.url))
             writer.write(lines)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             peers.append(writer)
@@ -340,7 +307,7 @@ def test_the_pauses_between_batches_differ(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_an_idle_process_is_gone_at_once(start: Start) -> None:
     """Whoever has connected and not asked yet is not waited for."""
     server = start("never", services="both", drain_timeout_s=2 * HANG_S, open_timeout_s=2 * HANG_S)
-    with closing(raw_socket(server.backend)), closing(raw_socket(server.backend)) as half:
+    with closing(connect(server.backend)), closing(connect(server.backend)) as half:
         half.sendall(b"GET /ws")
         assert (await request(f"{server.backend}/no")).status == 404  # it has read what came before
         assert await stop(server) == 0
@@ -354,11 +321,14 @@ async def test_it_is_gone_though_20_of_80_clients_stall(start: Start) -> None:
     server = start("floods", drain_timeout_s=DRAIN_S, **limits, **late)
     with ExitStack() as stack:
 
-        def connect(user: str, count: int, **options: Any) -> list[socket.socket]:
-            sockets = (upgraded(server.backend, user=user, **options) for _ in range(count))
+        def let_in(user: str, count: int, **options: Any) -> list[socket.socket]:
+            sockets = (
+                upgraded(server.backend, TOKENS.issue(user), **options) for _ in range(count)
+            )
             return [stack.enter_context(closing(one)) for one in sockets]
 
-        idle, stalled = connect("ben", 60), connect("ann", 20, receive_buffer=4096)
+        idle = let_in("ben", 60)
+        stalled = let_in("ann", 20, receive_buffer=LEAST_BUFFER)
         async with connected(server) as reader:
             await ask(reader)
             await read_until(reader, "agent_completed")
@@ -374,11 +344,11 @@ async def test_it_is_gone_though_peers_do_not_speak(start: Start) -> None:
     """A login half sent, sockets that say nothing, one that never answers a close; and a drain."""
     server = start("never", services="both", drain_timeout_s=DRAIN_S, open_timeout_s=2 * HANG_S)
     with (
-        closing(raw_socket(server.auth)) as login,
-        closing(raw_socket(server.auth)),
-        closing(raw_socket(server.backend)),
-        closing(raw_socket(server.backend)) as half,
-        closing(upgraded(server.backend)),
+        closing(connect(server.auth)) as login,
+        closing(connect(server.auth)),
+        closing(connect(server.backend)),
+        closing(connect(server.backend)) as half,
+        closing(upgraded(server.backend, TOKENS.issue("ann"))),
     ):
         login.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         half.sendall(b"GET /ws")
@@ -400,7 +370,7 @@ async def test_it_is_gone_though_an_agent_is_not(start: Start, scratch: Path, ag
         run = await read_until(tab, "agent_thinking" if agent == "swallows" else "tool_executing")
         stopped = stop(server)
         run += await read_until(tab, "agent_completed")
-        assert await close_code(tab) == 1012
+        assert (await end_of(tab))[0] == 1012
         assert await stopped == 0
     assert run_fault(run) is None
     assert run[-1].message["payload"]["status"] == "cancelled"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import BINARY, CLOSE, TEXT, frame, peer
+from polling import until
 from tabs import (
     A_TYPE_OF_60_KB,
     LIMIT_S,
@@ -195,8 +196,7 @@ async def test_who_is_let_go_while_a_reply_waits_can_say_goodbye(
         async with asyncio.timeout(LIMIT_S):
             await agent.over.wait()
             await tab.send('{"type":"ping"}')
-            while served.transport.is_reading():  # noqa: ASYNC110 - it has no event
-                await asyncio.sleep(0)
+            await until(lambda: not served.transport.is_reading(), 0)
         served.finish(CloseCode.SERVICE_RESTART)
         code, _, messages = await close_of(tab)
     assert code == CloseCode.SERVICE_RESTART
@@ -309,8 +309,7 @@ async def test_who_says_goodbye_with_bytes_unsent_is_let_go(
         await say(tab, "flood")
         async with asyncio.timeout(LIMIT_S):
             await flood.over.wait()
-            while not served.unsent_bytes:  # noqa: ASYNC110 - it has no event
-                await asyncio.sleep(0)
+            await until(lambda: served.unsent_bytes, 0)
             tab.transport.write_eof()
             while "netra_ws_connections 0.0" not in (
                 (await fetch(backend.url, "/metrics")).body.decode()

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
 from frames import CLOSE, CONTINUATION, TEXT, Peer, frame, peer
+from plain_client import UPGRADE
+from polling import until
 from tabs import (
     LIMIT_S,
-    UPGRADE,
     OpenTab,
     answers,
     close_of,
@@ -323,11 +324,9 @@ async def test_what_is_held_before_the_answer_is_bounded(tokens: Tokens) -> None
     ):
         ann.writer.write(b"GET /ws/health HTTP/1.1\r\nHost: x\r\n\r\n" + bytes(8 << 20))
         async with asyncio.timeout(LIMIT_S):
-            while not (sockets := [one for one in backend._sockets if one._held]):  # noqa: ASYNC110
-                await asyncio.sleep(0)
-            (socket_,) = sockets
-            while socket_.transport.is_reading():  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await until(lambda: any(one._held for one in backend._sockets), 0)
+            (socket_,) = backend._sockets
+            await until(lambda: not socket_.transport.is_reading(), 0)
         held = socket_._held
         assert held is not None
         assert MAX_HELD_BYTES < len(held) <= MAX_HELD_BYTES + 256 * 1024
@@ -417,8 +416,7 @@ async def test_a_client_is_read_on_once_its_reply_is_on_its_way(
         async with asyncio.timeout(LIMIT_S):
             await agent.over.wait()
             await tab.send('{"type":"ping"}')
-            while transport.is_reading():  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await until(lambda: not transport.is_reading(), 0)
         await receive_type(tab, "pong")
         assert await answers(tab)
 
@@ -518,9 +516,7 @@ def test_a_connection_that_has_ended_leaves_no_garbage(
                 if how == "closed":
                     ann.send(CLOSE, b"\x03\xe8")
                     await ann.reader.read()
-            async with asyncio.timeout(LIMIT_S):
-                while backend._sockets:  # noqa: ASYNC110
-                    await asyncio.sleep(0)
+            await until(lambda: not backend._sockets, 0)
 
     gc.collect()
     gc.disable()

@@ -18,6 +18,7 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import plain_client
 import pytest
 from limits import HANG_S
 from plain_client import (
@@ -68,15 +69,12 @@ GATED_EVENTS = 8
 Check = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
-@asynccontextmanager
-async def connected(
+def connected(
     server: Server, token: str | None = None, path: str = "/ws"
-) -> AsyncIterator[ClientConnection]:
+) -> AbstractAsyncContextManager[ClientConnection]:
     """A tab that answers pings whether or not its messages are read."""
     options = {"ping_interval": None, "max_queue": None}
-    async with dial(server.backend, token or mint("ann"), path, **options) as tab:
-        await read_until(tab, "connection_ready")
-        yield tab
+    return plain_client.connected(server, token or mint("ann"), path, **options)
 
 
 async def ask(tab: ClientConnection, *steps: list[Any]) -> None:
@@ -99,9 +97,8 @@ async def seconds_fast(server: Server) -> float:
 
 async def end_of(tab: ClientConnection) -> tuple[int | None, float]:
     """Return the code that a tab is closed with, and when."""
-    async with asyncio.timeout(HANG_S):
-        await tab.wait_closed()
-    return tab.close_code, time.monotonic()
+    code, _ = await plain_client.end_of(tab)
+    return code, time.monotonic()
 
 
 # Each of these sets something up before the clock is moved, and looks at it afterwards.
@@ -259,8 +256,7 @@ async def a_client_that_is_cut_logs_in_anew_and_resumes(server: Server) -> Async
             asked = asyncio.create_task(client.chat(json.dumps(steps), HANG_S))
             await read_until(tab, "agent_thinking")
             yield
-            relay.cut()
-            relay.mend()
+            relay.drop()
             opens.touch()
             run = await asked
             assert (len(run.events), client.reconnects, logins) == (GATED_EVENTS, 1, 2)

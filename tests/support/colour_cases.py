@@ -1,6 +1,6 @@
 """The cases of the audit: small modules whose marked lines really misbehave.
 
-A case is a module in ``tests/prevention/.cases``, a hidden folder, so that an audit of the tests
+A case is a module in ``tests/audit/.cases``, a hidden folder, so that an audit of the tests
 passes it over; its entries are the functions `main` and `main_…`. A line that misbehaves is marked
 ``# expect: await-sync`` or ``# expect: unawaited``; of the first kind it also says ``# fix:
 mechanical`` or ``# fix: report-only``. A number behind the kind says how often; only the first of
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-CASES = Path(__file__).parents[1] / "prevention" / ".cases"
+CASES = Path(__file__).parents[1] / "audit" / ".cases"
 MARK = re.compile(r"# expect: (?P<kind>[\w-]+)(?: (?P<times>\d+))?(?:\s+# fix: (?P<fix>[\w-]+))?")
 ORIGIN = re.compile(r'File "([^"]+)", line (\d+)')
 

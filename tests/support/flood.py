@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any
+
+from raw_peer import connect
 
 from netra_ws.agent import AgentRun, source_reader
 from netra_ws.serving.server import Backend
@@ -33,8 +34,5 @@ class Flood:
 
 def narrow(backend: Backend, takes_bytes: int = 64 * 1024) -> dict[str, Any]:
     """Return the options of a tab that takes little before it is read, whatever the system."""
-    host, port = backend.url.removeprefix("http://").split(":")
-    small = socket.socket()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes_bytes)
-    small.connect((host, int(port)))
+    small = connect(backend.url, receive_buffer=takes_bytes)
     return {"sock": small, "max_size": None, "max_queue": 1}

@@ -1,4 +1,7 @@
-"""A WebSocket client of bare frames (RFC 6455 section 5.2): it does only what it is told."""
+"""The frames of RFC 6455 section 5.2, and a WebSocket client that sends only what it is told.
+
+Nothing of netra_ws is used: this is what its own frames are tested with.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,41 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Self
 
-from tabs import LIMIT_S, UPGRADE
+from limits import HANG_S
+from plain_client import UPGRADE, address
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = bytes(4)  # a mask of zeros is one, too
 
 
-def frame(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
+def head(opcode: int, size: int, *, fin: bool = True, rsv1: bool = False) -> bytes:
+    """Return what a client sends before the `size` bytes of data of a frame."""
+    first = 0x80 * fin | 0x40 * rsv1 | opcode
+    if size < 126:
+        return bytes([first, 0x80 | size]) + MASK
+    if size < 1 << 16:
+        return struct.pack(">BBH", first, 0x80 | 126, size) + MASK
+    return struct.pack(">BBQ", first, 0x80 | 127, size) + MASK
+
+
+def frame(opcode: int, data: bytes = b"", *, fin: bool = True, rsv1: bool = False) -> bytes:
     """Return one frame of a client."""
-    head = bytes([(0x80 if fin else 0) | opcode])
-    if len(data) < 126:
-        return head + bytes([0x80 | len(data)]) + MASK + data
-    if len(data) < 1 << 16:
-        return head + struct.pack(">BH", 0x80 | 126, len(data)) + MASK + data
-    return head + struct.pack(">BQ", 0x80 | 127, len(data)) + MASK + data
+    return head(opcode, len(data), fin=fin, rsv1=rsv1) + data
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Return the next frame, of either side: its head with the mask, and its data as they came.
+
+    Raises `IncompleteReadError` at the end of the stream.
+    """
+    head = await reader.readexactly(2)
+    size, masked = head[1] & 0x7F, head[1] & 0x80
+    if size >= 126:
+        longer = await reader.readexactly(2 if size == 126 else 8)
+        head, size = head + longer, int.from_bytes(longer)
+    if masked:
+        head += await reader.readexactly(len(MASK))
+    return head, await reader.readexactly(size)
 
 
 class Frame(NamedTuple):
@@ -51,11 +75,9 @@ class Peer:
 
     async def receive(self) -> Frame:
         """Return the next frame; raises `IncompleteReadError` at the end of the stream."""
-        async with asyncio.timeout(LIMIT_S):
-            first, size = await self.reader.readexactly(2)
-            if size >= 126:
-                size = int.from_bytes(await self.reader.readexactly(2 if size == 126 else 8))
-            return Frame(first & 0x0F, await self.reader.readexactly(size))
+        async with asyncio.timeout(HANG_S):
+            head, data = await read_frame(self.reader)
+        return Frame(head[0] & 0x0F, data)
 
     async def receive_type(self, opcode: int) -> Frame:
         """Return the next frame with that opcode."""
@@ -76,17 +98,17 @@ async def peer(
 
     `takes_bytes` is about what it takes in before it is read.
     """
-    host, port = url.removeprefix("http://").split(":")
     small = socket.socket()
     small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes_bytes)
     small.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(small, (host, int(port)))
+    await asyncio.get_running_loop().sock_connect(small, address(url))
     reader, writer = await asyncio.open_connection(sock=small, limit=takes_bytes)
     try:
         if upgrade:
-            lines = (f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *UPGRADE, *headers, "", "")
+            host = f"Host: {url.removeprefix('http://')}"
+            lines = (f"GET {path} HTTP/1.1", host, *UPGRADE, *headers, "", "")
             writer.write("\r\n".join(lines).encode())
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(HANG_S):
                 answer = await reader.readuntil(b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 101"), answer
         yield Peer(reader, writer)

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import frames
 from limits import HANG_S
 from plain_client import UPGRADE
 
 PING = b"\x89\x00"
-PONG = b"\x8a\x80\x00\x00\x00\x00"
+PONG = frames.frame(frames.PONG)
 AT_ONCE = 32
 """Handshakes under way at a time."""
 

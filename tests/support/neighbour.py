@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from accounting import Balance, balance, whole_log
 from limits import HANG_S
+from polling import until
 from scripted_server import mint
 from watchers import Watcher, watching
 
@@ -59,10 +60,8 @@ class Neighbour:
 
     async def once_more(self) -> None:
         """Return when the neighbour has been given one more run, begun after now at the latest."""
-        async with asyncio.timeout(HANG_S):
-            enough = len(self.took_ms) + 2
-            while len(self.took_ms) < enough:  # noqa: ASYNC110 - there is no event for what is asked
-                await asyncio.sleep(0.005)
+        enough = len(self.took_ms) + 2
+        await until(lambda: len(self.took_ms) >= enough)
 
     def stop(self) -> None:
         """Ask for no further run."""

@@ -15,7 +15,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
@@ -40,11 +41,15 @@ class Credentials(Protocol):
     def password(self) -> str: ...
 
 
-class Services(Protocol):
-    """A running pair of services."""
+class HasBackend(Protocol):
+    """Whatever has the address of a backend."""
 
     @property
     def backend(self) -> str: ...
+
+
+class Services(HasBackend, Protocol):
+    """A running pair of services."""
 
     @property
     def auth(self) -> str: ...
@@ -87,10 +92,16 @@ async def request(url: str, data: bytes | None = None, method: str | None = None
     return await asyncio.to_thread(_request, url, data, method)
 
 
+def address(url: str) -> tuple[str, int]:
+    """Return host and port of the address of a service."""
+    host, port = url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
 def _exchange(backend: str, lines: Iterable[str]) -> bytes:
-    host, port = backend.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=HANG_S) as peer:
-        peer.sendall("\r\n".join([*lines, f"Host: {host}:{port}", "", ""]).encode())
+    host = f"Host: {backend.removeprefix('http://')}"
+    with socket.create_connection(address(backend), timeout=HANG_S) as peer:
+        peer.sendall("\r\n".join([*lines, host, "", ""]).encode())
         with peer.makefile("rb") as answer:
             return answer.read()
 
@@ -202,6 +213,23 @@ async def read_until(socket: ClientConnection, event_type: str) -> list[Frame]:
     return frames
 
 
+@asynccontextmanager
+async def connected(
+    server: HasBackend, token: str | None, path: str = "/ws", **options: Any
+) -> AsyncIterator[ClientConnection]:
+    """Connect; `connection_ready` has been read."""
+    async with dial(server.backend, token, path, **options) as tab:
+        await read_until(tab, "connection_ready")
+        yield tab
+
+
+async def end_of(tab: ClientConnection) -> tuple[int | None, str | None]:
+    """Return the code and the reason with which a connection has ended, once it has."""
+    async with asyncio.timeout(HANG_S):
+        await tab.wait_closed()
+    return tab.close_code, tab.close_reason
+
+
 async def say(socket: ClientConnection, message: dict[str, Any]) -> None:
     await socket.send(json.dumps(message))
 
@@ -286,9 +314,21 @@ COMPLETE = "complete"
 def run_fault(frames: list[Frame]) -> str | None:
     """Return what is wrong with the events of one run that ran alone, or `None`."""
     events = [frame.message for frame in frames]
+    return (
+        _order_fault(events)
+        or _form_fault(events)
+        or _number_fault(events)
+        or _call_fault(events)
+        or _end_fault(frames)
+    )
+
+
+def _order_fault(events: list[dict[str, Any]]) -> str | None:
     order = " ".join(event["type"] for event in events)
-    if not GRAMMAR.fullmatch(order):
-        return f"against the grammar: {order}"
+    return None if GRAMMAR.fullmatch(order) else f"against the grammar: {order}"
+
+
+def _form_fault(events: list[dict[str, Any]]) -> str | None:
     for event in events:
         if set(event) != ENVELOPE or set(event["payload"]) != PAYLOADS[event["type"]]:
             return f"keys of {event['type']}: {sorted(event)}, {sorted(event['payload'])}"
@@ -297,9 +337,17 @@ def run_fault(frames: list[Frame]) -> str | None:
     for key in ("epoch", "user_id", "thread_id", "run_id", "agent_name"):
         if len({event[key] for event in events}) != 1:
             return f"more than one {key} in a run"
+    return None
+
+
+def _number_fault(events: list[dict[str, Any]]) -> str | None:
     numbers = [event["seq"] for event in events]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return f"seq with a gap: {numbers}"
+    return None
+
+
+def _call_fault(events: list[dict[str, Any]]) -> str | None:
     calls = [
         event["payload"]["tool_call_id"]
         for event in events
@@ -307,9 +355,13 @@ def run_fault(frames: list[Frame]) -> str | None:
     ]
     if calls[::2] != calls[1::2] or len(set(calls)) * 2 != len(calls):
         return f"tool calls do not pair: {calls}"
-    end = events[-1]["payload"]
-    if end["events"] != len(events):
-        return f"{len(events)} messages, announced {end['events']}"
+    return None
+
+
+def _end_fault(frames: list[Frame]) -> str | None:
+    end = frames[-1].message["payload"]
+    if end["events"] != len(frames):
+        return f"{len(frames)} messages, announced {end['events']}"
     digest = hashlib.sha256()
     for frame in frames[:-1]:
         digest.update(frame.text.encode() + b"\n")

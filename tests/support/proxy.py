@@ -7,20 +7,14 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
+from plain_client import HasBackend
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-
-
-class Backend(Protocol):
-    """Whatever has a backend."""
-
-    @property
-    def backend(self) -> str: ...
 
 
 def address_of(server: Server | asyncio.Server) -> str:
@@ -34,7 +28,7 @@ Change = Callable[[dict[str, Any]], Iterable[dict[str, Any] | str | bytes]]
 
 @asynccontextmanager
 async def proxied(
-    deployment: Backend,
+    deployment: HasBackend,
     change: Change = lambda message: (message,),
     path: Callable[[str], str] = lambda path: path,
     answer: Callable[[str], tuple[int, bytes]] = lambda _: (200, b"{}"),

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from typing import Any
 
 from limits import HANG_S
-from plain_client import UPGRADE
+from plain_client import UPGRADE, address
 
 LEAST_BUFFER = 4096
 
 
-def upgraded(backend: str, token: str, *, receive_buffer: int | None = None) -> socket.socket:
-    """Return a socket whose upgrade was accepted; it blocks, for `HANG_S` at most."""
-    host, port = backend.removeprefix("http://").split(":")
+def connect(url: str, *, receive_buffer: int | None = None) -> socket.socket:
+    """Return a connected socket; it blocks, for `HANG_S` at most."""
     peer = socket.socket()
     peer.settimeout(HANG_S)
     if receive_buffer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    peer.connect((host, int(port)))
+    peer.connect(address(url))
+    return peer
+
+
+def upgraded(backend: str, token: str, **options: Any) -> socket.socket:
+    """Return a socket whose upgrade was accepted; `options` are those of `connect`."""
+    peer = connect(backend, **options)
     lines = ("GET /ws HTTP/1.1", f"Authorization: Bearer {token}", *UPGRADE, "", "")
     peer.sendall("\r\n".join(lines).encode())
     answer = b""

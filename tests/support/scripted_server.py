@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 from plain_client import request
 from processes import COMMAND, Server, python_path
-from prometheus_client.parser import text_string_to_metric_families
+from scrape import Scrape
 from scripted_agent import JOURNAL
 
 SECRET = "a secret of the fault suite, long enough"
@@ -72,11 +72,7 @@ def said(path: Path, what: str = "said") -> Counter[str]:
 async def metric(server: Server, name: str, **labels: str) -> float:
     """Return the sample `netra_ws_` + `name` with exactly these labels; 0 if there is none."""
     text = (await request(f"{server.backend}/metrics")).body.decode()
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if (sample.name, sample.labels) == (f"netra_ws_{name}", labels):
-                return float(sample.value)
-    return 0.0
+    return Scrape(text).value(name, **labels)
 
 
 def resident_bytes(pid: int) -> int:

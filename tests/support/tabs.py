@@ -25,12 +25,6 @@ LIMIT_S = HANG_S
 Fetch = Callable[..., Awaitable[Any]]
 OpenTab = Callable[..., AbstractAsyncContextManager[ClientConnection]]
 LogLines = list[dict[str, Any]]
-UPGRADE = (
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version: 13",
-)
 A_TYPE_OF_60_KB = f'{{"type":"{"x" * 60_000}"}}'
 
 

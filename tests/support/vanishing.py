@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import leash
-from wire import wired
+from wire import Wire
 
 DROPPED = "all their packets dropped"
 SILENT = "behind a relay that went silent"
@@ -63,7 +63,7 @@ async def coast(backend: str) -> AsyncIterator[Coast]:
 
             yield Coast(backend, {"local_addr": (address, 0)}, drop, DROPPED)
             return
-        async with wired(backend) as wire:
+        async with Wire(backend) as wire:
 
             def mute() -> None:
                 wire.mute = True

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from limits import HANG_S
+from tabs import verified
 
 from netra_ws import events
 from netra_ws.agent import (
@@ -621,13 +622,6 @@ async def genuine(run_agent: RunAgent) -> ReceivedRun:
     return run
 
 
-def verify(messages: list[str]) -> None:
-    run = ReceivedRun()
-    for message in messages:
-        run.add(message, events.decode(message))
-    run.verify()
-
-
 EVERY_MESSAGE = pytest.mark.parametrize("index", range(7))
 
 
@@ -635,14 +629,14 @@ EVERY_MESSAGE = pytest.mark.parametrize("index", range(7))
 def test_a_dropped_message_is_noticed(genuine: ReceivedRun, index: int) -> None:
     messages = genuine.messages
     with pytest.raises(IncompleteRun):
-        verify(messages[:index] + messages[index + 1 :])
+        verified(messages[:index] + messages[index + 1 :])
 
 
 @EVERY_MESSAGE
 def test_a_duplicated_message_is_noticed(genuine: ReceivedRun, index: int) -> None:
     messages = genuine.messages
     with pytest.raises(IncompleteRun):
-        verify(messages[: index + 1] + messages[index:])
+        verified(messages[: index + 1] + messages[index:])
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -650,7 +644,7 @@ def test_two_swapped_messages_are_noticed(genuine: ReceivedRun, index: int) -> N
     messages = genuine.messages
     messages[index], messages[index + 1] = messages[index + 1], messages[index]
     with pytest.raises(IncompleteRun):
-        verify(messages)
+        verified(messages)
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -658,7 +652,7 @@ def test_an_altered_message_is_noticed(genuine: ReceivedRun, index: int) -> None
     messages = genuine.messages
     messages[index] = messages[index].replace('"ann"', '"bob"')
     with pytest.raises(IncompleteRun, match="digest"):
-        verify(messages)
+        verified(messages)
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -666,12 +660,12 @@ def test_even_an_added_space_is_noticed(genuine: ReceivedRun, index: int) -> Non
     messages = genuine.messages
     messages[index] += " "
     with pytest.raises(IncompleteRun, match="digest"):
-        verify(messages)
+        verified(messages)
 
 
 def test_a_run_cut_short_is_noticed(genuine: ReceivedRun) -> None:
     with pytest.raises(IncompleteRun, match="expected agent_completed after 6 events"):
-        verify(genuine.messages[:-1])
+        verified(genuine.messages[:-1])
 
 
 def test_a_run_of_nothing_is_noticed() -> None:
@@ -681,7 +675,7 @@ def test_a_run_of_nothing_is_noticed() -> None:
 
 def test_a_thought_dropped_from_a_row_is_noticed_by_the_count(genuine: ReceivedRun) -> None:
     with pytest.raises(IncompleteRun, match="expected 7 events, got 6"):
-        verify(genuine.messages[:1] + genuine.messages[2:])
+        verified(genuine.messages[:1] + genuine.messages[2:])
 
 
 def test_a_seq_that_falls_is_noticed(genuine: ReceivedRun) -> None:

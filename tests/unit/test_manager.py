@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from limits import HANG_S
+from polling import until
 
 import netra_ws
 from netra_ws import events
@@ -451,9 +452,7 @@ async def test_only_the_idle_are_forgotten_and_only_after_their_time() -> None:
         assert registry.statistics().users == 1
     go_on.set()
     await ann.until("agent_completed")
-    async with asyncio.timeout(LIMIT_S):
-        while not ann.manager.idle:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0)
+    await until(lambda: ann.manager.idle, 0)
     for now, users in ((30.0, 1), (39.9, 1), (40.0, 0)):
         registry.expire(now)
         assert registry.statistics().users == users

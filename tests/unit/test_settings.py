@@ -27,19 +27,15 @@ PLAIN = {
     "allowed_origins",
 }  # counts of what their names say
 REASONS = (": ", "so that", "against", "below ")
-GUARDED_BY = "Guarded by"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
-def _tree(path: str) -> ast.Module:
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
-
-
 def docstrings() -> dict[str, str]:
     """Return what stands below each field."""
     (body,) = (
         node.body
-        for node in _tree("netra_ws/settings.py").body
+        for node in ast.parse((ROOT / "netra_ws/settings.py").read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and node.name == "Settings"
     )
     found = {}
@@ -50,15 +46,34 @@ def docstrings() -> dict[str, str]:
     return found
 
 
+@cache
+def guards() -> dict[str, list[str]]:
+    """Return the tests with a mark `guards`, by the settings that it names."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "mark.guards(" in text else ():
+            if not isinstance(node, FUNCTIONS) or not node.name.startswith("test_"):
+                continue
+            for mark in node.decorator_list:
+                match mark:
+                    case ast.Call(ast.Attribute(attr="guards"), settings):
+                        for setting in map(ast.literal_eval, settings):
+                            found.setdefault(setting, []).append(node.name)
+    return found
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_has_a_unit_a_reason_and_a_test(field: str) -> None:
     assert field.endswith(UNITS) or field in PLAIN, "expected a unit at the end of its name"
-    words, _, test = docstrings().get(field, "").partition(GUARDED_BY)
+    words = docstrings().get(field, "")
     assert words, "expected a docstring below the field"
     assert any(reason in words for reason in REASONS), "expected the reason for the default"
-    path, _, name = test.strip().partition("::")
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    assert name in {node.name for node in _tree(path).body if isinstance(node, functions)}
+    assert guards().get(field), f'expected a test with @pytest.mark.guards("{field}"), got none'
+
+
+def test_every_mark_names_a_setting() -> None:
+    assert {name: tests for name, tests in guards().items() if name not in FIELDS} == {}
 
 
 def test_no_field_accepts_a_value_that_bounds_nothing() -> None:

@@ -135,6 +135,7 @@ def test_a_token_within_the_leeway_is_good(own_tokens: Tokens) -> None:
         assert own_tokens.verify(forge(**claims)).user_id == "ann"
 
 
+@pytest.mark.guards("token_lifetime_s")
 def test_a_lifetime_is_bounded_by_that_of_this_deployment_and_its_leeway(
     own_tokens: Tokens,
 ) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.prevention.injection import choose, inject, sites
-from benchmarks.prevention.projects import PROJECTS
-from benchmarks.prevention.table import Measured, read
+from benchmarks.audit.injection import choose, inject, sites
+from benchmarks.audit.projects import PROJECTS
+from benchmarks.audit.table import Measured, read
 
 MODULE = '''\
 import cache

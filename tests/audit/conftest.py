@@ -1,4 +1,4 @@
-"""What several tests of the prevention wing share."""
+"""What several tests of the audit share."""
 
 from __future__ import annotations
 

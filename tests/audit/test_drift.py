@@ -13,8 +13,6 @@ from processes import fake_git, git
 
 from await_audit.drift import Colour, drift
 from await_audit.errors import PreventionError
-from netra_incident.case import told_case
-from netra_incident.history.checkout import checkout
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,14 +31,6 @@ def repository(tmp_path: Path) -> Repository:
 
 
 # The incident
-
-
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The incident as a git history; read only."""
-    folder = tmp_path_factory.mktemp("history")
-    checkout(told_case().fixed, folder)
-    return folder
 
 
 @pytest.fixture
@@ -73,6 +63,21 @@ def test_the_incident_is_named_with_its_four_callers(incident: Path) -> None:
     ]
 
 
+def named(format_: str, lines: list[str]) -> list[str]:
+    """Return the lines that name a caller; in JSON these are all, and have the form of findings."""
+    match format_:
+        case "full":
+            assert lines[-1].endswith("1 function changed colour, 4 callers left behind")
+            return [line for line in lines if re.match(rf"{ROUTES}:\d+: awaits get_web", line)]
+        case "github":
+            return [line for line in lines if line.startswith(f"::error file={ROUTES},line=")]
+    for record in map(json.loads, lines):
+        assert list(record) == ["file", "line", "end_line", "kind", "rule", "message"]
+        assert (record["file"], record["kind"]) == (ROUTES, "await-sync")
+        assert record["rule"] == "colour-drift"
+    return lines
+
+
 @pytest.mark.parametrize("format_", ["full", "json-lines", "github"])
 def test_the_command_names_them_in_every_format(format_: str, incident: Path) -> None:
     git("checkout", "--quiet", "buggy", cwd=incident)
@@ -81,21 +86,11 @@ def test_the_command_names_them_in_every_format(format_: str, incident: Path) ->
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
     commit = git("rev-parse", "--short", "buggy", cwd=incident)
-    match format_:
-        case "full":
-            found = [line for line in lines if re.match(rf"{ROUTES}:\d+: awaits get_web", line)]
-            assert lines[-1].endswith("1 function changed colour, 4 callers left behind")
-            assert len(lines) == 1 + len(found) + 1  # nothing of what investigates
-            assert done.stderr == ""
-        case "json-lines":
-            found = lines
-            for record in map(json.loads, lines):
-                assert list(record) == ["file", "line", "end_line", "kind", "rule", "message"]
-                assert (record["file"], record["kind"]) == (ROUTES, "await-sync")
-                assert record["rule"] == "colour-drift"
-        case _:
-            found = [line for line in lines if line.startswith(f"::error file={ROUTES},line=")]
+    found = named(format_, lines)
     assert len(found) == 4
+    if format_ == "full":
+        assert len(lines) == 1 + len(found) + 1  # nothing of what investigates
+        assert done.stderr == ""
     assert all(f"in {commit} (Make get_websocket_manager synchronous)" in line for line in found)
 
 

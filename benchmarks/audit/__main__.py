@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +15,12 @@ import click
 
 from await_audit.audit import audit
 from await_audit.editing.fix import propose
-from await_audit.finding import Kind
-from benchmarks.prevention.injection import choose, inject, sites
-from benchmarks.prevention.projects import PROJECTS, Project, environment, fetch
-from benchmarks.prevention.table import Measured, Results, keep, markdown
+from await_audit.finding import Finding, Kind
+from benchmarks.audit.injection import choose, inject, sites
+from benchmarks.audit.projects import PROJECTS, Project, environment, fetch
+from benchmarks.audit.table import Measured, Results, keep, markdown
 
-CACHE = Path("build/prevention")
+CACHE = Path("build/audit")
 INJECTED = 150
 SEED = 1
 LIMIT_S = 600.0
@@ -33,16 +34,16 @@ def measure(project: Project, rounds: int) -> Measured:
         root = Path(folder).resolve()
         shutil.copytree(release / project.package, root / project.package)
         paths = sorted((root / project.package).rglob("*.py"))
-        before = {path: path.read_bytes() for path in paths}
+        before = _contents(paths)
         clean = audit([root / project.package], python=python, root=root)
         own = {fix.path: fix.after for fix in propose(clean) if fix.changed}
         chosen = choose(sites(paths), INJECTED, SEED)
         inject(chosen)
-        wrong = {path: path.read_bytes() for path in paths}
+        wrong = _contents(paths)
         report = audit([root / project.package], python=python, root=root)
-        at = {(one.path, one.span.line) for one in report.findings if one.kind is Kind.AWAIT_SYNC}
+        at = _lines(one for one in report.findings if one.kind is Kind.AWAIT_SYNC)
         lines = {(site.path, site.line) for site in chosen}
-        old = {(one.path, one.span.line) for one in clean.findings}
+        old = _lines(clean.findings)
         mended = wrong_edits = 0
         for fix in propose(report):
             was = before[fix.path]
@@ -70,6 +71,14 @@ def measure(project: Project, rounds: int) -> Measured:
             [one[2].seconds for one in times],
             [one[0].mib for one in times],
         )
+
+
+def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in paths}
+
+
+def _lines(findings: Iterable[Finding]) -> set[tuple[Path, int]]:
+    return {(one.path, one.span.line) for one in findings}
 
 
 def _mended(before: bytes, wrong: bytes, after: bytes) -> int:
@@ -145,7 +154,7 @@ def main(rounds: int, names: tuple[str, ...]) -> None:
 
     \b
     Example:
-      python -m benchmarks.prevention --rounds 1 --project tornado
+      python -m benchmarks.audit --rounds 1 --project tornado
     """
     chosen = [one for one in PROJECTS if not names or one.name in names]
     measured = []
