@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import structlog
@@ -24,11 +23,10 @@ TIMED_OUT = "The run took too long."
 STOPPED = "The run was stopped."
 
 EVENTS_A_TURN = 32
-"""Events after which an agent that waits for nothing else lets the loop turn, so that others get
-theirs, and a connection that cannot be written to at once may drain meanwhile."""
+"""Events after which an agent that waits for nothing lets others have a turn of the loop."""
 
 DIGEST_BYTES = 16 * 1024
-"""Bytes of events that are digested at once: one by one they cost twice as much (measured)."""
+"""Bytes of events digested at once: one by one they cost twice as much (measured)."""
 
 Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
 """An agent: called with its run and the user's message, it returns the final response."""
@@ -56,19 +54,15 @@ class ToolCall:
         self._started = 0.0
 
     async def __aenter__(self) -> Self:
-        """Emit `tool_executing`; it is written as soon as the tool waits for anything."""
-        await self._run.let_others()
+        run = self._run
+        await run.let_others()
         self._started = time.perf_counter()
-        self._run._executing(self, self._id, self._name, self._parameters)
+        payload = events.ToolExecutingPayload(self._id, self._name, self._parameters)
+        run._emit(events.ToolExecuting, payload, self._id)
+        run._tool = self
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Emit `tool_completed`, unless the run has ended over the head of the tool."""
+    async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> None:
         if exc is not None:
             self.fail()
             if isinstance(exc, Exception):
@@ -88,8 +82,13 @@ class ToolCall:
         self._complete({"error": "the tool failed"}, success=False)
 
     def _complete(self, results: Any, *, success: bool) -> None:
-        duration_ms = round((time.perf_counter() - self._started) * 1000, 3)
-        self._run._completed(self, self._id, self._name, results, success, duration_ms)
+        run = self._run
+        if run._tool is not self:
+            return  # the run has ended, and completed this call when it did
+        duration_ms = _milliseconds_since(self._started)
+        payload = events.ToolCompletedPayload(self._id, self._name, results, success, duration_ms)
+        run._emit(events.ToolCompleted, payload, self._id)
+        run._tool = None
 
 
 class AgentRun:
@@ -97,8 +96,8 @@ class AgentRun:
 
     Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
     a response was set, `cancelled_as` after a cancellation, `failed` after anything else. Errors
-    of the agent end here, with one log line; a cancellation goes on to its task. `on_end` is
-    called once `agent_completed` is in the log, `on_tool_failure` for each tool that raised.
+    of the agent end here, with one log line. `on_end` is called once `agent_completed` is in the
+    log, `on_tool_failure` for each tool that raised.
     """
 
     __slots__ = (
@@ -157,7 +156,6 @@ class AgentRun:
         return self._grammar.ended
 
     async def __aenter__(self) -> Self:
-        """Emit `agent_started`."""
         self._begin()
         return self
 
@@ -166,7 +164,7 @@ class AgentRun:
         self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
 
     def new_call_id(self) -> str:
-        """Return an id for a tool call: that of the run and a number, and so unique, too."""
+        """Return an id for a tool call: that of the run and a number, so it is unique."""
         self._calls += 1
         return f"{self.context.run_id}.{self._calls}"
 
@@ -178,7 +176,7 @@ class AgentRun:
         await self.let_others()
 
     async def let_others(self) -> None:
-        """Let the loop turn after `EVENTS_A_TURN`, after each one that a reader is slow to take."""
+        """Let the loop turn: after `EVENTS_A_TURN`, or after each event if a reader is slow."""
         if self._count >= self._turn_due:
             self._turn_due = self._count + (1 if self._log.half_behind else EVENTS_A_TURN)
             await asyncio.sleep(0)
@@ -190,13 +188,7 @@ class AgentRun:
         """
         return ToolCall(self, name, parameters)
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        """Emit `agent_completed`; errors of the agent end here, cancellations do not."""
+    async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> bool:
         status: events.RunStatus
         if exc is None and self.final_response is not None:
             status, response = "completed", self.final_response
@@ -218,10 +210,10 @@ class AgentRun:
         logger.error(what, run_id=self.context.run_id, **fields, exc_info=error)
 
     def end(self, status: events.RunStatus, response: str) -> None:
-        """Emit `agent_completed`, over the head of the agent if it is still at work.
+        """Emit `agent_completed`, whether or not the agent is still at work.
 
-        What the agent emits afterwards raises `GrammarError`. Does nothing if the run has ended;
-        a run that never began begins and ends.
+        What the agent emits afterwards raises `GrammarError`. A run that has not begun begins and
+        ends; one that has ended stays as it is.
         """
         if self._grammar.ended:
             return
@@ -233,26 +225,12 @@ class AgentRun:
         payload = events.AgentCompletedPayload(
             status,
             response,
-            round((time.perf_counter() - self._started) * 1000, 3),
+            _milliseconds_since(self._started),
             self._count + 1,
             self._digest.hexdigest(),
         )
         self._emit(events.AgentCompleted, payload)
         self._on_end(status)
-
-    def _executing(self, tool: ToolCall, call: str, name: str, parameters: dict[str, Any]) -> None:
-        payload = events.ToolExecutingPayload(call, name, parameters)
-        self._emit(events.ToolExecuting, payload, call)
-        self._tool = tool
-
-    def _completed(
-        self, tool: ToolCall, call: str, name: str, results: Any, success: bool, duration_ms: float
-    ) -> None:
-        if self._tool is not tool:
-            return  # the run has ended, and completed this call when it did
-        payload = events.ToolCompletedPayload(call, name, results, success, duration_ms)
-        self._emit(events.ToolCompleted, payload, call)
-        self._tool = None
 
     def _emit(self, event: Any, payload: Any, tool_call_id: str | None = None) -> None:
         """Append one event: encoded once, counted and digested as it is."""
@@ -283,10 +261,13 @@ class AgentRun:
             self._update_digest()
 
     def _update_digest(self) -> None:
-        """Digest what has been sent since the last time."""
         self._digest.update(b"".join(self._undigested))
         self._undigested.clear()
         self._undigested_bytes = 0
+
+
+def _milliseconds_since(start: float) -> float:
+    return round((time.perf_counter() - start) * 1000, 3)
 
 
 def _is_cancelled() -> bool:

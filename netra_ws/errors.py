@@ -1,24 +1,5 @@
 """Every way in which this package says that something went wrong.
 
-    NetraError
-    ├── ConfigurationError     the process cannot start as asked: exit code 2
-    ├── JsonError              what somebody gave is not UTF-8, not JSON or nested too deep
-    │   └── JsonShapeError     it is JSON, and not what was expected
-    ├── ContextError           a user execution context with a field that is not allowed
-    ├── GrammarError           events of a run in an order that the grammar forbids
-    ├── TokenError             a bearer token that is not acceptable
-    ├── LoginError             the login service refused, or did not answer
-    ├── CursorBehind           a cursor fell out of the retained window of its log
-    ├── TooCostly              a text that takes more to parse than is given for it
-    ├── RequestRefused         a message of a client that is answered with a typed error
-    │   └── RunRefused         one that asks for a run that may not start
-    ├── HandshakeRefused       the server did not let the client in
-    ├── ConnectionEnded        the server ended the connection while the client still waited
-    ├── EventGap               an event that is not the one that comes next
-    ├── EventsLost             the server could not resume: events are missing for good
-    ├── RunUnconfirmed         the connection ended before it was known whether a run began
-    └── IncompleteRun          a run whose events, as received, do not add up
-
 Close codes follow RFC 6455 section 7.4: 4000-4999 is for private use. Here 4000-4499 means
 "reconnect, you can resume" and 4500-4999 means "do not reconnect".
 """
@@ -29,13 +10,10 @@ from enum import IntEnum
 
 
 class NetraError(Exception):
-    """Base of all errors that this package raises on purpose.
-
-    `exit_code` is that of a command that ends with it: 2, it could not be done as asked; 1, it
-    was done and the answer is no.
-    """
+    """Base of all errors that this package raises on purpose."""
 
     exit_code = 2
+    """Of a command that ends with it: 2, it could not be done as asked; 1, the answer is no."""
 
 
 class ConfigurationError(NetraError):
@@ -71,7 +49,7 @@ class TokenError(NetraError):
 class LoginError(NetraError):
     """Raised when a login is refused or the login service does not answer as its contract says.
 
-    ``status`` is the HTTP status, or ``None`` when there was no answer at all.
+    `status` is the HTTP status, `None` without an answer.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -92,7 +70,7 @@ class TooCostly(NetraError):
 
 
 class RequestRefused(NetraError):
-    """Raised when what a client asks cannot be done; ``code`` is that of the typed ``error``."""
+    """Raised when what a client asks cannot be done; `code` is that of the typed `error`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -100,13 +78,13 @@ class RequestRefused(NetraError):
 
 
 class RunRefused(RequestRefused):
-    """Raised when a run may not start now; ``code`` is that of the typed ``error``."""
+    """Raised when a run may not start now; `code` is that of the typed `error`."""
 
 
 class HandshakeRefused(NetraError):
     """Raised when an opening handshake does not succeed.
 
-    ``status`` is the HTTP status, or ``None`` when there was no answer that is HTTP.
+    `status` is the HTTP status, `None` without an answer that is HTTP.
     """
 
     def __init__(self, url: str, status: int | None, why: str) -> None:
@@ -118,8 +96,8 @@ class HandshakeRefused(NetraError):
 class ConnectionEnded(NetraError):
     """Raised when a connection ends while its user still waits for events.
 
-    ``code`` and ``reason`` are those of the close frame; ``code`` is ``1006`` when there was
-    none (RFC 6455 section 7.1.5).
+    `code` and `reason` are those of the close frame; `code` is 1006 without one (RFC 6455
+    section 7.1.5).
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -129,10 +107,7 @@ class ConnectionEnded(NetraError):
 
 
 class EventGap(NetraError):
-    """Raised when an event is not the one that comes next: those before it are missing.
-
-    ``expected`` and ``got`` are numbers; ``same_epoch`` says whether they count in one log.
-    """
+    """Raised when an event is not the one that comes next: those before it are missing."""
 
     def __init__(self, expected: int, got: int, *, same_epoch: bool) -> None:
         of_which = "" if same_epoch else " of another epoch"
@@ -142,7 +117,7 @@ class EventGap(NetraError):
 class EventsLost(NetraError):
     """Raised when a reconnected client cannot be given all that it has missed.
 
-    ``lost`` is how many events, or ``None`` if that is not known. What comes next is delivered.
+    `lost` is how many events, `None` if that is not known. What comes next is delivered.
     """
 
     def __init__(self, lost: int | None) -> None:
@@ -153,7 +128,7 @@ class EventsLost(NetraError):
 class RunUnconfirmed(NetraError):
     """Raised when a connection ended before it was known whether its last message arrived.
 
-    Asking again could run it twice; ``thread_id`` is that of the run, should there be one.
+    Asking again could run it twice; `thread_id` is that of the run, should there be one.
     """
 
     def __init__(self, thread_id: str) -> None:

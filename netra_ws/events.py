@@ -1,10 +1,7 @@
 """The five critical events: their structs, their wire form, and the grammar of a run.
 
 A run is `agent_started (agent_thinking | tool_executing tool_completed)* agent_completed`, its
-tool calls one after the other and paired by ``tool_call_id``.
-
-On the wire an event is one JSON text: ``{"type", "seq", "epoch", "user_id", "thread_id",
-"run_id", "agent_name", "timestamp", "payload"}``.
+tool calls one after the other and paired by `tool_call_id`.
 """
 
 from __future__ import annotations
@@ -128,10 +125,7 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 def decode(message: str | bytes) -> Event:
-    """Return the event in a message.
-
-    Raises `msgspec.DecodeError` if it is not one, `UnicodeDecodeError` for bytes not in UTF-8.
-    """
+    """Return the event in a message. Raises `msgspec.DecodeError`, or `UnicodeDecodeError`."""
     return _decoder.decode(message)
 
 
@@ -142,8 +136,7 @@ _millisecond: tuple[int, str] = (0, "")
 def timestamp() -> str:
     """Return the time now as RFC 3339 in UTC, to the millisecond.
 
-    What was formatted last is kept from call to call: to format it anew was the dearest step of
-    building an event (measured, 1.9 of some 12 µs).
+    The last text is kept: formatting was the dearest step of an event (measured, 1.9 of 12 µs).
     """
     global _second, _millisecond
     milliseconds = time.time_ns() // 1_000_000
@@ -166,7 +159,7 @@ _FOLLOWERS: dict[str, tuple[str, ...]] = {
 
 
 class Grammar:
-    """The state of one run's grammar; the server follows it and the client checks by it."""
+    """The state of one run's grammar: the server follows it, the client checks by it."""
 
     __slots__ = ("_last", "_tool_call_id")
 

@@ -1,7 +1,4 @@
-"""The runs of one user: they start, are stopped, take too long, and each ends exactly once.
-
-Guarded by ``tests/unit/test_runs.py`` and ``tests/integration/test_bounds.py``.
-"""
+"""The runs of one user: they start, are stopped, take too long, and each ends exactly once."""
 
 from __future__ import annotations
 
@@ -18,7 +15,6 @@ from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
 
 TOO_LONG: tuple[RunStatus, str] = "failed", TIMED_OUT
-"""How a run ends that has taken too long."""
 
 
 class _Entry(NamedTuple):
@@ -72,7 +68,7 @@ class Runs:
 
     @property
     def at_work(self) -> int:
-        """How many agents are at work, those included whose run was ended over their heads."""
+        """How many agents are at work, those included whose run has been ended without them."""
         return len(self._runs)
 
     @property
@@ -82,13 +78,12 @@ class Runs:
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """Return the tasks of the runs that have not ended."""
-        return [task for run, task, _ in self._runs.values() if not run.ended]
+        return [entry.task for entry in self._runs.values() if not entry.run.ended]
 
     def start(self, context: UserExecutionContext, message: str) -> None:
         """Start a run of the agent on `message`.
 
-        Raises `RunRefused` if the user has `max_runs_per_user` agents at work already, or if the
-        server is stopping.
+        Raises `RunRefused` if `max_runs_per_user` agents are at work, or the server is stopping.
         """
         if self.stopping:
             raise RunRefused("stopping", "the server is stopping; reconnect and ask again")
@@ -124,9 +119,6 @@ class Runs:
         """Cancel a run; it ends in `agent_completed` within `stop_timeout_s`.
 
         Raises `RequestRefused` if this user has no such run, whoever else may have it.
-
-        Guarded by
-        tests/integration/test_session_security.py::test_a_foreign_run_is_answered_as_an_unknown_one
         """
         entry = self._runs.get(run_id)
         if entry is None or entry.run.ended:
@@ -143,33 +135,32 @@ class Runs:
             if deadline > loop.time():
                 self._timer = loop.call_at(deadline, self._time_out)
                 break
-            run_id = run.context.run_id
-            self._metrics.exceeded("run_timeout_s", user_id=self._user_id, run_id=run_id)
+            self._exceeded("run_timeout_s", run)
             run.cancelled_as = TOO_LONG
             self._cancel(run, task)
 
     def _cancel(self, run: AgentRun, task: asyncio.Task[None]) -> None:
-        """Cancel a run, and end it over its agent's head should that go on all the same."""
+        """Cancel a run, and end it after `stop_timeout_s` if its agent goes on all the same."""
         task.cancel()
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._settings.stop_timeout_s, self._insist, run)
+        task.get_loop().call_later(self._settings.stop_timeout_s, self._insist, run)
 
     def _insist(self, run: AgentRun) -> None:
         if not run.ended:
-            run_id = run.context.run_id
-            self._metrics.exceeded("stop_timeout_s", user_id=self._user_id, run_id=run_id)
+            self._exceeded("stop_timeout_s", run)
             run.end(*run.cancelled_as)
+
+    def _exceeded(self, limit: str, run: AgentRun) -> None:
+        self._metrics.exceeded(limit, user_id=self._user_id, run_id=run.context.run_id)
 
     def _ended(self, status: RunStatus) -> None:
         self.last_completed = self._log.head
         self._metrics.runs[status] += 1
 
     async def stop_all(self, timeout_s: float) -> None:
-        """Cancel every run; after `timeout_s` seconds end those that will not."""
-        entries = [entry for entry in self._runs.values() if not entry.run.ended]
-        for entry in entries:
-            entry.task.cancel()
-        if entries:
-            await asyncio.wait({entry.task for entry in entries}, timeout=timeout_s)
-        for entry in entries:
-            self._insist(entry.run)
+        """Cancel every run; after `timeout_s` end those that go on."""
+        if tasks := self.tasks():
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=timeout_s)
+        for run, _, _ in tuple(self._runs.values()):
+            self._insist(run)

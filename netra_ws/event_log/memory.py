@@ -7,14 +7,10 @@ from collections.abc import Callable
 from operator import itemgetter
 from secrets import token_hex
 
-from netra_ws.context import SERVICE_PREFIX
+from netra_ws.context import is_service
 from netra_ws.errors import CursorBehind
 from netra_ws.event_log import Position
 from netra_ws.settings import Settings
-
-
-def _nothing() -> None:
-    pass
 
 
 class MemoryCursor:
@@ -35,9 +31,8 @@ class MemoryCursor:
         self.recovered = recovered
         self.lost = lost
         self.wake = wake
-        # Where it is in all bytes that were ever appended: what is pending is then a difference.
-        events = log.events
-        replayed = (len(events[index]) for index in range(-(log.head - seq), 0))
+        # Among all bytes that were ever appended: what is pending is then a difference.
+        replayed = (len(log.events[index]) for index in range(seq - log.head, 0))
         self._read_bytes = log.appended_bytes - sum(replayed)
 
     @property
@@ -59,10 +54,8 @@ class MemoryCursor:
     def half_behind(self) -> bool:
         """See `Cursor`."""
         log = self._log
-        return (
-            log.head - self.seq >= log.half_events
-            or log.appended_bytes - self._read_bytes >= log.half_bytes
-        )
+        pending_bytes = log.appended_bytes - self._read_bytes
+        return 2 * (log.head - self.seq) >= log.max_events or 2 * pending_bytes >= log.max_bytes
 
     @property
     def trimmed_by(self) -> str:
@@ -95,7 +88,7 @@ class MemoryCursor:
     def close(self) -> None:
         """See `Cursor`."""
         self._log.close(self)
-        self.wake = _nothing  # or cursor and reader would keep each other
+        self.wake = lambda: None  # or cursor and reader would keep each other
 
 
 class MemoryUserLog:
@@ -108,8 +101,6 @@ class MemoryUserLog:
         "cursors",
         "epoch",
         "events",
-        "half_bytes",
-        "half_events",
         "head",
         "kept_bytes",
         "max_bytes",
@@ -121,7 +112,6 @@ class MemoryUserLog:
         self.epoch = token_hex(8)
         self.head = 0
         self.events: deque[bytes] = deque()
-        # Made anew whenever one comes or goes: appending is what happens often.
         self.cursors: tuple[MemoryCursor, ...] = ()
         self.appended_at = 0
         """The number of its newest event among all that the process has appended."""
@@ -129,8 +119,6 @@ class MemoryUserLog:
         self.kept_bytes = 0
         self.max_events = max_events
         self.max_bytes = max_bytes
-        self.half_events = max_events / 2
-        self.half_bytes = max_bytes / 2
         self.trimmed_by = ""
         self._logs = logs
 
@@ -150,24 +138,21 @@ class MemoryUserLog:
         before = self.kept_bytes
         self.kept_bytes += size
         if len(events) > self.max_events:
-            self._trim("retained_events")
+            self.trim("retained_events")
         # The newest event stays even if it alone is over the bound: it was accepted.
         while self.kept_bytes > self.max_bytes and len(events) > 1:
-            self._trim("retained_bytes")
+            self.trim("retained_bytes")
         self._logs.changed(self, self.kept_bytes - before)
         for cursor in self.cursors:
             cursor.wake()
         return event
 
-    def _trim(self, limit: str) -> None:
+    def trim(self, limit: str) -> int:
+        """Forget the oldest event because of a limit, and return its size in bytes."""
         self.trimmed_by = limit
-        self.kept_bytes -= len(self.events.popleft())
-
-    def give_way(self) -> int:
-        """Forget the oldest event for the sake of all other logs; returns its bytes."""
-        before = self.kept_bytes
-        self._trim("retained_bytes_total")
-        return before - self.kept_bytes
+        size = len(self.events.popleft())
+        self.kept_bytes -= size
+        return size
 
     def cursor(self, after: Position | None, wake: Callable[[], None]) -> MemoryCursor:
         """See `UserLog`."""
@@ -188,7 +173,7 @@ class MemoryUserLog:
         return cursor
 
     def close(self, cursor: MemoryCursor) -> None:
-        """Stop waking `cursor`; harmless when repeated."""
+        """Stop waking `cursor`."""
         self.cursors = tuple(one for one in self.cursors if one is not cursor)
 
 
@@ -200,18 +185,17 @@ class MemoryEventLog:
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
         self._appends = 0
-        # In order only when memory is short: to keep them so would cost each event of a server
-        # with many users the reads of a list that has long left the processor's caches.
+        # Sorted only when memory is short: an order kept up to date costs each event more.
         self._silent: deque[tuple[int, MemoryUserLog]] = deque()
 
     def user(self, user_id: str) -> MemoryUserLog:
         """See `EventLog`."""
         log = self._logs.get(user_id)
         if log is None:
-            is_service = user_id.startswith(SERVICE_PREFIX)
-            settings = self._settings
-            events = settings.service_retained_events if is_service else settings.retained_events
-            log = self._logs[user_id] = MemoryUserLog(self, events, settings.retained_bytes)
+            limits = self._settings
+            service = is_service(user_id)
+            events = limits.service_retained_events if service else limits.retained_events
+            log = self._logs[user_id] = MemoryUserLog(self, events, limits.retained_bytes)
         return log
 
     def drop(self, user_id: str) -> None:
@@ -230,12 +214,12 @@ class MemoryEventLog:
             self._shrink(log)
 
     def _shrink(self, newest: MemoryUserLog) -> None:
-        """Let those give way who have been silent for longest."""
+        """Trim the logs that have been silent for longest."""
         while self.kept_bytes > self._settings.retained_bytes_total:
             oldest = self._silent_for_longest() or newest
             if oldest is newest and len(newest.events) == 1:
                 break  # the newest event stays: it was accepted
-            self.kept_bytes -= oldest.give_way()
+            self.kept_bytes -= oldest.trim("retained_bytes_total")
 
     def _silent_for_longest(self) -> MemoryUserLog | None:
         """Return the log with events whose newest one is the oldest."""
@@ -244,7 +228,7 @@ class MemoryEventLog:
                 appended_at, log = self._silent[0]
                 if log.appended_at == appended_at and log.events:
                     return log
-                self._silent.popleft()  # it has spoken since, or has nothing left, or is gone
+                self._silent.popleft()  # it has had an event since, has none left, or is gone
             keeping = ((log.appended_at, log) for log in self._logs.values() if log.events)
             self._silent.extend(sorted(keeping, key=itemgetter(0)))
         return None

@@ -452,7 +452,7 @@ async def test_only_the_idle_are_forgotten_and_only_after_their_time() -> None:
     go_on.set()
     await ann.until("agent_completed")
     async with asyncio.timeout(LIMIT_S):
-        while not ann.manager.idle:  # noqa: ASYNC110 - it has no event
+        while not ann.manager.is_idle:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0)
     for now, users in ((30.0, 1), (39.9, 1), (40.0, 0)):
         registry.expire(now)
