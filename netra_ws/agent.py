@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
 import structlog
@@ -37,21 +38,19 @@ def agent_name(agent: Agent) -> str:
     return getattr(agent, "__name__", type(agent).__name__)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class ToolCall:
     """One call of a tool, as a context manager; leaving it emits `tool_completed`.
 
     Set `results` (any JSON value) inside. An exception gives `success: false` and goes on.
     """
 
-    __slots__ = ("_id", "_name", "_parameters", "_run", "_started", "results")
-
-    def __init__(self, run: AgentRun, name: str, parameters: dict[str, Any]) -> None:
-        self.results: Any = None
-        self._run = run
-        self._id = run.new_call_id()
-        self._name = name
-        self._parameters = parameters
-        self._started = 0.0
+    _run: AgentRun
+    _id: str
+    _name: str
+    _parameters: dict[str, Any]
+    _started: float = 0.0
+    results: Any = None
 
     async def __aenter__(self) -> Self:
         run = self._run
@@ -91,6 +90,7 @@ class ToolCall:
         run._tool = None
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class AgentRun:
     """One run of an agent as a context manager that makes any order but the grammar's impossible.
 
@@ -100,55 +100,25 @@ class AgentRun:
     log, `on_tool_failure` for each tool that raised.
     """
 
-    __slots__ = (
-        "_calls",
-        "_count",
-        "_digest",
-        "_grammar",
-        "_log",
-        "_on_end",
-        "_started",
-        "_step",
-        "_tool",
-        "_turn_due",
-        "_undigested",
-        "_undigested_bytes",
-        "cancelled_as",
-        "context",
-        "final_response",
-        "message",
-        "name",
-        "on_tool_failure",
-    )
-
-    def __init__(
-        self,
-        context: UserExecutionContext,
-        name: str,
-        message: str,
-        log: UserLog,
-        on_end: Callable[[events.RunStatus], object] = lambda _: None,
-        on_tool_failure: Callable[[], object] = lambda: None,
-    ) -> None:
-        self.context = context
-        self.name = name
-        self.message = message
-        self.final_response: str | None = None
-        self.cancelled_as: tuple[events.RunStatus, str] = "cancelled", STOPPED
-        """Status and final response of the run, should its task be cancelled."""
-        self._log = log
-        self._grammar = events.Grammar()
-        self._digest = sha256()
-        self._undigested: list[bytes] = []
-        self._undigested_bytes = 0
-        self._count = 0
-        self._step = 0
-        self._turn_due = EVENTS_A_TURN
-        self._calls = 0
-        self._tool: ToolCall | None = None
-        self._started = 0.0
-        self._on_end = on_end
-        self.on_tool_failure = on_tool_failure
+    context: UserExecutionContext
+    name: str
+    message: str
+    _log: UserLog
+    _on_end: Callable[[events.RunStatus], object] = lambda _: None
+    on_tool_failure: Callable[[], object] = lambda: None
+    final_response: str | None = None
+    cancelled_as: tuple[events.RunStatus, str] = "cancelled", STOPPED
+    """Status and final response of the run, should its task be cancelled."""
+    _grammar: events.Grammar = field(default_factory=events.Grammar)
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _undigested: list[bytes] = field(default_factory=list)
+    _undigested_bytes: int = 0
+    _count: int = 0
+    _step: int = 0
+    _turn_due: int = EVENTS_A_TURN
+    _calls: int = 0
+    _tool: ToolCall | None = None
+    _started: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -162,11 +132,6 @@ class AgentRun:
     def _begin(self) -> None:
         self._started = time.perf_counter()
         self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
-
-    def new_call_id(self) -> str:
-        """Return an id for a tool call: that of the run and a number, so it is unique."""
-        self._calls += 1
-        return f"{self.context.run_id}.{self._calls}"
 
     async def thinking(self, reasoning: str) -> None:
         """Emit `agent_thinking`; raises `GrammarError` during a tool call or after the end."""
@@ -184,9 +149,10 @@ class AgentRun:
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
         """Return a context manager for one call of the tool `name` with JSON `parameters`.
 
-        Entering it raises `GrammarError` during another tool call or after the end of the run.
+        Entering it raises `GrammarError` during another tool call or after the end.
         """
-        return ToolCall(self, name, parameters)
+        self._calls += 1
+        return ToolCall(self, f"{self.context.run_id}.{self._calls}", name, parameters)
 
     async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> bool:
         status: events.RunStatus
@@ -210,10 +176,9 @@ class AgentRun:
         logger.error(what, run_id=self.context.run_id, **fields, exc_info=error)
 
     def end(self, status: events.RunStatus, response: str) -> None:
-        """Emit `agent_completed`, whether or not the agent is still at work.
+        """Emit `agent_completed`, even if the agent is still at work: it then gets `GrammarError`.
 
-        What the agent emits afterwards raises `GrammarError`. A run that has not begun begins and
-        ends; one that has ended stays as it is.
+        A run that has not begun begins and ends; one that has ended stays as it is.
         """
         if self._grammar.ended:
             return

@@ -15,10 +15,7 @@ MAX_ID_LENGTH = 128
 
 
 def check_id(name: str, value: object) -> str:
-    """Return `value` if it can serve as an identifier on the wire and in a log line.
-
-    Raises `ContextError` unless it is 1 to 128 printable characters without white space.
-    """
+    """Return `value` if it can be an identifier on the wire, else raise `ContextError`."""
     if (
         not isinstance(value, str)
         or not 1 <= len(value) <= MAX_ID_LENGTH
@@ -31,10 +28,7 @@ def check_id(name: str, value: object) -> str:
 
 
 def check_login_id(value: object) -> str:
-    """Return `value` if it can be the id of a person: as `check_id`, and without a colon.
-
-    So no login and no token reaches a service user. Raises `ContextError`.
-    """
+    """Return `value` if a person can have it as id: as `check_id`, and without a colon."""
     user_id = check_id("user_id", value)
     if ":" in user_id:
         raise ContextError("user_id", value, "no colon, which marks service users")
@@ -63,10 +57,7 @@ def new_id(kind: str) -> str:
 
 
 class Claims(NamedTuple):
-    """What a verified token says; times are in seconds since 1970.
-
-    `not_before` is the later one of `nbf` and `iat`.
-    """
+    """A verified token; times in s since 1970, `not_before` the later one of `nbf` and `iat`."""
 
     user_id: str
     token_id: str
@@ -75,10 +66,7 @@ class Claims(NamedTuple):
 
 
 class UserExecutionContext(Struct, frozen=True):
-    """The user, thread, run and request that a piece of work belongs to.
-
-    Raises `ContextError` for an identifier that `check_id` refuses.
-    """
+    """The user, thread, run and request of a piece of work; `check_id` checks each."""
 
     user_id: str
     thread_id: str = msgspec.field(default_factory=lambda: new_id("thread"))

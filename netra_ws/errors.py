@@ -47,10 +47,7 @@ class TokenError(NetraError):
 
 
 class LoginError(NetraError):
-    """Raised when a login is refused or the login service does not answer as its contract says.
-
-    `status` is the HTTP status, `None` without an answer.
-    """
+    """Raised when a login fails; `status` is that of HTTP, `None` without an answer."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -82,10 +79,7 @@ class RunRefused(RequestRefused):
 
 
 class HandshakeRefused(NetraError):
-    """Raised when an opening handshake does not succeed.
-
-    `status` is the HTTP status, `None` without an answer that is HTTP.
-    """
+    """Raised when an opening handshake does not succeed; `status` is `None` without an answer."""
 
     def __init__(self, url: str, status: int | None, why: str) -> None:
         got = "no answer" if status is None else str(status)
@@ -94,11 +88,7 @@ class HandshakeRefused(NetraError):
 
 
 class ConnectionEnded(NetraError):
-    """Raised when a connection ends while its user still waits for events.
-
-    `code` and `reason` are those of the close frame; `code` is 1006 without one (RFC 6455
-    section 7.1.5).
-    """
+    """Raised when a connection ends while its user still waits; `code` is 1006 without a frame."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"the connection ended with close code {code}, reason {reason!r}")
@@ -115,10 +105,7 @@ class EventGap(NetraError):
 
 
 class EventsLost(NetraError):
-    """Raised when a reconnected client cannot be given all that it has missed.
-
-    `lost` is how many events, `None` if that is not known. What comes next is delivered.
-    """
+    """Raised when a reconnected client has missed `lost` events for good, `None` if not known."""
 
     def __init__(self, lost: int | None) -> None:
         super().__init__(f"{'an unknown number of' if lost is None else lost} events were lost")
@@ -126,10 +113,7 @@ class EventsLost(NetraError):
 
 
 class RunUnconfirmed(NetraError):
-    """Raised when a connection ended before it was known whether its last message arrived.
-
-    Asking again could run it twice; `thread_id` is that of the run, should there be one.
-    """
+    """Raised when a connection ended before it was known whether its last message arrived."""
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"no run of {thread_id} has begun; the message was lost, or is late")
@@ -141,7 +125,7 @@ class IncompleteRun(NetraError):
 
 
 class CloseCode(IntEnum):
-    """The close codes that a client can meet, with what each one asks of it."""
+    """The close codes that a client can meet, and what each one means."""
 
     meaning: str
 

@@ -55,13 +55,14 @@ BEHIND_POLL_S = 0.02
 
 
 class WebSocketManager:
-    """All of one user: the log of the events, the runs that write it, the cursors that read it."""
+    """All of one user: the log, the runs that write it, the connections that read it."""
 
-    __slots__ = ("_canary", "_log", "connections", "registry", "runs", "user_id")
+    __slots__ = ("_canary", "_log", "connections", "registry", "runs", "settings", "user_id")
 
     def __init__(self, user_id: str, log: UserLog, registry: ManagerRegistry) -> None:
         self.user_id = user_id
         self.registry = registry
+        self.settings = registry.settings
         self.runs = Runs(
             user_id, log, registry.agent, registry.settings, registry.metrics, self._rest
         )
@@ -72,11 +73,6 @@ class WebSocketManager:
     def __repr__(self) -> str:
         # No address, so that it can stand in a compared output.
         return f"{type(self).__name__}(user_id={self.user_id!r})"
-
-    @property
-    def settings(self) -> Settings:
-        """The limits in force."""
-        return self.registry.settings
 
     @property
     def is_idle(self) -> bool:
@@ -92,28 +88,19 @@ class WebSocketManager:
         if not self.connections:  # else whoever disconnects last says so
             self.registry.rest(self)
 
-    # Connections
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether some connection has not been given all of its events."""
-        return any(connection.is_behind for connection in self.connections)
-
     def open_cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """Return a cursor over this user's events; see `UserLog.cursor`."""
         cursor = self._log.cursor(after, wake)
+        metrics = self.registry.metrics
         if cursor.recovered is not None:
-            outcome = "recovered" if cursor.recovered else "lost"
-            self.registry.metrics.resumes.labels(outcome).inc()
+            metrics.resumes.labels("recovered" if cursor.recovered else "lost").inc()
         if cursor.recovered is False:
             self.registry.losses += 1
-            self.registry.metrics.events_lost.inc(cursor.lost or 0)
+            metrics.events_lost.inc(cursor.lost or 0)
             if cursor.lost is None:  # another process gave it, or the log has been forgotten
                 logger.warning("position lost", user_id=self.user_id, lost=None)
             else:
-                self.registry.metrics.exceeded(
-                    cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost
-                )
+                metrics.exceeded(cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost)
         return cursor
 
     def connect(self, connection: OpenConnection) -> bool:
@@ -127,14 +114,6 @@ class WebSocketManager:
         """Let a connection go."""
         self.connections.discard(connection)
         self.registry.rest(self)
-
-    def revoke(self, token_id: str) -> None:
-        """End the connections that go on under this token."""
-        for connection in tuple(self.connections):
-            if connection.token_id == token_id:
-                connection.revoke()
-
-    # Health
 
     async def canary(self) -> float:
         """Send an event through this manager and its log, and return how many seconds it took.
@@ -203,10 +182,7 @@ class ManagerRegistry:
         self._rested.add(manager)
 
     def expire(self, now: float) -> None:
-        """Forget the users who have been idle for `idle_log_s`; `now` is of a monotonic clock.
-
-        To be called now and then: a rest is counted from the first call that finds it.
-        """
+        """Forget who has been idle for `idle_log_s`, counted from the first call that finds it."""
         self._resting |= {manager: now for manager in self._rested if manager.is_idle}
         self._rested.clear()
         while self._resting:
@@ -239,8 +215,9 @@ class ManagerRegistry:
     def revoke(self, user_id: str, token_id: str) -> None:
         """End the connections of a user that go on under this token."""
         manager = self._managers.get(user_id)
-        if manager is not None:
-            manager.revoke(token_id)
+        for connection in tuple(manager.connections) if manager else ():
+            if connection.token_id == token_id:
+                connection.revoke()
 
     async def drain(self, timeout_s: float) -> None:
         """Refuse new runs, and wait at most so long for runs to end and events to be delivered."""
@@ -250,7 +227,9 @@ class ManagerRegistry:
         by = loop.time() + timeout_s
         if tasks := [task for manager in managers for task in manager.runs.tasks()]:
             await asyncio.wait(tasks, timeout=timeout_s)
-        while loop.time() < by and any(manager.is_behind for manager in managers):  # noqa: ASYNC110
+        while loop.time() < by and any(  # noqa: ASYNC110
+            connection.is_behind for manager in managers for connection in manager.connections
+        ):
             await asyncio.sleep(BEHIND_POLL_S)
 
     def refuse_runs(self) -> None:
@@ -260,10 +239,7 @@ class ManagerRegistry:
             manager.runs.stopping = True
 
     async def close(self, timeout_s: float = math.inf) -> None:
-        """Refuse new runs, cancel those that go on, and return when each has ended.
-
-        Those that do not are ended after `stop_timeout_s`, or after `timeout_s` if that is less.
-        """
+        """Refuse new runs and end those that go on, within `stop_timeout_s` and `timeout_s`."""
         self.refuse_runs()
         within = min(self.settings.stop_timeout_s, timeout_s)
         stopping = (manager.runs.stop_all(within) for manager in self._managers.values())
@@ -281,8 +257,7 @@ _registry: ManagerRegistry | None = None
 def install_registry(registry: ManagerRegistry) -> None:
     """Make `registry` the one that `get_websocket_manager` asks.
 
-    Raises `ConfigurationError` if another is in use: two backends in one process would hand one's
-    users to the other.
+    Raises `ConfigurationError` if another is in use: one would serve the users of the other.
     """
     global _registry
     if _registry is not None:

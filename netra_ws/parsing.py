@@ -18,7 +18,7 @@ SMALL = 1024
 seconds (measured, 76 kinds of hostile text, Python 3.11 to 3.13)."""
 
 AT_A_TIME = 2
-"""Processes that parse larger texts, one a user at most."""
+"""Processes that parse larger texts."""
 
 
 class _Turns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netra_ws.agent import TIMED_OUT, Agent, AgentRun, agent_name
@@ -23,48 +24,26 @@ class _Entry(NamedTuple):
     deadline: float
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Runs:
     """The runs of one user; they go on whether or not anybody listens.
 
-    `on_rest` is called whenever an agent has come to its end. Set `stopping` to refuse new runs.
+    `on_rest` is called whenever an agent has come to its end.
     """
 
-    __slots__ = (
-        "_agent",
-        "_agent_name",
-        "_log",
-        "_metrics",
-        "_on_rest",
-        "_runs",
-        "_settings",
-        "_timer",
-        "_user_id",
-        "last_completed",
-        "stopping",
-    )
-
-    def __init__(
-        self,
-        user_id: str,
-        log: UserLog,
-        agent: Agent,
-        settings: Settings,
-        metrics: Metrics,
-        on_rest: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.stopping = False
-        self.last_completed = 0
-        """The `seq` of the newest `agent_completed`, 0 before the first."""
-        self._user_id = user_id
-        self._log = log
-        self._agent = agent
-        self._agent_name = agent_name(agent)
-        self._settings = settings
-        self._metrics = metrics
-        self._on_rest = on_rest
-        self._runs: dict[str, _Entry] = {}  # the oldest first
-        # One for all: a timer for each run would be a twentieth of what it costs (measured).
-        self._timer: asyncio.TimerHandle | None = None
+    _user_id: str
+    _log: UserLog
+    _agent: Agent
+    _settings: Settings
+    _metrics: Metrics
+    _on_rest: Callable[[], None] = lambda: None
+    stopping: bool = False
+    """Whether new runs are refused."""
+    last_completed: int = 0
+    """The `seq` of the newest `agent_completed`, 0 before the first."""
+    _runs: dict[str, _Entry] = field(default_factory=dict)  # the oldest first
+    # One for all: a timer for each run would be a twentieth of what it costs (measured).
+    _timer: asyncio.TimerHandle | None = None
 
     @property
     def at_work(self) -> int:
@@ -81,10 +60,7 @@ class Runs:
         return [entry.task for entry in self._runs.values() if not entry.run.ended]
 
     def start(self, context: UserExecutionContext, message: str) -> None:
-        """Start a run of the agent on `message`.
-
-        Raises `RunRefused` if `max_runs_per_user` agents are at work, or the server is stopping.
-        """
+        """Start a run of the agent on `message`; raises `RunRefused` if it may not start now."""
         if self.stopping:
             raise RunRefused("stopping", "the server is stopping; reconnect and ask again")
         limit = self._settings.max_runs_per_user
@@ -92,7 +68,7 @@ class Runs:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
         failed = self._metrics.tool_failures.inc
-        run = AgentRun(context, self._agent_name, message, self._log, self._ended, failed)
+        run = AgentRun(context, agent_name(self._agent), message, self._log, self._ended, failed)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run))
         deadline = loop.time() + self._settings.run_timeout_s
@@ -116,10 +92,7 @@ class Runs:
             run.final_response = response
 
     def stop(self, run_id: str) -> None:
-        """Cancel a run; it ends in `agent_completed` within `stop_timeout_s`.
-
-        Raises `RequestRefused` if this user has no such run, whoever else may have it.
-        """
+        """Cancel a run; raises `RequestRefused` if no such run of this user is going on."""
         entry = self._runs.get(run_id)
         if entry is None or entry.run.ended:
             raise RequestRefused("unknown_run", "no run of yours with that run_id is going on")

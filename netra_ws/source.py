@@ -25,7 +25,7 @@ MEMORY_LIMIT_BYTES = 256 * 1024 * 1024
 1.1 GiB (measured)."""
 
 TOO_LARGE = 3
-"""The program's exit code where that memory ran out."""
+"""The exit code where that memory ran out."""
 
 
 def read_source(text: str) -> dict[str, Any]:

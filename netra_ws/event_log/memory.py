@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from operator import itemgetter
 from secrets import token_hex
 
@@ -13,57 +14,44 @@ from netra_ws.event_log import Position
 from netra_ws.settings import Settings
 
 
-class MemoryCursor:
-    """A `netra_ws.event_log.Cursor` over a `MemoryUserLog`."""
+@dataclass(slots=True, eq=False, repr=False)
+class _Cursor:
+    _log: MemoryUserLog
+    seq: int
+    recovered: bool | None
+    lost: int | None
+    wake: Callable[[], None]
+    _read_bytes: int = 0
+    """Where it is among all bytes that were ever appended: what is pending is a difference."""
 
-    __slots__ = ("_log", "_read_bytes", "lost", "recovered", "seq", "wake")
-
-    def __init__(
-        self,
-        log: MemoryUserLog,
-        seq: int,
-        recovered: bool | None,
-        lost: int | None,
-        wake: Callable[[], None],
-    ) -> None:
-        self._log = log
-        self.seq = seq
-        self.recovered = recovered
-        self.lost = lost
-        self.wake = wake
-        # Among all bytes that were ever appended: what is pending is then a difference.
-        replayed = (len(log.events[index]) for index in range(seq - log.head, 0))
+    def __post_init__(self) -> None:
+        log = self._log
+        replayed = (len(log.events[index]) for index in range(self.seq - log.head, 0))
         self._read_bytes = log.appended_bytes - sum(replayed)
 
     @property
     def position(self) -> Position:
-        """See `Cursor`."""
         return Position(self._log.epoch, self.seq)
 
     @property
     def head(self) -> int:
-        """See `Cursor`."""
         return self._log.head
 
     @property
     def pending(self) -> int:
-        """See `Cursor`."""
         return self._log.head - self.seq
 
     @property
     def half_behind(self) -> bool:
-        """See `Cursor`."""
         log = self._log
         pending_bytes = log.appended_bytes - self._read_bytes
         return 2 * (log.head - self.seq) >= log.max_events or 2 * pending_bytes >= log.max_bytes
 
     @property
     def trimmed_by(self) -> str:
-        """See `Cursor`."""
         return self._log.trimmed_by
 
     def take(self, max_bytes: int) -> list[bytes]:
-        """See `Cursor`."""
         log = self._log
         events = log.events
         pending = log.head - self.seq
@@ -86,41 +74,26 @@ class MemoryCursor:
         return taken
 
     def close(self) -> None:
-        """See `Cursor`."""
         self._log.close(self)
         self.wake = lambda: None  # or cursor and reader would keep each other
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class MemoryUserLog:
     """A `netra_ws.event_log.UserLog` that keeps the newest events, and forgets at exit."""
 
-    __slots__ = (
-        "_logs",
-        "appended_at",
-        "appended_bytes",
-        "cursors",
-        "epoch",
-        "events",
-        "head",
-        "kept_bytes",
-        "max_bytes",
-        "max_events",
-        "trimmed_by",
-    )
-
-    def __init__(self, logs: MemoryEventLog, max_events: int, max_bytes: int) -> None:
-        self.epoch = token_hex(8)
-        self.head = 0
-        self.events: deque[bytes] = deque()
-        self.cursors: tuple[MemoryCursor, ...] = ()
-        self.appended_at = 0
-        """The number of its newest event among all that the process has appended."""
-        self.appended_bytes = 0
-        self.kept_bytes = 0
-        self.max_events = max_events
-        self.max_bytes = max_bytes
-        self.trimmed_by = ""
-        self._logs = logs
+    _logs: MemoryEventLog
+    max_events: int
+    max_bytes: int
+    epoch: str = field(default_factory=lambda: token_hex(8))
+    head: int = 0
+    events: deque[bytes] = field(default_factory=deque)
+    cursors: tuple[_Cursor, ...] = ()
+    appended_at: int = 0
+    """The number of its newest event among all that the process has appended."""
+    appended_bytes: int = 0
+    kept_bytes: int = 0
+    trimmed_by: str = ""
 
     @property
     def half_behind(self) -> bool:
@@ -154,7 +127,7 @@ class MemoryUserLog:
         self.kept_bytes -= size
         return size
 
-    def cursor(self, after: Position | None, wake: Callable[[], None]) -> MemoryCursor:
+    def cursor(self, after: Position | None, wake: Callable[[], None]) -> _Cursor:
         """See `UserLog`."""
         oldest = self.head - len(self.events)
         recovered: bool | None
@@ -168,11 +141,11 @@ class MemoryUserLog:
             seq, recovered, lost = oldest, False, oldest - after.seq
         else:
             seq, recovered, lost = after.seq, True, 0
-        cursor = MemoryCursor(self, seq, recovered, lost, wake)
+        cursor = _Cursor(self, seq, recovered, lost, wake)
         self.cursors += (cursor,)
         return cursor
 
-    def close(self, cursor: MemoryCursor) -> None:
+    def close(self, cursor: _Cursor) -> None:
         """Stop waking `cursor`."""
         self.cursors = tuple(one for one in self.cursors if one is not cursor)
 

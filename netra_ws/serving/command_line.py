@@ -16,14 +16,14 @@ from netra_ws.errors import ConfigurationError, NetraError
 from netra_ws.serving.commands import hash_password_command, serve
 
 INTERRUPTED = 130
-"""The exit code of what was interrupted: 128 and the number of SIGINT, as shells have it."""
+"""128 and the number of SIGINT, as shells have it."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 96}
 
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a missing package into the command that installs it, by the name of its extra."""
+    """Say which command installs a missing package, by the name of its extra."""
     try:
         yield
     except ModuleNotFoundError as error:

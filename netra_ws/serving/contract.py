@@ -1,8 +1,4 @@
-"""The contract of `/ws`, published: an AsyncAPI 3 document made of the structs on the wire.
-
-The schemas are those of the structs that encode and decode the messages, their words the
-docstrings, the close codes those of `netra_ws.errors`.
-"""
+"""The contract of `/ws`, published: an AsyncAPI 3 document made of the structs on the wire."""
 
 from __future__ import annotations
 
@@ -53,15 +49,11 @@ def _operation(action: str, structs: Structs, summary: str) -> dict[str, Any]:
     }
 
 
-def _close_codes() -> str:
-    rows = (f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode)
-    return "\n".join(("Close codes; 4000-4499 reconnect, 4500-4999 do not:", *rows))
-
-
 @cache
 def asyncapi() -> dict[str, Any]:
     """Return the AsyncAPI document of the backend; operations are seen from the server."""
     structs = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
+    codes = [f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode]
     _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
@@ -76,7 +68,9 @@ def asyncapi() -> dict[str, Any]:
             "session": {
                 "address": "/ws",
                 "title": "One connection of one user",
-                "description": _close_codes(),
+                "description": "\n".join(
+                    ("Close codes; 4000-4499 reconnect, 4500-4999 do not:", *codes)
+                ),
                 "messages": {
                     _tag(one): {"$ref": f"#/components/messages/{_tag(one)}"} for one in structs
                 },

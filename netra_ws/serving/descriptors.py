@@ -45,9 +45,8 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
     """Return settings whose connections there are descriptors for.
 
-    The soft limit of the process (``ulimit -n``) is raised as far as its hard limit allows. If that
-    is not enough, `max_connections` and `max_pending_connections` are lowered, and one log line
-    says so. Raises `ConfigurationError` below `LEAST_CONNECTIONS`.
+    The soft limit of the process (``ulimit -n``) is raised to what is needed. Where that is not
+    allowed, connections are limited instead. Raises `ConfigurationError` below `LEAST_CONNECTIONS`.
     """
     if sys.platform == "win32":
         return settings

@@ -1,8 +1,4 @@
-"""The live page, `live.html`: a client in the browser, served by the backend at ``/``.
-
-Its policy (Content Security Policy, level 3) allows the script and the style of the file by their
-hashes, and requests to this backend and to the login service.
-"""
+"""The live page, `live.html`: a client in the browser, served by the backend at ``/``."""
 
 from __future__ import annotations
 
@@ -28,7 +24,7 @@ def _source() -> str:
 
 @cache
 def _hash_of(element: str) -> str:
-    """Return the source expression for the content of the file's one `element`."""
+    """Return what allows the content of the file's one `element` (CSP level 3)."""
     (inside,) = re.findall(rf"<{element}>(.*?)</{element}>", _source(), re.DOTALL)
     return f"'sha256-{base64.b64encode(sha256(inside.encode()).digest()).decode()}'"
 

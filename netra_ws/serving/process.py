@@ -149,19 +149,14 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _settings(options: Options) -> Settings:
-    settings = read_settings(options.settings) if options.settings else Settings()
-    return fit_limits(
-        settings, backend=options.service != "auth", auth=options.service != "backend"
-    )
-
-
 async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
-    """Serve until a signal; returns whether every agent has come to its end."""
-    if options.service == "backend" and (options.users is not None or options.demo_users):
+    """Serve until a signal; return whether every agent has come to its end."""
+    has_auth, has_backend = options.service != "backend", options.service != "auth"
+    if not has_auth and (options.users is not None or options.demo_users):
         raise ConfigurationError("users belong to the login service, not to --service backend")
     environment = _environment(environ, options.host)
-    settings = _settings(options)
+    settings = read_settings(options.settings) if options.settings else Settings()
+    settings = fit_limits(settings, backend=has_backend, auth=has_auth)
     tokens = Tokens(_secret(environ, environment, options.service), settings)
     agent = load_agent(options.agent) if options.agent else source_reader
     registry = ManagerRegistry(settings, agent=agent)
@@ -169,20 +164,16 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
     auth: AuthService | None = None
     backend: Backend | None = None
     demo_users: list[DemoUser] = []
-    if options.service != "backend":
+    if has_auth:
         # With aiohttp it takes a third of what a backend takes to start, which does without.
         from netra_ws.auth.service import AuthService
 
         users, demo_users = _users(options, environment)
         auth = AuthService(users, tokens, options.host, options.auth_port)
-    if options.service != "auth":
+    if has_backend:
+        echo = environment == "local"
         backend = Backend(
-            registry,
-            tokens,
-            host=options.host,
-            port=options.port,
-            commit=commit,
-            echo=environment == "local",
+            registry, tokens, host=options.host, port=options.port, commit=commit, echo=echo
         )
     watch = Watch()
     asyncio.get_running_loop().set_exception_handler(watch.handle)
@@ -198,10 +189,7 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         if auth and backend:
             auth.origins |= backend.origins
             backend.name_login(auth.url)
-        urls = {
-            "backend": backend.url if backend else None,
-            "auth": auth.url if auth else None,
-        }
+        urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)
         announcement = Announcement(
             **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
@@ -231,8 +219,8 @@ def _on_signals(act: Callable[[], None]) -> None:
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     """Serve until SIGINT or SIGTERM; a second one cuts the draining short.
 
-    Returns false if some agent, or a thread of one, would not come to its end: then only
-    `os._exit` ends the process. Raises `ConfigurationError` if it cannot start.
+    Returns false if an agent, or a thread of one, does not end: then only `os._exit` ends the
+    process. Raises `ConfigurationError` if it cannot start.
     """
     configure_logging()
     gc.freeze()
