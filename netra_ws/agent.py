@@ -92,7 +92,7 @@ class ToolCall:
 
 @dataclass(slots=True, eq=False, repr=False)
 class AgentRun:
-    """One run of an agent as a context manager that makes any order but the grammar's impossible.
+    """One run of an agent, as a context manager that allows no order but the grammar's.
 
     Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
     a response was set, `cancelled_as` after a cancellation, `failed` after anything else. Errors
@@ -168,11 +168,10 @@ class AgentRun:
         except Exception as unsendable:
             self._log_failure("run failed", unsendable)
             self.end("failed", FAILED)
-        # An agent that calls sys.exit() ends its run, not the process of everybody else.
+        # An agent that calls sys.exit() ends its run, not the process.
         return isinstance(exc, Exception | SystemExit)
 
     def _log_failure(self, what: str, error: BaseException | None, **fields: str) -> None:
-        # With the traceback, which no event has; an agent may catch what a tool raises.
         logger.error(what, run_id=self.context.run_id, **fields, exc_info=error)
 
     def end(self, status: events.RunStatus, response: str) -> None:
@@ -236,7 +235,7 @@ def _milliseconds_since(start: float) -> float:
 
 
 def _is_cancelled() -> bool:
-    """Whether somebody asked this task to stop: an agent may also await what was cancelled."""
+    """Whether this task was cancelled, and not only something that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

@@ -1,4 +1,4 @@
-"""JSON that somebody gave; what is wrong with it is said alike with every version of msgspec."""
+"""Decoding of JSON from outside, with the same error messages for every version of msgspec."""
 
 from __future__ import annotations
 

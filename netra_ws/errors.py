@@ -1,4 +1,4 @@
-"""Every way in which this package says that something went wrong.
+"""The errors of this package, and the close codes of its connections.
 
 Close codes follow RFC 6455 section 7.4: 4000-4999 is for private use. Here 4000-4499 means
 "reconnect, you can resume" and 4500-4999 means "do not reconnect".
@@ -63,7 +63,7 @@ class CursorBehind(NetraError):
 
 
 class TooCostly(NetraError):
-    """Raised when a text takes more time or memory to parse than is given for it."""
+    """Raised when a text takes more time or memory to parse than is allowed."""
 
 
 class RequestRefused(NetraError):

@@ -36,7 +36,7 @@ class Statistics:
 
 
 class OpenConnection(Protocol):
-    """What a manager has to know of a connection."""
+    """What a manager knows of a connection."""
 
     @property
     def token_id(self) -> str:
@@ -85,7 +85,7 @@ class WebSocketManager:
         return self._log.head
 
     def _rest(self) -> None:
-        if not self.connections:  # else whoever disconnects last says so
+        if not self.connections:  # else the last one to disconnect does this
             self.registry.rest(self)
 
     def open_cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:

@@ -47,7 +47,7 @@ async def parse(text: str, user_id: str) -> dict[str, Any]:
 
 
 async def _parse_aside(text: str) -> dict[str, Any]:
-    """Parse in a process without the terminal's SIGINT, which ends if this one is killed."""
+    """Parse in another process, which gets no SIGINT of the terminal and ends with this one."""
     program = (sys.executable, "-I", "-S", source.__file__)
     process = await asyncio.create_subprocess_exec(
         *program, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True

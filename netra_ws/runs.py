@@ -28,7 +28,7 @@ class _Entry(NamedTuple):
 class Runs:
     """The runs of one user; they go on whether or not anybody listens.
 
-    `on_rest` is called whenever an agent has come to its end.
+    `on_rest` is called whenever an agent has ended.
     """
 
     _user_id: str

@@ -75,7 +75,7 @@ class _Cursor:
 
     def close(self) -> None:
         self._log.close(self)
-        self.wake = lambda: None  # or cursor and reader would keep each other
+        self.wake = lambda: None  # the reader refers to the cursor, and is to be freed
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -176,7 +176,7 @@ class MemoryEventLog:
         log = self._logs.pop(user_id, None)
         if log is not None:
             self.kept_bytes -= log.kept_bytes
-            log.appended_at = 0  # to be passed over among the silent ones
+            log.appended_at = 0  # so that `_silent_for_longest` passes over it
 
     def changed(self, log: MemoryUserLog, by_bytes: int) -> None:
         """Note a new event in `log`, and keep all logs together within their bound."""

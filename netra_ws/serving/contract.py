@@ -53,7 +53,7 @@ def _operation(action: str, structs: Structs, summary: str) -> dict[str, Any]:
 def asyncapi() -> dict[str, Any]:
     """Return the AsyncAPI document of the backend; operations are seen from the server."""
     structs = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
-    codes = [f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode]
+    codes = "\n".join(f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode)
     _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
@@ -68,9 +68,7 @@ def asyncapi() -> dict[str, Any]:
             "session": {
                 "address": "/ws",
                 "title": "One connection of one user",
-                "description": "\n".join(
-                    ("Close codes; 4000-4499 reconnect, 4500-4999 do not:", *codes)
-                ),
+                "description": f"Close codes; 4000-4499 reconnect, 4500-4999 do not:\n{codes}",
                 "messages": {
                     _tag(one): {"$ref": f"#/components/messages/{_tag(one)}"} for one in structs
                 },

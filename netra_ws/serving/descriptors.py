@@ -34,7 +34,7 @@ LEAST_CONNECTIONS = 16
 """Connections of a service below which it does not start."""
 
 PENDING_SHARE = 4
-"""One in so many connections may be pending where there are too few for all."""
+"""One connection in so many may be pending where there are too few for all."""
 
 LOOK_S = 1.0
 """Time between two looks at whether there are descriptors left."""
@@ -73,16 +73,14 @@ def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
 
 def _raise_limit(needed: int) -> int:
     """Raise the soft limit to what is needed or to the hard limit; return the one in force."""
-    soft, hard = (
-        sys.maxsize if limit == resource.RLIM_INFINITY else limit
-        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
-    )
-    wanted = min(needed, hard)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if wanted <= soft:
         return soft
     try:
-        kept = resource.RLIM_INFINITY if hard == sys.maxsize else hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, kept))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):  # a system may allow less than its hard limit says
         return soft
     return wanted

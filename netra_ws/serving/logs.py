@@ -17,16 +17,14 @@ PACKAGE = Path(__file__).parents[1]
 def describe_exception(error: BaseException) -> dict[str, str]:
     """Return the type, the message and the place of `error`: the innermost line of this package."""
     described = {"type": type(error).__name__, "message": _message(error)}
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(PACKAGE):
-            place = path.relative_to(PACKAGE.parent).as_posix()
-            described |= {
-                "where": f"{place}:{frame.lineno}",
-                "function": frame.name,
-                "line": frame.line or "",
-            }
-            break
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
+    if ours:
+        frame = ours[-1]
+        place = Path(frame.filename).relative_to(PACKAGE.parent).as_posix()
+        described["where"] = f"{place}:{frame.lineno}"
+        described["function"] = frame.name
+        described["line"] = frame.line or ""
     return described
 
 
@@ -86,6 +84,6 @@ def configure_logging() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # websockets logs each opening and closing at this level; the routes' own lines say it.
+    # websockets logs each opening and closing at INFO.
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -149,8 +149,11 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
-    """Serve until a signal; return whether every agent has come to its end."""
+_Parts: TypeAlias = "tuple[ManagerRegistry, AuthService | None, Backend | None, list[DemoUser]]"
+
+
+def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
+    """Return what was asked for; raises `ConfigurationError` if that does not go together."""
     has_auth, has_backend = options.service != "backend", options.service != "auth"
     if not has_auth and (options.users is not None or options.demo_users):
         raise ConfigurationError("users belong to the login service, not to --service backend")
@@ -160,12 +163,11 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
     tokens = Tokens(_secret(environ, environment, options.service), settings)
     agent = load_agent(options.agent) if options.agent else source_reader
     registry = ManagerRegistry(settings, agent=agent)
-    commit = environ.get("NETRA_WS_COMMIT", "unknown")
     auth: AuthService | None = None
     backend: Backend | None = None
     demo_users: list[DemoUser] = []
     if has_auth:
-        # With aiohttp it takes a third of what a backend takes to start, which does without.
+        # A backend alone needs no aiohttp, whose import takes a third of its start (measured).
         from netra_ws.auth.service import AuthService
 
         users, demo_users = _users(options, environment)
@@ -175,6 +177,13 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         backend = Backend(
             registry, tokens, host=options.host, port=options.port, commit=commit, echo=echo
         )
+    return registry, auth, backend, demo_users
+
+
+async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
+    """Serve until a signal; return whether every agent has ended."""
+    commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    registry, auth, backend, demo_users = _build(options, environ, commit)
     watch = Watch()
     asyncio.get_running_loop().set_exception_handler(watch.handle)
     watching = asyncio.create_task(watch.run())
@@ -237,7 +246,7 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             ended = ended and _workers_end()
-            # Closing waits for every task and thread, and for good for one that will not stop.
+            # Closing waits for every task and thread, even for one that never stops.
             if ended:
                 runner.close()
     return ended
