@@ -74,7 +74,8 @@ class _Cursor:
         return taken
 
     def close(self) -> None:
-        self._log.close(self)
+        log = self._log
+        log.cursors = tuple(cursor for cursor in log.cursors if cursor is not self)
         self.wake = lambda: None  # the reader refers to the cursor, and is to be freed
 
 
@@ -144,10 +145,6 @@ class MemoryUserLog:
         cursor = _Cursor(self, seq, recovered, lost, wake)
         self.cursors += (cursor,)
         return cursor
-
-    def close(self, cursor: _Cursor) -> None:
-        """Stop waking `cursor`."""
-        self.cursors = tuple(one for one in self.cursors if one is not cursor)
 
 
 class MemoryEventLog:
