@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -63,12 +63,11 @@ class WebSocketManager:
         self.user_id = user_id
         self.registry = registry
         self.settings = registry.settings
-        self.runs = Runs(
-            user_id, log, registry.agent, registry.settings, registry.metrics, self._rest
-        )
+        rest = partial(registry.rest, self)
+        self.runs = Runs(user_id, log, registry.agent, registry.settings, registry.metrics, rest)
         self.connections: set[OpenConnection] = set()
         self._log = log
-        self._canary: asyncio.Task[float] | None = None
+        self._canary: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         # No address, so that it can stand in a compared output.
@@ -83,10 +82,6 @@ class WebSocketManager:
     def events(self) -> int:
         """How many events the user has had."""
         return self._log.head
-
-    def _rest(self) -> None:
-        if not self.connections:  # else the last one to disconnect does this
-            self.registry.rest(self)
 
     def open_cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """Return a cursor over this user's events; see `UserLog.cursor`."""
@@ -115,19 +110,18 @@ class WebSocketManager:
         self.connections.discard(connection)
         self.registry.rest(self)
 
-    async def canary(self) -> float:
-        """Send an event through this manager and its log, and return how many seconds it took.
+    async def canary(self) -> None:
+        """Send an event through this manager and its log; concurrent calls share it.
 
-        Concurrent calls share one canary. Raises `TimeoutError` after `canary_timeout_s`.
+        Raises `TimeoutError` after `canary_timeout_s`.
         """
         if self._canary is None or self._canary.done():
             self._canary = asyncio.create_task(self._send_canary())
             # Its exception counts as seen, should the probe that asked have gone.
             self._canary.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._canary)
+        await asyncio.shield(self._canary)
 
-    async def _send_canary(self) -> float:
-        started = time.perf_counter()
+    async def _send_canary(self) -> None:
         arrived = asyncio.Event()
         cursor = self._log.cursor(None, arrived.set)
         try:
@@ -141,7 +135,6 @@ class WebSocketManager:
             raise
         finally:
             cursor.close()
-        return time.perf_counter() - started
 
 
 class ManagerRegistry:
@@ -177,7 +170,7 @@ class ManagerRegistry:
         return manager
 
     def rest(self, manager: WebSocketManager) -> None:
-        """Note that `manager` has just been asked for, or is no longer in use."""
+        """Note that `manager` has just been asked for, or may no longer be in use."""
         self._resting.pop(manager, None)
         self._rested.add(manager)
 
@@ -207,7 +200,7 @@ class ManagerRegistry:
         return Statistics(
             connections=sum(len(manager.connections) for manager in people),
             users=len(people),
-            runs=sum(manager.runs.going_on for manager in people),
+            runs=sum(len(manager.runs.tasks()) for manager in people),
             events=sum(manager.events for manager in people),
             losses=self.losses,
         )

@@ -50,11 +50,6 @@ class Runs:
         """How many agents are at work, those included whose run has been ended without them."""
         return len(self._runs)
 
-    @property
-    def going_on(self) -> int:
-        """How many runs have not ended."""
-        return len(self.tasks())
-
     def tasks(self) -> list[asyncio.Task[None]]:
         """Return the tasks of the runs that have not ended."""
         return [entry.task for entry in self._runs.values() if not entry.run.ended]
