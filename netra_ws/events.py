@@ -143,12 +143,13 @@ def timestamp() -> str:
     return _millisecond[1]
 
 
+_BETWEEN_CALLS = ("agent_thinking", "tool_executing", "agent_completed")
 _FOLLOWERS: dict[str, tuple[str, ...]] = {
     "": ("agent_started",),
-    "agent_started": ("agent_thinking", "tool_executing", "agent_completed"),
-    "agent_thinking": ("agent_thinking", "tool_executing", "agent_completed"),
+    "agent_started": _BETWEEN_CALLS,
+    "agent_thinking": _BETWEEN_CALLS,
     "tool_executing": ("tool_completed",),
-    "tool_completed": ("agent_thinking", "tool_executing", "agent_completed"),
+    "tool_completed": _BETWEEN_CALLS,
     "agent_completed": (),
 }
 
