@@ -1,7 +1,6 @@
-"""A WebSocket backend that streams agent events, and the incident it went through.
+"""A WebSocket backend that streams agent events.
 
-The names are imported on use: `netra-ws audit` runs where the server's dependencies are not
-installed.
+The names are imported on use: `netra-ws audit` runs without the server's dependencies.
 """
 
 from __future__ import annotations
@@ -36,31 +35,20 @@ __all__ = [
     "remove_registry",
 ]
 
-_HOMES = {
-    "agent": ("Agent", "AgentRun"),
-    "context": ("UserExecutionContext",),
-    "errors": ("CloseCode", "NetraError"),
-    "manager": (
-        "ManagerRegistry",
-        "WebSocketManager",
-        "get_websocket_manager",
-        "install_registry",
-        "remove_registry",
-    ),
-    "settings": ("Settings",),
-}
+_MODULES = ("errors", "context", "settings", "agent", "manager")
+"""Where the names are, in the order of what they import."""
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module. Raises `AttributeError` for any other name."""
-    for module, names in _HOMES.items():
-        if name in names:
-            try:
-                return getattr(import_module(f"{__name__}.{module}"), name)
-            except ModuleNotFoundError as error:
-                error.add_note("in a clone of netra_ws: pip install '.[serve]'")
-                raise
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        homes = (import_module(f"{__name__}.{module}") for module in _MODULES)
+        return next(getattr(home, name) for home in homes if hasattr(home, name))
+    except ModuleNotFoundError as error:
+        error.add_note("in a clone of netra_ws: pip install '.[serve]'")
+        raise
 
 
 def __dir__() -> list[str]:

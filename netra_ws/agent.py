@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
-from types import TracebackType
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
 import structlog
@@ -24,11 +24,10 @@ TIMED_OUT = "The run took too long."
 STOPPED = "The run was stopped."
 
 EVENTS_A_TURN = 32
-"""Events after which an agent that waits for nothing else lets the loop turn, so that others get
-theirs, and a connection that cannot be written to at once may drain meanwhile."""
+"""Events after which an agent that waits for nothing lets others have a turn of the loop."""
 
 DIGEST_BYTES = 16 * 1024
-"""Bytes of events that are digested at once: one by one they cost twice as much (measured)."""
+"""Bytes of events digested at once: one by one they cost twice as much (measured)."""
 
 Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
 """An agent: called with its run and the user's message, it returns the final response."""
@@ -39,36 +38,30 @@ def agent_name(agent: Agent) -> str:
     return getattr(agent, "__name__", type(agent).__name__)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class ToolCall:
     """One call of a tool, as a context manager; leaving it emits `tool_completed`.
 
     Set `results` (any JSON value) inside. An exception gives `success: false` and goes on.
     """
 
-    __slots__ = ("_id", "_name", "_parameters", "_run", "_started", "results")
-
-    def __init__(self, run: AgentRun, name: str, parameters: dict[str, Any]) -> None:
-        self.results: Any = None
-        self._run = run
-        self._id = run.new_call_id()
-        self._name = name
-        self._parameters = parameters
-        self._started = 0.0
+    _run: AgentRun
+    _id: str
+    _name: str
+    _parameters: dict[str, Any]
+    _started: float = 0.0
+    results: Any = None
 
     async def __aenter__(self) -> Self:
-        """Emit `tool_executing`; it is written as soon as the tool waits for anything."""
-        await self._run.let_others()
+        run = self._run
+        await run.let_others()
         self._started = time.perf_counter()
-        self._run._executing(self, self._id, self._name, self._parameters)
+        payload = events.ToolExecutingPayload(self._id, self._name, self._parameters)
+        run._emit(events.ToolExecuting, payload, self._id)
+        run._tool = self
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Emit `tool_completed`, unless the run has ended over the head of the tool."""
+    async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> None:
         if exc is not None:
             self.fail()
             if isinstance(exc, Exception):
@@ -88,68 +81,44 @@ class ToolCall:
         self._complete({"error": "the tool failed"}, success=False)
 
     def _complete(self, results: Any, *, success: bool) -> None:
-        duration_ms = round((time.perf_counter() - self._started) * 1000, 3)
-        self._run._completed(self, self._id, self._name, results, success, duration_ms)
+        run = self._run
+        if run._tool is not self:
+            return  # the run has ended, and completed this call when it did
+        duration_ms = _milliseconds_since(self._started)
+        payload = events.ToolCompletedPayload(self._id, self._name, results, success, duration_ms)
+        run._emit(events.ToolCompleted, payload, self._id)
+        run._tool = None
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class AgentRun:
-    """One run of an agent as a context manager that makes any order but the grammar's impossible.
+    """One run of an agent, as a context manager that allows no order but the grammar's.
 
     Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
     a response was set, `cancelled_as` after a cancellation, `failed` after anything else. Errors
-    of the agent end here, with one log line; a cancellation goes on to its task. `on_end` is
-    called once `agent_completed` is in the log, `on_tool_failure` for each tool that raised.
+    of the agent end here, with one log line. `on_end` is called once `agent_completed` is in the
+    log, `on_tool_failure` for each tool that raised.
     """
 
-    __slots__ = (
-        "_calls",
-        "_count",
-        "_digest",
-        "_grammar",
-        "_log",
-        "_on_end",
-        "_started",
-        "_step",
-        "_tool",
-        "_turn_due",
-        "_undigested",
-        "_undigested_bytes",
-        "cancelled_as",
-        "context",
-        "final_response",
-        "message",
-        "name",
-        "on_tool_failure",
-    )
-
-    def __init__(
-        self,
-        context: UserExecutionContext,
-        name: str,
-        message: str,
-        log: UserLog,
-        on_end: Callable[[events.RunStatus], object] = lambda _: None,
-        on_tool_failure: Callable[[], object] = lambda: None,
-    ) -> None:
-        self.context = context
-        self.name = name
-        self.message = message
-        self.final_response: str | None = None
-        self.cancelled_as: tuple[events.RunStatus, str] = "cancelled", STOPPED
-        """Status and final response of the run, should its task be cancelled."""
-        self._log = log
-        self._grammar = events.Grammar()
-        self._digest = sha256()
-        self._undigested: list[bytes] = []
-        self._undigested_bytes = 0
-        self._count = 0
-        self._step = 0
-        self._turn_due = EVENTS_A_TURN
-        self._calls = 0
-        self._tool: ToolCall | None = None
-        self._started = 0.0
-        self._on_end = on_end
-        self.on_tool_failure = on_tool_failure
+    context: UserExecutionContext
+    name: str
+    message: str
+    _log: UserLog
+    _on_end: Callable[[events.RunStatus], object] = lambda _: None
+    on_tool_failure: Callable[[], object] = lambda: None
+    final_response: str | None = None
+    cancelled_as: tuple[events.RunStatus, str] = "cancelled", STOPPED
+    """Status and final response of the run, should its task be cancelled."""
+    _grammar: events.Grammar = field(default_factory=events.Grammar)
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _undigested: list[bytes] = field(default_factory=list)
+    _undigested_bytes: int = 0
+    _count: int = 0
+    _step: int = 0
+    _turn_due: int = EVENTS_A_TURN
+    _calls: int = 0
+    _tool: ToolCall | None = None
+    _started: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -157,18 +126,12 @@ class AgentRun:
         return self._grammar.ended
 
     async def __aenter__(self) -> Self:
-        """Emit `agent_started`."""
         self._begin()
         return self
 
     def _begin(self) -> None:
         self._started = time.perf_counter()
         self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
-
-    def new_call_id(self) -> str:
-        """Return an id for a tool call: that of the run and a number, and so unique, too."""
-        self._calls += 1
-        return f"{self.context.run_id}.{self._calls}"
 
     async def thinking(self, reasoning: str) -> None:
         """Emit `agent_thinking`; raises `GrammarError` during a tool call or after the end."""
@@ -178,7 +141,7 @@ class AgentRun:
         await self.let_others()
 
     async def let_others(self) -> None:
-        """Let the loop turn after `EVENTS_A_TURN`, after each one that a reader is slow to take."""
+        """Let the loop turn: after `EVENTS_A_TURN`, or after each event if a reader is slow."""
         if self._count >= self._turn_due:
             self._turn_due = self._count + (1 if self._log.half_behind else EVENTS_A_TURN)
             await asyncio.sleep(0)
@@ -186,17 +149,12 @@ class AgentRun:
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
         """Return a context manager for one call of the tool `name` with JSON `parameters`.
 
-        Entering it raises `GrammarError` during another tool call or after the end of the run.
+        Entering it raises `GrammarError` during another tool call or after the end.
         """
-        return ToolCall(self, name, parameters)
+        self._calls += 1
+        return ToolCall(self, f"{self.context.run_id}.{self._calls}", name, parameters)
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        """Emit `agent_completed`; errors of the agent end here, cancellations do not."""
+    async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> bool:
         status: events.RunStatus
         if exc is None and self.final_response is not None:
             status, response = "completed", self.final_response
@@ -210,18 +168,16 @@ class AgentRun:
         except Exception as unsendable:
             self._log_failure("run failed", unsendable)
             self.end("failed", FAILED)
-        # An agent that calls sys.exit() ends its run, not the process of everybody else.
+        # An agent that calls sys.exit() ends its run, not the process.
         return isinstance(exc, Exception | SystemExit)
 
     def _log_failure(self, what: str, error: BaseException | None, **fields: str) -> None:
-        # With the traceback, which no event has; an agent may catch what a tool raises.
         logger.error(what, run_id=self.context.run_id, **fields, exc_info=error)
 
     def end(self, status: events.RunStatus, response: str) -> None:
-        """Emit `agent_completed`, over the head of the agent if it is still at work.
+        """Emit `agent_completed`, even if the agent is still at work: it then gets `GrammarError`.
 
-        What the agent emits afterwards raises `GrammarError`. Does nothing if the run has ended;
-        a run that never began begins and ends.
+        A run that has not begun begins and ends; one that has ended stays as it is.
         """
         if self._grammar.ended:
             return
@@ -233,26 +189,12 @@ class AgentRun:
         payload = events.AgentCompletedPayload(
             status,
             response,
-            round((time.perf_counter() - self._started) * 1000, 3),
+            _milliseconds_since(self._started),
             self._count + 1,
             self._digest.hexdigest(),
         )
         self._emit(events.AgentCompleted, payload)
         self._on_end(status)
-
-    def _executing(self, tool: ToolCall, call: str, name: str, parameters: dict[str, Any]) -> None:
-        payload = events.ToolExecutingPayload(call, name, parameters)
-        self._emit(events.ToolExecuting, payload, call)
-        self._tool = tool
-
-    def _completed(
-        self, tool: ToolCall, call: str, name: str, results: Any, success: bool, duration_ms: float
-    ) -> None:
-        if self._tool is not tool:
-            return  # the run has ended, and completed this call when it did
-        payload = events.ToolCompletedPayload(call, name, results, success, duration_ms)
-        self._emit(events.ToolCompleted, payload, call)
-        self._tool = None
 
     def _emit(self, event: Any, payload: Any, tool_call_id: str | None = None) -> None:
         """Append one event: encoded once, counted and digested as it is."""
@@ -283,14 +225,17 @@ class AgentRun:
             self._update_digest()
 
     def _update_digest(self) -> None:
-        """Digest what has been sent since the last time."""
         self._digest.update(b"".join(self._undigested))
         self._undigested.clear()
         self._undigested_bytes = 0
 
 
+def _milliseconds_since(start: float) -> float:
+    return round((time.perf_counter() - start) * 1000, 3)
+
+
 def _is_cancelled() -> bool:
-    """Whether somebody asked this task to stop: an agent may also await what was cancelled."""
+    """Whether this task was cancelled, and not only something that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

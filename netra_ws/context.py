@@ -15,10 +15,7 @@ MAX_ID_LENGTH = 128
 
 
 def check_id(name: str, value: object) -> str:
-    """Return `value` if it can serve as an identifier on the wire and in a log line.
-
-    Raises `ContextError` unless it is 1 to 128 printable characters without white space.
-    """
+    """Return `value` if it can be an identifier on the wire, else raise `ContextError`."""
     if (
         not isinstance(value, str)
         or not 1 <= len(value) <= MAX_ID_LENGTH
@@ -31,20 +28,21 @@ def check_id(name: str, value: object) -> str:
 
 
 def check_login_id(value: object) -> str:
-    """Return `value` if it can be the id of a person: `check_id`, and no colon in it.
-
-    The colon is what keeps service users (`service:health`) out of reach of any login or token.
-    Raises `ContextError`.
-    """
+    """Return `value` if a person can have it as id: as `check_id`, and without a colon."""
     user_id = check_id("user_id", value)
     if ":" in user_id:
         raise ContextError("user_id", value, "no colon, which marks service users")
     return user_id
 
 
+def is_service(user_id: str) -> bool:
+    """Whether this is the id of a probe of the service itself and not of a person."""
+    return user_id.startswith(SERVICE_PREFIX)
+
+
 _random: list[str] = []
-"""Random bits that are left, 128 each in hex: a call of the system for each id would be a twentieth
-of what a run of five events costs (measured)."""
+"""128 random bits each, in hex: a system call for each id would be a twentieth of what a run of
+five events costs (measured)."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.clear)
@@ -59,10 +57,7 @@ def new_id(kind: str) -> str:
 
 
 class Claims(NamedTuple):
-    """What a verified token says: `sub`, `jti`, and its times in seconds since 1970.
-
-    `not_before` is the later one of `nbf` and `iat`, `expires_at` is `exp`.
-    """
+    """A verified token; times in s since 1970, `not_before` the later one of `nbf` and `iat`."""
 
     user_id: str
     token_id: str
@@ -71,11 +66,7 @@ class Claims(NamedTuple):
 
 
 class UserExecutionContext(Struct, frozen=True):
-    """The user, thread, run and request that a piece of work belongs to.
-
-    Immutable, so that it can be handed from task to task without one changing it for another.
-    Raises `ContextError` for an identifier that `check_id` refuses.
-    """
+    """The user, thread, run and request of a piece of work; `check_id` checks each."""
 
     user_id: str
     thread_id: str = msgspec.field(default_factory=lambda: new_id("thread"))
@@ -83,7 +74,6 @@ class UserExecutionContext(Struct, frozen=True):
     request_id: str = msgspec.field(default_factory=lambda: new_id("request"))
 
     def __post_init__(self) -> None:
-        """Check every identifier."""
         check_id("user_id", self.user_id)
         check_id("thread_id", self.thread_id)
         check_id("run_id", self.run_id)
@@ -94,17 +84,7 @@ class UserExecutionContext(Struct, frozen=True):
         """Return a context for a probe of the service itself: user id ``service:NAME``."""
         return cls(user_id=f"{SERVICE_PREFIX}{name}")
 
-    @property
-    def is_service(self) -> bool:
-        """Whether this is a service user and not a person."""
-        return self.user_id.startswith(SERVICE_PREFIX)
-
     def for_run(self, thread_id: str | None = None) -> UserExecutionContext:
         """Return the context of a new run of the same user, in `thread_id` if one is given."""
-        run_id = new_id("run")
-        return UserExecutionContext(
-            self.user_id,
-            self.thread_id if thread_id is None else thread_id,
-            run_id,
-            self.request_id,
-        )
+        thread_id = self.thread_id if thread_id is None else thread_id
+        return UserExecutionContext(self.user_id, thread_id, new_id("run"), self.request_id)

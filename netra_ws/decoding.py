@@ -1,6 +1,4 @@
-"""JSON that somebody gave: a file, a message, an answer. What is wrong with it is said in the same
-words for all of them, and with every version of msgspec and of Python.
-"""
+"""Decoding of JSON from outside, with the same error messages for every version of msgspec."""
 
 from __future__ import annotations
 
@@ -18,8 +16,7 @@ def decode(data: bytes | str, decoder: msgspec.json.Decoder[T], expected: str) -
     """Return what `data` holds; `expected` says what that should be: ``a list of numbers``.
 
     Raises `JsonShapeError` for JSON that is something else, and its base class `JsonError` for what
-    is not UTF-8, not JSON or nested too deep. What comes first in it counts: `{` is no list,
-    whatever follows.
+    is not UTF-8, not JSON or nested too deep.
     """
     try:
         # Not left to msgspec: it passes over the bytes of fields that nobody asked for.
@@ -36,7 +33,7 @@ def decode(data: bytes | str, decoder: msgspec.json.Decoder[T], expected: str) -
 
 
 def not_utf8(error: UnicodeDecodeError) -> str:
-    """Say where something is not UTF-8, and not what stands there: it may be secret."""
+    """Say where something is not UTF-8, and not what is there: it may be secret."""
     return f"expected UTF-8, got something else at byte {error.start}"
 
 

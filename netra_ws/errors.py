@@ -1,23 +1,4 @@
-"""Every way in which this package says that something went wrong.
-
-    NetraError
-    ├── ConfigurationError     the process cannot start as asked: exit code 2
-    ├── JsonError              what somebody gave is not UTF-8, not JSON or nested too deep
-    │   └── JsonShapeError     it is JSON, and not what was expected
-    ├── ContextError           a user execution context with a field that is not allowed
-    ├── GrammarError           events of a run in an order that the grammar forbids
-    ├── TokenError             a bearer token that is not acceptable
-    ├── LoginError             the login service refused, or did not answer
-    ├── CursorBehind           a cursor fell out of the retained window of its log
-    ├── TooCostly              a text that takes more to parse than is given for it
-    ├── RequestRefused         a message of a client that is answered with a typed error
-    │   └── RunRefused         one that asks for a run that may not start
-    ├── HandshakeRefused       the server did not let the client in
-    ├── ConnectionEnded        the server ended the connection while the client still waited
-    ├── EventGap               an event that is not the one that comes next
-    ├── EventsLost             the server could not resume: events are missing for good
-    ├── RunUnconfirmed         the connection ended before it was known whether a run began
-    └── IncompleteRun          a run whose events, as received, do not add up
+"""The errors of this package, and the close codes of its connections.
 
 Close codes follow RFC 6455 section 7.4: 4000-4999 is for private use. Here 4000-4499 means
 "reconnect, you can resume" and 4500-4999 means "do not reconnect".
@@ -29,13 +10,10 @@ from enum import IntEnum
 
 
 class NetraError(Exception):
-    """Base of all errors that this package raises on purpose.
-
-    `exit_code` is that of a command that ends with it: 2, it could not be done as asked; 1, it
-    was done and the answer is no.
-    """
+    """Base of all errors that this package raises on purpose."""
 
     exit_code = 2
+    """Of a command that ends with it: 2, it could not be done as asked; 1, the answer is no."""
 
 
 class ConfigurationError(NetraError):
@@ -69,10 +47,7 @@ class TokenError(NetraError):
 
 
 class LoginError(NetraError):
-    """Raised when a login is refused or the login service does not answer as its contract says.
-
-    ``status`` is the HTTP status, or ``None`` when there was no answer at all.
-    """
+    """Raised when a login fails; `status` is that of HTTP, `None` without an answer."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -88,11 +63,11 @@ class CursorBehind(NetraError):
 
 
 class TooCostly(NetraError):
-    """Raised when a text takes more time or memory to parse than is given for it."""
+    """Raised when a text takes more time or memory to parse than is allowed."""
 
 
 class RequestRefused(NetraError):
-    """Raised when what a client asks cannot be done; ``code`` is that of the typed ``error``."""
+    """Raised when what a client asks cannot be done; `code` is that of the typed `error`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -100,14 +75,11 @@ class RequestRefused(NetraError):
 
 
 class RunRefused(RequestRefused):
-    """Raised when a run may not start now; ``code`` is that of the typed ``error``."""
+    """Raised when a run may not start now; `code` is that of the typed `error`."""
 
 
 class HandshakeRefused(NetraError):
-    """Raised when an opening handshake does not succeed.
-
-    ``status`` is the HTTP status, or ``None`` when there was no answer that is HTTP.
-    """
+    """Raised when an opening handshake does not succeed; `status` is `None` without an answer."""
 
     def __init__(self, url: str, status: int | None, why: str) -> None:
         got = "no answer" if status is None else str(status)
@@ -116,11 +88,7 @@ class HandshakeRefused(NetraError):
 
 
 class ConnectionEnded(NetraError):
-    """Raised when a connection ends while its user still waits for events.
-
-    ``code`` and ``reason`` are those of the close frame; ``code`` is ``1006`` when there was
-    none (RFC 6455 section 7.1.5).
-    """
+    """Raised when a connection ends while its user still waits; `code` is 1006 without a frame."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"the connection ended with close code {code}, reason {reason!r}")
@@ -129,10 +97,7 @@ class ConnectionEnded(NetraError):
 
 
 class EventGap(NetraError):
-    """Raised when an event is not the one that comes next: those before it are missing.
-
-    ``expected`` and ``got`` are numbers; ``same_epoch`` says whether they count in one log.
-    """
+    """Raised when an event is not the one that comes next: those before it are missing."""
 
     def __init__(self, expected: int, got: int, *, same_epoch: bool) -> None:
         of_which = "" if same_epoch else " of another epoch"
@@ -140,10 +105,7 @@ class EventGap(NetraError):
 
 
 class EventsLost(NetraError):
-    """Raised when a reconnected client cannot be given all that it has missed.
-
-    ``lost`` is how many events, or ``None`` if that is not known. What comes next is delivered.
-    """
+    """Raised when a reconnected client has missed `lost` events for good, `None` if not known."""
 
     def __init__(self, lost: int | None) -> None:
         super().__init__(f"{'an unknown number of' if lost is None else lost} events were lost")
@@ -151,10 +113,7 @@ class EventsLost(NetraError):
 
 
 class RunUnconfirmed(NetraError):
-    """Raised when a connection ended before it was known whether its last message arrived.
-
-    Asking again could run it twice; ``thread_id`` is that of the run, should there be one.
-    """
+    """Raised when a connection ended before it was known whether its last message arrived."""
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"no run of {thread_id} has begun; the message was lost, or is late")
@@ -166,7 +125,7 @@ class IncompleteRun(NetraError):
 
 
 class CloseCode(IntEnum):
-    """The close codes that a client can meet, with what each one asks of it."""
+    """The close codes that a client can meet, and what each one means."""
 
     meaning: str
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from netra_ws import events
 from netra_ws.agent import Agent, source_reader
-from netra_ws.context import SERVICE_PREFIX, UserExecutionContext
+from netra_ws.context import UserExecutionContext, is_service
 from netra_ws.errors import ConfigurationError
 from netra_ws.event_log import Cursor, EventLog, Position, UserLog
 from netra_ws.event_log.memory import MemoryEventLog
@@ -35,7 +36,7 @@ class Statistics:
 
 
 class OpenConnection(Protocol):
-    """What a manager has to know of a connection."""
+    """What a manager knows of a connection."""
 
     @property
     def token_id(self) -> str:
@@ -50,123 +51,77 @@ class OpenConnection(Protocol):
 
 
 BEHIND_POLL_S = 0.02
-"""Seconds between two looks at whether the connections of a stopping server have caught up."""
+"""Time between two looks at whether the connections of a stopping server have caught up."""
 
 
 class WebSocketManager:
-    """All of one user: the log of the events, the runs that write it, the cursors that read it."""
+    """All of one user: the log, the runs that write it, the connections that read it."""
 
-    __slots__ = ("_canary", "_connections", "_log", "registry", "runs", "user_id")
+    __slots__ = ("_canary", "_log", "connections", "registry", "runs", "settings", "user_id")
 
     def __init__(self, user_id: str, log: UserLog, registry: ManagerRegistry) -> None:
         self.user_id = user_id
         self.registry = registry
-        self.runs = Runs(
-            user_id,
-            log,
-            registry.agent,
-            registry.settings,
-            registry.metrics,
-            on_rest=self._rest,
-        )
+        self.settings = registry.settings
+        rest = partial(registry.rest, self)
+        self.runs = Runs(user_id, log, registry.agent, registry.settings, registry.metrics, rest)
+        self.connections: set[OpenConnection] = set()
         self._log = log
-        self._connections: set[OpenConnection] = set()
-        self._canary: asyncio.Task[float] | None = None
+        self._canary: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        """Name the class and the user: no address, so that it can stand in a compared output."""
+        # No address, so that it can stand in a compared output.
         return f"{type(self).__name__}(user_id={self.user_id!r})"
 
     @property
-    def settings(self) -> Settings:
-        """The limits in force."""
-        return self.registry.settings
-
-    @property
-    def connections(self) -> int:
-        """How many connections are open."""
-        return len(self._connections)
-
-    @property
-    def is_service(self) -> bool:
-        """Whether this is the manager of a probe and not of a person."""
-        return self.user_id.startswith(SERVICE_PREFIX)
-
-    @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether the user has neither a connection nor an agent at work."""
-        return not self._connections and self.runs.at_work == 0
+        return not self.connections and self.runs.at_work == 0
 
     @property
     def events(self) -> int:
         """How many events the user has had."""
         return self._log.head
 
-    def _rest(self) -> None:
-        if not self._connections:  # else whoever disconnects last says so
-            self.registry.rest(self)
-
-    # Connections
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether some connection has not been given all of its events."""
-        return any(connection.is_behind for connection in self._connections)
-
     def open_cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """Return a cursor over this user's events; see `UserLog.cursor`."""
         cursor = self._log.cursor(after, wake)
+        metrics = self.registry.metrics
         if cursor.recovered is not None:
-            outcome = "recovered" if cursor.recovered else "lost"
-            self.registry.metrics.resumes.labels(outcome).inc()
+            metrics.resumes.labels("recovered" if cursor.recovered else "lost").inc()
         if cursor.recovered is False:
             self.registry.losses += 1
-            self.registry.metrics.events_lost.inc(cursor.lost or 0)
+            metrics.events_lost.inc(cursor.lost or 0)
             if cursor.lost is None:  # another process gave it, or the log has been forgotten
                 logger.warning("position lost", user_id=self.user_id, lost=None)
             else:
-                self.registry.metrics.exceeded(
-                    cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost
-                )
+                metrics.exceeded(cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost)
         return cursor
 
     def connect(self, connection: OpenConnection) -> bool:
         """Take a connection; false if the user has `max_connections_per_user` already."""
-        if len(self._connections) >= self.settings.max_connections_per_user:
+        if len(self.connections) >= self.settings.max_connections_per_user:
             return False
-        self._connections.add(connection)
+        self.connections.add(connection)
         return True
 
     def disconnect(self, connection: OpenConnection) -> None:
         """Let a connection go."""
-        self._connections.discard(connection)
+        self.connections.discard(connection)
         self.registry.rest(self)
 
-    def revoke(self, token_id: str) -> None:
-        """End the connections that go on under this token."""
-        for connection in tuple(self._connections):
-            if connection.token_id == token_id:
-                connection.revoke()
+    async def canary(self) -> None:
+        """Send an event through this manager and its log; concurrent calls share it.
 
-    # Health
-
-    async def canary(self) -> float:
-        """Send an event through this manager and its log, and return how long it took, in s.
-
-        Concurrent calls share one canary. Raises `TimeoutError` after `canary_timeout_s`.
+        Raises `TimeoutError` after `canary_timeout_s`.
         """
-        if self._canary is None:
+        if self._canary is None or self._canary.done():
             self._canary = asyncio.create_task(self._send_canary())
-            self._canary.add_done_callback(self._forget_canary)
-        return await asyncio.shield(self._canary)
+            # Its exception counts as seen, should the probe that asked have gone.
+            self._canary.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._canary)
 
-    def _forget_canary(self, task: asyncio.Task[float]) -> None:
-        self._canary = None
-        if not task.cancelled():
-            task.exception()  # seen, should the probe that asked have gone
-
-    async def _send_canary(self) -> float:
-        started = time.perf_counter()
+    async def _send_canary(self) -> None:
         arrived = asyncio.Event()
         cursor = self._log.cursor(None, arrived.set)
         try:
@@ -180,7 +135,6 @@ class WebSocketManager:
             raise
         finally:
             cursor.close()
-        return time.perf_counter() - started
 
 
 class ManagerRegistry:
@@ -192,11 +146,10 @@ class ManagerRegistry:
         *,
         agent: Agent = source_reader,
         event_log: EventLog | None = None,
-        metrics: Metrics | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.agent = agent
-        self.metrics = metrics or Metrics()
+        self.metrics = Metrics(self._appended)
         self.losses = 0
         self.stopping = False
         self._event_log = event_log or MemoryEventLog(self.settings)
@@ -204,7 +157,6 @@ class ManagerRegistry:
         self._forgotten_events = 0
         self._rested: set[WebSocketManager] = set()
         self._resting: dict[WebSocketManager, float] = {}  # the longest rest first
-        self.metrics.count_appended(self._appended)
 
     def manager(self, user_context: UserExecutionContext) -> WebSocketManager:
         """Return the manager of the context's user, the same one at each call."""
@@ -218,17 +170,13 @@ class ManagerRegistry:
         return manager
 
     def rest(self, manager: WebSocketManager) -> None:
-        """Note that `manager` has just been asked for, or is no longer in use."""
+        """Note that `manager` has just been asked for, or may no longer be in use."""
         self._resting.pop(manager, None)
         self._rested.add(manager)
 
     def expire(self, now: float) -> None:
-        """Forget the users who have been idle for `idle_log_s`; `now` in s of a monotonic clock.
-
-        To be called now and then: a rest is counted from the first call that finds it. A user who
-        comes back has a log of another epoch, which tells what was lost.
-        """
-        self._resting |= {manager: now for manager in self._rested if manager.idle}
+        """Forget who has been idle for `idle_log_s`, counted from the first call that finds it."""
+        self._resting |= {manager: now for manager in self._rested if manager.is_idle}
         self._rested.clear()
         while self._resting:
             manager, since = next(iter(self._resting.items()))
@@ -236,12 +184,12 @@ class ManagerRegistry:
                 break
             del self._resting[manager], self._managers[manager.user_id]
             self._event_log.drop(manager.user_id)
-            if manager.events and not manager.is_service:
+            if manager.events and not is_service(manager.user_id):
                 self._forgotten_events += manager.events
                 self.metrics.exceeded("idle_log_s", user_id=manager.user_id)
 
     def _people(self) -> list[WebSocketManager]:
-        return [manager for manager in self._managers.values() if not manager.is_service]
+        return [one for one in self._managers.values() if not is_service(one.user_id)]
 
     def _appended(self) -> int:
         return self._forgotten_events + sum(manager.events for manager in self._people())
@@ -250,9 +198,9 @@ class ManagerRegistry:
         """Return the live counts."""
         people = self._people()
         return Statistics(
-            connections=sum(manager.connections for manager in people),
+            connections=sum(len(manager.connections) for manager in people),
             users=len(people),
-            runs=sum(manager.runs.going_on for manager in people),
+            runs=sum(len(manager.runs.tasks()) for manager in people),
             events=sum(manager.events for manager in people),
             losses=self.losses,
         )
@@ -260,21 +208,21 @@ class ManagerRegistry:
     def revoke(self, user_id: str, token_id: str) -> None:
         """End the connections of a user that go on under this token."""
         manager = self._managers.get(user_id)
-        if manager is not None:
-            manager.revoke(token_id)
+        for connection in tuple(manager.connections) if manager else ():
+            if connection.token_id == token_id:
+                connection.revoke()
 
     async def drain(self, timeout_s: float) -> None:
-        """Refuse new runs; return when none goes on and every connection has all of its events.
-
-        Or else after `timeout_s` seconds.
-        """
+        """Refuse new runs, and wait at most so long for runs to end and events to be delivered."""
         self.refuse_runs()
         managers = self._managers.values()
         loop = asyncio.get_running_loop()
         by = loop.time() + timeout_s
         if tasks := [task for manager in managers for task in manager.runs.tasks()]:
             await asyncio.wait(tasks, timeout=timeout_s)
-        while loop.time() < by and any(manager.is_behind for manager in managers):  # noqa: ASYNC110
+        while loop.time() < by and any(  # noqa: ASYNC110
+            connection.is_behind for manager in managers for connection in manager.connections
+        ):
             await asyncio.sleep(BEHIND_POLL_S)
 
     def refuse_runs(self) -> None:
@@ -283,20 +231,16 @@ class ManagerRegistry:
         for manager in self._managers.values():
             manager.runs.stopping = True
 
-    async def close(self, timeout_s: float | None = None) -> None:
-        """Refuse new runs, cancel those that go on, and return when each has ended.
-
-        Those that will not are ended after `stop_timeout_s`, or `timeout_s` seconds if less.
-        """
+    async def close(self, timeout_s: float = math.inf) -> None:
+        """Refuse new runs and end those that go on, within `stop_timeout_s` and `timeout_s`."""
         self.refuse_runs()
-        limit = self.settings.stop_timeout_s
-        within = limit if timeout_s is None else min(limit, timeout_s)
+        within = min(self.settings.stop_timeout_s, timeout_s)
         stopping = (manager.runs.stop_all(within) for manager in self._managers.values())
         await asyncio.gather(*stopping)
 
     @property
     def agents_at_work(self) -> int:
-        """How many agents are at work, those included whose run was ended over their heads."""
+        """How many agents are at work, those included whose run has been ended without them."""
         return sum(manager.runs.at_work for manager in self._managers.values())
 
 
@@ -306,8 +250,7 @@ _registry: ManagerRegistry | None = None
 def install_registry(registry: ManagerRegistry) -> None:
     """Make `registry` the one that `get_websocket_manager` asks.
 
-    Raises `ConfigurationError` if another is in use: two backends in one process would hand one's
-    users to the other.
+    Raises `ConfigurationError` if another is in use: one would serve the users of the other.
     """
     global _registry
     if _registry is not None:

@@ -1,7 +1,4 @@
-"""Parsing of what somebody sent, at a bounded cost for everybody else.
-
-Guarded by ``tests/integration/test_parsing.py``.
-"""
+"""Parsing of what somebody sent, at a bounded cost for everybody else."""
 
 from __future__ import annotations
 
@@ -17,15 +14,15 @@ from netra_ws import source
 from netra_ws.errors import TooCostly
 
 SMALL = 1024
-"""Characters of a text that is parsed at once. The worst take 3 ms (measured, 76 kinds of hostile
-text, Python 3.11 to 3.13); of 64 KiB the worst take seconds, in which nobody else has a turn."""
+"""Characters of a text that is parsed in the loop. The worst take 3 ms; of 64 KiB the worst take
+seconds (measured, 76 kinds of hostile text, Python 3.11 to 3.13)."""
 
 AT_A_TIME = 2
-"""Processes that parse larger texts, one a user at most."""
+"""Processes that parse larger texts."""
 
 
 class _Turns:
-    """Who may start a process: one text a user, so that nobody waits behind all of another's."""
+    """Who may start a process: one text of each user, so that nobody waits for all of another's."""
 
     def __init__(self) -> None:
         self.processes = asyncio.Semaphore(AT_A_TIME)
@@ -38,11 +35,9 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary
 async def parse(text: str, user_id: str) -> dict[str, Any]:
     """Return what `netra_ws.source.read_source` finds in a text of the user.
 
-    Parsed in the thread of the loop if it is small, and else in another process: never in a thread
-    beside it, for on CPython 3.11 two threads that make syntax trees end in `SystemError`.
-
-    Raises `TooCostly` for what takes more time or memory than `netra_ws.source` has for it,
-    `ChildProcessError` if the process fails, `OSError` if there is no room for one.
+    A large text is parsed in another process, and not in a thread: on CPython 3.11 two threads that
+    make syntax trees end in `SystemError`. Raises `TooCostly` past the limits of `netra_ws.source`,
+    `ChildProcessError` if the process fails, `OSError` if it cannot start.
     """
     if len(text) <= SMALL:
         return source.read_source(text)
@@ -52,11 +47,7 @@ async def parse(text: str, user_id: str) -> dict[str, Any]:
 
 
 async def _parse_aside(text: str) -> dict[str, Any]:
-    """Parse in a process of its own: the same file as here, so the same code.
-
-    It inherits no socket, and does not get the terminal's SIGINT. Should this process be killed,
-    its standard input ends and so does it, after `CPU_LIMIT_S` at the latest.
-    """
+    """Parse in another process, which gets no SIGINT of the terminal and ends with this one."""
     program = (sys.executable, "-I", "-S", source.__file__)
     process = await asyncio.create_subprocess_exec(
         *program, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True

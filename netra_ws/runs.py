@@ -1,12 +1,10 @@
-"""The runs of one user: they start, are stopped, take too long, and each ends exactly once.
-
-Guarded by ``tests/unit/test_runs.py`` and ``tests/integration/test_bounds.py``.
-"""
+"""The runs of one user: they start, are stopped, take too long, and each ends exactly once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netra_ws.agent import TIMED_OUT, Agent, AgentRun, agent_name
@@ -18,7 +16,6 @@ from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
 
 TOO_LONG: tuple[RunStatus, str] = "failed", TIMED_OUT
-"""How a run ends that has taken too long."""
 
 
 class _Entry(NamedTuple):
@@ -27,69 +24,38 @@ class _Entry(NamedTuple):
     deadline: float
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Runs:
     """The runs of one user; they go on whether or not anybody listens.
 
-    `on_rest` is called whenever an agent has come to its end. Set `stopping` to refuse new runs.
+    `on_rest` is called whenever an agent has ended.
     """
 
-    __slots__ = (
-        "_agent",
-        "_agent_name",
-        "_log",
-        "_metrics",
-        "_on_rest",
-        "_runs",
-        "_settings",
-        "_timer",
-        "_user_id",
-        "last_completed",
-        "stopping",
-    )
-
-    def __init__(
-        self,
-        user_id: str,
-        log: UserLog,
-        agent: Agent,
-        settings: Settings,
-        metrics: Metrics,
-        on_rest: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.stopping = False
-        self.last_completed = 0
-        """The `seq` of the newest `agent_completed`, 0 before the first."""
-        self._user_id = user_id
-        self._log = log
-        self._agent = agent
-        self._agent_name = agent_name(agent)
-        self._settings = settings
-        self._metrics = metrics
-        self._on_rest = on_rest
-        self._runs: dict[str, _Entry] = {}  # the oldest first
-        # One for all: a timer for each run would be a twentieth of what it costs (measured).
-        self._timer: asyncio.TimerHandle | None = None
+    _user_id: str
+    _log: UserLog
+    _agent: Agent
+    _settings: Settings
+    _metrics: Metrics
+    _on_rest: Callable[[], None] = lambda: None
+    stopping: bool = False
+    """Whether new runs are refused."""
+    last_completed: int = 0
+    """The `seq` of the newest `agent_completed`, 0 before the first."""
+    _runs: dict[str, _Entry] = field(default_factory=dict)  # the oldest first
+    # One for all: a timer for each run would be a twentieth of what it costs (measured).
+    _timer: asyncio.TimerHandle | None = None
 
     @property
     def at_work(self) -> int:
-        """How many agents are at work, those included whose run was ended over their heads."""
+        """How many agents are at work, those included whose run has been ended without them."""
         return len(self._runs)
-
-    @property
-    def going_on(self) -> int:
-        """How many runs have not ended."""
-        return len(self.tasks())
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """Return the tasks of the runs that have not ended."""
-        return [task for run, task, _ in self._runs.values() if not run.ended]
+        return [entry.task for entry in self._runs.values() if not entry.run.ended]
 
     def start(self, context: UserExecutionContext, message: str) -> None:
-        """Start a run of the agent on `message`.
-
-        Raises `RunRefused` if the user has `max_runs_per_user` agents at work already, or if the
-        server is stopping.
-        """
+        """Start a run of the agent on `message`; raises `RunRefused` if it may not start now."""
         if self.stopping:
             raise RunRefused("stopping", "the server is stopping; reconnect and ask again")
         limit = self._settings.max_runs_per_user
@@ -97,7 +63,7 @@ class Runs:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
         failed = self._metrics.tool_failures.inc
-        run = AgentRun(context, self._agent_name, message, self._log, self._ended, failed)
+        run = AgentRun(context, agent_name(self._agent), message, self._log, self._ended, failed)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run))
         deadline = loop.time() + self._settings.run_timeout_s
@@ -121,13 +87,7 @@ class Runs:
             run.final_response = response
 
     def stop(self, run_id: str) -> None:
-        """Cancel a run; it ends in `agent_completed` within `stop_timeout_s`.
-
-        Raises `RequestRefused` if this user has no such run, whoever else may have it.
-
-        Guarded by
-        tests/integration/test_session_security.py::test_a_foreign_run_is_answered_as_an_unknown_one
-        """
+        """Cancel a run; raises `RequestRefused` if no such run of this user is going on."""
         entry = self._runs.get(run_id)
         if entry is None or entry.run.ended:
             raise RequestRefused("unknown_run", "no run of yours with that run_id is going on")
@@ -143,33 +103,32 @@ class Runs:
             if deadline > loop.time():
                 self._timer = loop.call_at(deadline, self._time_out)
                 break
-            run_id = run.context.run_id
-            self._metrics.exceeded("run_timeout_s", user_id=self._user_id, run_id=run_id)
+            self._exceeded("run_timeout_s", run)
             run.cancelled_as = TOO_LONG
             self._cancel(run, task)
 
     def _cancel(self, run: AgentRun, task: asyncio.Task[None]) -> None:
-        """Cancel a run, and end it over its agent's head should that go on all the same."""
+        """Cancel a run, and end it after `stop_timeout_s` if its agent goes on all the same."""
         task.cancel()
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._settings.stop_timeout_s, self._insist, run)
+        task.get_loop().call_later(self._settings.stop_timeout_s, self._insist, run)
 
     def _insist(self, run: AgentRun) -> None:
         if not run.ended:
-            run_id = run.context.run_id
-            self._metrics.exceeded("stop_timeout_s", user_id=self._user_id, run_id=run_id)
+            self._exceeded("stop_timeout_s", run)
             run.end(*run.cancelled_as)
+
+    def _exceeded(self, limit: str, run: AgentRun) -> None:
+        self._metrics.exceeded(limit, user_id=self._user_id, run_id=run.context.run_id)
 
     def _ended(self, status: RunStatus) -> None:
         self.last_completed = self._log.head
         self._metrics.runs[status] += 1
 
     async def stop_all(self, timeout_s: float) -> None:
-        """Cancel every run; after `timeout_s` seconds end those that will not."""
-        entries = [entry for entry in self._runs.values() if not entry.run.ended]
-        for entry in entries:
-            entry.task.cancel()
-        if entries:
-            await asyncio.wait({entry.task for entry in entries}, timeout=timeout_s)
-        for entry in entries:
-            self._insist(entry.run)
+        """Cancel every run; after `timeout_s` end those that go on."""
+        if tasks := self.tasks():
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=timeout_s)
+        for run, _, _ in tuple(self._runs.values()):
+            self._insist(run)

@@ -1,7 +1,7 @@
 """What a text holds: Python source with its awaits, or words.
 
-Also a program that reads one text, for `netra_ws.parsing`: ``python -I -S source.py``. So that it
-starts in milliseconds, nothing but the standard library is imported.
+Also a program, ``python -I -S source.py``. It imports only the standard library and so starts in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -16,30 +16,28 @@ import warnings
 from typing import Any
 
 SHOWN_AWAITS = 20
-"""Awaits that are listed at most: a message may hold thousands."""
 
 CPU_LIMIT_S = 0.5
-"""Seconds of CPU time that the program has for a text: 25 times what 64 KiB of this package's own
-source take (20 ms, measured)."""
+"""For a text: 25 times what 64 KiB of this package's own source take (20 ms, measured)."""
 
 MEMORY_LIMIT_BYTES = 256 * 1024 * 1024
-"""Memory that the program has, where the system counts it: 64 KiB of source take 70 MiB at most but
-for ``import a.a.a…``, which takes 1.1 GiB (measured)."""
+"""Where the system counts it: 64 KiB of source take at most 70 MiB, but ``import a.a.a…`` takes
+1.1 GiB (measured)."""
 
 TOO_LARGE = 3
-"""The program's exit code where that memory ran out."""
+"""The exit code where that memory ran out."""
 
 
 def read_source(text: str) -> dict[str, Any]:
     """Return what `text` holds: the awaits of Python source, the words of anything else.
 
-    `{"kind": "python", "awaits": n, "shown": [{"line", "expression"}, …]}`, the first
-    `SHOWN_AWAITS` of them by line, or `{"kind": "text", "words": n}`. Text counts as source if it
-    parses and has a statement, a call or an await: `hello` is a word, `hello()` is Python.
+    `{"kind": "python", "awaits": n, "shown": [{"line", "expression"}, …]}` with the first
+    `SHOWN_AWAITS`, or `{"kind": "text", "words": n}`. Text counts as source if it parses and has a
+    statement, a call or an await: `hello` is a word, `hello()` is Python.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of invalid escapes, which are not ours to mend
+            warnings.simplefilter("ignore")  # about invalid escapes
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module(body=[], type_ignores=[])

@@ -4,73 +4,54 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from operator import itemgetter
 from secrets import token_hex
 
-from netra_ws.context import SERVICE_PREFIX
+from netra_ws.context import is_service
 from netra_ws.errors import CursorBehind
 from netra_ws.event_log import Position
 from netra_ws.settings import Settings
 
 
-def _nothing() -> None:
-    pass
+@dataclass(slots=True, eq=False, repr=False)
+class _Cursor:
+    _log: MemoryUserLog
+    seq: int
+    recovered: bool | None
+    lost: int | None
+    wake: Callable[[], None]
+    _read_bytes: int = 0
+    """Where it is among all bytes that were ever appended: what is pending is a difference."""
 
-
-class MemoryCursor:
-    """A `netra_ws.event_log.Cursor` over a `MemoryUserLog`."""
-
-    __slots__ = ("_log", "_read_bytes", "lost", "recovered", "seq", "wake")
-
-    def __init__(
-        self,
-        log: MemoryUserLog,
-        seq: int,
-        recovered: bool | None,
-        lost: int | None,
-        wake: Callable[[], None],
-    ) -> None:
-        self._log = log
-        self.seq = seq
-        self.recovered = recovered
-        self.lost = lost
-        self.wake = wake
-        # Where it is in all bytes that were ever appended: what is pending is then a difference.
-        events = log.events
-        replayed = (len(events[index]) for index in range(-(log.head - seq), 0))
+    def __post_init__(self) -> None:
+        log = self._log
+        replayed = (len(log.events[index]) for index in range(self.seq - log.head, 0))
         self._read_bytes = log.appended_bytes - sum(replayed)
 
     @property
     def position(self) -> Position:
-        """See `Cursor`."""
         return Position(self._log.epoch, self.seq)
 
     @property
     def head(self) -> int:
-        """See `Cursor`."""
         return self._log.head
 
     @property
     def pending(self) -> int:
-        """See `Cursor`."""
         return self._log.head - self.seq
 
     @property
     def half_behind(self) -> bool:
-        """See `Cursor`."""
         log = self._log
-        return (
-            log.head - self.seq >= log.half_events
-            or log.appended_bytes - self._read_bytes >= log.half_bytes
-        )
+        pending_bytes = log.appended_bytes - self._read_bytes
+        return 2 * (log.head - self.seq) >= log.max_events or 2 * pending_bytes >= log.max_bytes
 
     @property
     def trimmed_by(self) -> str:
-        """See `Cursor`."""
         return self._log.trimmed_by
 
     def take(self, max_bytes: int) -> list[bytes]:
-        """See `Cursor`."""
         log = self._log
         events = log.events
         pending = log.head - self.seq
@@ -93,46 +74,27 @@ class MemoryCursor:
         return taken
 
     def close(self) -> None:
-        """See `Cursor`."""
-        self._log.close(self)
-        self.wake = _nothing  # or cursor and reader would keep each other
+        log = self._log
+        log.cursors = tuple(cursor for cursor in log.cursors if cursor is not self)
+        self.wake = lambda: None  # the reader refers to the cursor, and is to be freed
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class MemoryUserLog:
     """A `netra_ws.event_log.UserLog` that keeps the newest events, and forgets at exit."""
 
-    __slots__ = (
-        "_logs",
-        "appended_at",
-        "appended_bytes",
-        "cursors",
-        "epoch",
-        "events",
-        "half_bytes",
-        "half_events",
-        "head",
-        "kept_bytes",
-        "max_bytes",
-        "max_events",
-        "trimmed_by",
-    )
-
-    def __init__(self, logs: MemoryEventLog, max_events: int, max_bytes: int) -> None:
-        self.epoch = token_hex(8)
-        self.head = 0
-        self.events: deque[bytes] = deque()
-        # Made anew whenever one comes or goes: appending is what happens often.
-        self.cursors: tuple[MemoryCursor, ...] = ()
-        self.appended_at = 0
-        """The number of its newest event among all that the process has appended."""
-        self.appended_bytes = 0
-        self.kept_bytes = 0
-        self.max_events = max_events
-        self.max_bytes = max_bytes
-        self.half_events = max_events / 2
-        self.half_bytes = max_bytes / 2
-        self.trimmed_by = ""
-        self._logs = logs
+    _logs: MemoryEventLog
+    max_events: int
+    max_bytes: int
+    epoch: str = field(default_factory=lambda: token_hex(8))
+    head: int = 0
+    events: deque[bytes] = field(default_factory=deque)
+    cursors: tuple[_Cursor, ...] = ()
+    appended_at: int = 0
+    """The number of its newest event among all that the process has appended."""
+    appended_bytes: int = 0
+    kept_bytes: int = 0
+    trimmed_by: str = ""
 
     @property
     def half_behind(self) -> bool:
@@ -150,26 +112,23 @@ class MemoryUserLog:
         before = self.kept_bytes
         self.kept_bytes += size
         if len(events) > self.max_events:
-            self._trim("retained_events")
+            self.trim("retained_events")
         # The newest event stays even if it alone is over the bound: it was accepted.
         while self.kept_bytes > self.max_bytes and len(events) > 1:
-            self._trim("retained_bytes")
+            self.trim("retained_bytes")
         self._logs.changed(self, self.kept_bytes - before)
         for cursor in self.cursors:
             cursor.wake()
         return event
 
-    def _trim(self, limit: str) -> None:
+    def trim(self, limit: str) -> int:
+        """Forget the oldest event because of a limit, and return its size in bytes."""
         self.trimmed_by = limit
-        self.kept_bytes -= len(self.events.popleft())
+        size = len(self.events.popleft())
+        self.kept_bytes -= size
+        return size
 
-    def give_way(self) -> int:
-        """Forget the oldest event for the sake of all other logs; returns its bytes."""
-        before = self.kept_bytes
-        self._trim("retained_bytes_total")
-        return before - self.kept_bytes
-
-    def cursor(self, after: Position | None, wake: Callable[[], None]) -> MemoryCursor:
+    def cursor(self, after: Position | None, wake: Callable[[], None]) -> _Cursor:
         """See `UserLog`."""
         oldest = self.head - len(self.events)
         recovered: bool | None
@@ -183,13 +142,9 @@ class MemoryUserLog:
             seq, recovered, lost = oldest, False, oldest - after.seq
         else:
             seq, recovered, lost = after.seq, True, 0
-        cursor = MemoryCursor(self, seq, recovered, lost, wake)
+        cursor = _Cursor(self, seq, recovered, lost, wake)
         self.cursors += (cursor,)
         return cursor
-
-    def close(self, cursor: MemoryCursor) -> None:
-        """Stop waking `cursor`; harmless when repeated."""
-        self.cursors = tuple(one for one in self.cursors if one is not cursor)
 
 
 class MemoryEventLog:
@@ -200,18 +155,17 @@ class MemoryEventLog:
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
         self._appends = 0
-        # In order only when memory is short: to keep them so would cost each event of a server
-        # with many users the reads of a list that has long left the processor's caches.
+        # Sorted only when memory is short: an order kept up to date costs each event more.
         self._silent: deque[tuple[int, MemoryUserLog]] = deque()
 
     def user(self, user_id: str) -> MemoryUserLog:
         """See `EventLog`."""
         log = self._logs.get(user_id)
         if log is None:
-            is_service = user_id.startswith(SERVICE_PREFIX)
-            settings = self._settings
-            events = settings.service_retained_events if is_service else settings.retained_events
-            log = self._logs[user_id] = MemoryUserLog(self, events, settings.retained_bytes)
+            limits = self._settings
+            service = is_service(user_id)
+            events = limits.service_retained_events if service else limits.retained_events
+            log = self._logs[user_id] = MemoryUserLog(self, events, limits.retained_bytes)
         return log
 
     def drop(self, user_id: str) -> None:
@@ -219,7 +173,7 @@ class MemoryEventLog:
         log = self._logs.pop(user_id, None)
         if log is not None:
             self.kept_bytes -= log.kept_bytes
-            log.appended_at = 0  # to be passed over among the silent ones
+            log.appended_at = 0  # so that `_silent_for_longest` passes over it
 
     def changed(self, log: MemoryUserLog, by_bytes: int) -> None:
         """Note a new event in `log`, and keep all logs together within their bound."""
@@ -230,12 +184,12 @@ class MemoryEventLog:
             self._shrink(log)
 
     def _shrink(self, newest: MemoryUserLog) -> None:
-        """Let those give way who have been silent for longest."""
+        """Trim the logs that have been silent for longest."""
         while self.kept_bytes > self._settings.retained_bytes_total:
             oldest = self._silent_for_longest() or newest
             if oldest is newest and len(newest.events) == 1:
                 break  # the newest event stays: it was accepted
-            self.kept_bytes -= oldest.give_way()
+            self.kept_bytes -= oldest.trim("retained_bytes_total")
 
     def _silent_for_longest(self) -> MemoryUserLog | None:
         """Return the log with events whose newest one is the oldest."""
@@ -244,7 +198,7 @@ class MemoryEventLog:
                 appended_at, log = self._silent[0]
                 if log.appended_at == appended_at and log.events:
                     return log
-                self._silent.popleft()  # it has spoken since, or has nothing left, or is gone
+                self._silent.popleft()  # it has had an event since, has none left, or is gone
             keeping = ((log.appended_at, log) for log in self._logs.values() if log.events)
             self._silent.extend(sorted(keeping, key=itemgetter(0)))
         return None

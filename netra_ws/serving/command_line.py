@@ -13,16 +13,17 @@ from typing import Any, NoReturn
 import click
 
 from netra_ws.errors import ConfigurationError, NetraError
+from netra_ws.serving.commands import hash_password_command, serve
 
 INTERRUPTED = 130
-"""The exit code of what was interrupted: 128 and the number of SIGINT, as shells have it."""
+"""128 and the number of SIGINT, as shells have it."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 96}
 
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a missing package into the command that installs it, by the name of its extra."""
+    """Say which command installs a missing package, by the name of its extra."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -61,21 +62,12 @@ def run(commands: click.Group, name: str, *errors: type[Exception]) -> NoReturn:
 
 
 class _Backend(click.Group):
-    """The two commands that need nothing but the backend."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
-        """Return the names of the commands."""
-        return ["serve", "hash-password"]
-
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        """Import a command; raises `click.UsageError` for one that is none of the two."""
-        known = self.list_commands(ctx)
-        if cmd_name not in known:
-            here = " and ".join(known)
+        """Return a command; raises `click.UsageError` for one that only `netra-ws` has."""
+        if cmd_name not in self.commands:
+            here = " and ".join(self.commands)
             ctx.fail(f"No command {cmd_name!r} here, only {here}: for others run netra-ws.")
-        from netra_ws.serving import commands
-
-        return commands.serve if cmd_name == "serve" else commands.hash_password_command
+        return self.commands[cmd_name]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; raises `ConfigurationError` if a package is missing."""
@@ -83,7 +75,7 @@ class _Backend(click.Group):
             return super().invoke(ctx)
 
 
-@click.command(cls=_Backend, context_settings=SETTINGS)
+@click.command(cls=_Backend, commands=[serve, hash_password_command], context_settings=SETTINGS)
 def backend() -> None:
     """The backend by itself. The command netra-ws does this and more."""
 

@@ -8,25 +8,29 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from netra_ws.serving import origin
 from netra_ws.serving.options import PathName, refuse_empty
 
+PORT = click.IntRange(0, 65535)
+FILE = PathName(path_type=Path)
+
 
 @click.command("serve", short_help="Serve the backend and the login service.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=PORT,
     default=8000,
     show_default=True,
     help="Port of the backend; 0 takes a free one.",
 )
 @click.option(
     "--auth-port",
-    type=click.IntRange(0, 65535),
+    type=PORT,
     default=8001,
     show_default=True,
     help="Port of the login service; 0 takes a free one.",
@@ -46,7 +50,7 @@ from netra_ws.serving.options import PathName, refuse_empty
 )
 @click.option(
     "--users",
-    type=PathName(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help='The users, as JSON: [{"email", "id", "argon2"}, …]; see netra-ws hash-password.',
 )
@@ -57,21 +61,12 @@ from netra_ws.serving.options import PathName, refuse_empty
 )
 @click.option(
     "--settings",
-    type=PathName(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Limits other than the default ones, as JSON; GET /ws/config shows all there are. Two "
     "services of one deployment take the same file.",
 )
-def serve(
-    host: str,
-    port: int,
-    auth_port: int,
-    agent: str | None,
-    demo_users: int | None,
-    users: Path | None,
-    service: str | None,
-    settings: Path | None,
-) -> None:
+def serve(**options: Any) -> None:
     """Serve the backend and the login service until SIGINT or SIGTERM.
 
     Then runs may finish within drain_timeout_s; a second signal cuts that short.
@@ -109,20 +104,7 @@ def serve(
             from netra_ws.serving.process import Options, run
 
         label = os.environ.get(origin.REVISION) if origin.TREE in os.environ else None
-        ended = run(
-            Options(
-                host,
-                port,
-                auth_port,
-                label or "fixed",
-                agent,
-                demo_users,
-                users,
-                service,
-                settings,
-            )
-        )
-        if not ended:
+        if not run(Options(revision=label or "fixed", **options)):
             _stop(scratch)
     finally:
         hold_signals(signal.SIG_BLOCK)  # a second signal must not cut the cleaning up short
@@ -132,10 +114,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _stop(scratch: str | None) -> None:
-    """End the process before it serves.
-
-    Not with `SystemExit`: an agent's import may catch it, and a weak reference's callback drops it.
-    """
+    """End the process at once: an agent's import may catch `SystemExit`."""
     if scratch is not None:
         shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)

@@ -1,18 +1,11 @@
-"""The contract of `/ws`, published: an AsyncAPI 3 document made of the structs on the wire.
-
-Nothing in it is written twice. The schemas are those of the structs that encode and decode the
-messages, their words the docstrings, the close codes those of `netra_ws.errors`.
-
-Guarded by tests/integration/test_contract.py
-"""
+"""The contract of `/ws`, published: an AsyncAPI 3 document made of the structs on the wire."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 
@@ -20,22 +13,17 @@ from netra_ws import messages
 from netra_ws.errors import CloseCode
 from netra_ws.events import Event
 
-ASYNCAPI = "3.0.0"
+Structs: TypeAlias = tuple[type[msgspec.Struct], ...]
 
-PATH = "/ws"
-"""The channel that the document describes."""
-
-SERVER_MESSAGES: tuple[type[msgspec.Struct], ...] = (
+SERVER_MESSAGES: Structs = (
     messages.ConnectionReady,
     *get_args(Event),
     messages.Error,
     messages.Pong,
     messages.TokenRenewed,
 )
-"""What the server sends."""
 
-CLIENT_MESSAGES: tuple[type[msgspec.Struct], ...] = get_args(messages.ClientMessage)
-"""What a client sends."""
+CLIENT_MESSAGES: Structs = get_args(messages.ClientMessage)
 
 
 def _tag(struct: type[msgspec.Struct]) -> str:
@@ -51,9 +39,7 @@ def _message(struct: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
-def _operation(
-    action: str, structs: Iterable[type[msgspec.Struct]], summary: str
-) -> dict[str, Any]:
+def _operation(action: str, structs: Structs, summary: str) -> dict[str, Any]:
     return {
         "action": action,
         "channel": {"$ref": "#/channels/session"},
@@ -63,30 +49,14 @@ def _operation(
     }
 
 
-def schemas() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of each message and payload, by its struct's name."""
-    structs = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
-    _, components = msgspec.json.schema_components(
-        structs, ref_template="#/components/schemas/{name}"
-    )
-    return components
-
-
-def _close_codes() -> str:
-    rows = (f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode)
-    return "\n".join(("Close codes; 4000-4499 reconnect, 4500-4999 do not:", *rows))
-
-
 @cache
 def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI document of the backend as JSON values.
-
-    See the specification of AsyncAPI, version 3.0.0. The server's operations are seen from the
-    server: what it sends is what a client receives.
-    """
+    """Return the AsyncAPI document of the backend; operations are seen from the server."""
     structs = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
+    codes = "\n".join(f"- {int(code)} {code.name}: {code.meaning}" for code in CloseCode)
+    _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     return {
-        "asyncapi": ASYNCAPI,
+        "asyncapi": "3.0.0",
         "info": {
             "title": "netra_ws",
             "version": version("netra_ws"),
@@ -96,9 +66,9 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {
             "session": {
-                "address": PATH,
+                "address": "/ws",
                 "title": "One connection of one user",
-                "description": _close_codes(),
+                "description": f"Close codes; 4000-4499 reconnect, 4500-4999 do not:\n{codes}",
                 "messages": {
                     _tag(one): {"$ref": f"#/components/messages/{_tag(one)}"} for one in structs
                 },
@@ -129,7 +99,7 @@ def asyncapi() -> dict[str, Any]:
         },
         "components": {
             "messages": {_tag(one): _message(one) for one in structs},
-            "schemas": schemas(),
+            "schemas": schemas,
             "securitySchemes": {
                 "bearer": {
                     "type": "http",

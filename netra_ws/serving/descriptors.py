@@ -1,10 +1,7 @@
 """File descriptors: each TCP connection takes one, and the process may have only so many.
 
 Without one a connection cannot be accepted: asyncio then logs a hundred tracebacks at a time,
-uvloop closes the connection without a word (measured, Python 3.11 and uvloop 0.23). So the limits
-are made to fit when the process starts, and whatever else takes descriptors is reported.
-
-Guarded by ``tests/integration/test_descriptors.py`` and ``tests/faults/test_file_descriptors.py``.
+uvloop closes the connection without a word (measured, Python 3.11 and uvloop 0.23).
 """
 
 from __future__ import annotations
@@ -27,31 +24,29 @@ if sys.platform != "win32":  # where sockets are not among the files that are li
 logger = structlog.get_logger(__name__)
 
 RESERVE = 128
-"""Descriptors for all that is no connection: a server that listens has 15 (measured), agents open
-files."""
+"""Descriptors for all else: a server that listens has 15 (measured), agents open files."""
 
 ACCEPTED_AT_ONCE = 400
-"""Connections of one service that asyncio accepts before the first of them is seen: as many as its
-backlog, 100, in each of four turns of the loop."""
+"""Connections of one service that asyncio accepts before it shows the first: its backlog of 100 in
+each of four turns of the loop."""
 
 LEAST_CONNECTIONS = 16
-"""Connections of a service below which it had better not start."""
+"""Connections of a service below which it does not start."""
 
 PENDING_SHARE = 4
-"""One in so many connections may be pending where there are too few for all."""
+"""One connection in so many may be pending where there are too few for all."""
 
 LOOK_S = 1.0
-"""Seconds between two looks at whether there are descriptors left."""
+"""Time between two looks at whether there are descriptors left."""
 
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
-    """Return settings whose connections there are descriptors for, with those two services.
+    """Return settings whose connections there are descriptors for.
 
-    For that the soft limit of the process (``ulimit -n``) is raised, as far as its hard limit
-    allows. If that is not enough, `max_connections` and `max_pending_connections` are lowered, and
-    one log line says so. Raises `ConfigurationError` if hardly anything would be left of them.
+    The soft limit of the process (``ulimit -n``) is raised to what is needed. Where that is not
+    allowed, connections are limited instead. Raises `ConfigurationError` below `LEAST_CONNECTIONS`.
     """
     if sys.platform == "win32":
         return settings
@@ -68,48 +63,37 @@ def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
         msg = f"ulimit -n is {limit}: expected {needed} for the limits that are set"
         raise ConfigurationError(f"{msg}, and {reserve + least} at the least; raise it")
     pending = min(pending, room // PENDING_SHARE // services if backend else room)
-    fitting = msgspec.structs.replace(
-        settings,
-        max_pending_connections=pending,
-        max_connections=min(settings.max_connections, room - services * pending)
-        if backend
-        else settings.max_connections,
-    )
-    logger.warning(
-        "limits lowered to fit ulimit -n",
-        nofile=limit,
-        needed=needed,
-        max_connections=fitting.max_connections,
-        max_pending_connections=fitting.max_pending_connections,
-    )
-    return fitting
+    connections = settings.max_connections
+    if backend:
+        connections = min(connections, room - services * pending)
+    lowered = {"max_connections": connections, "max_pending_connections": pending}
+    logger.warning("limits lowered to fit ulimit -n", nofile=limit, needed=needed, **lowered)
+    return msgspec.structs.replace(settings, **lowered)
 
 
 def _raise_limit(needed: int) -> int:
     """Raise the soft limit to what is needed or to the hard limit; return the one in force."""
-    soft, hard = (
-        sys.maxsize if limit == resource.RLIM_INFINITY else limit
-        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
-    )
-    wanted = min(needed, hard)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if wanted <= soft:
         return soft
     try:
-        kept = resource.RLIM_INFINITY if hard == sys.maxsize else hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, kept))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):  # a system may allow less than its hard limit says
         return soft
     return wanted
 
 
 class Watch:
-    """Says in one line when there are no descriptors left, and in another when there are again."""
+    """Logs one line when there are no descriptors left, and another when there are again."""
 
     def __init__(self) -> None:
         self._exhausted = False
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Take an exception of the loop; each accept that fails is one, a hundred in a turn."""
+        """Take an exception of the loop: each accept that fails is one, a hundred in a turn."""
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in EXHAUSTED and "socket" in context:
             self._report(error)
@@ -117,7 +101,7 @@ class Watch:
             loop.default_exception_handler(context)
 
     async def run(self) -> None:
-        """Look again and again; uvloop does not say that it could not accept a connection."""
+        """Look every `LOOK_S`: uvloop does not say that it could not accept a connection."""
         while True:
             await asyncio.sleep(LOOK_S)
             try:

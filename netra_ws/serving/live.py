@@ -1,9 +1,4 @@
-"""The live page, `live.html`: a client in the browser, served by the backend at ``/``.
-
-The page is one file and asks nobody else for anything. Its policy (Content Security Policy,
-level 3) allows its own script and style by their hashes, and requests to this backend and to the
-login service.
-"""
+"""The live page, `live.html`: a client in the browser, served by the backend at ``/``."""
 
 from __future__ import annotations
 
@@ -29,13 +24,13 @@ def _source() -> str:
 
 @cache
 def _hash_of(element: str) -> str:
-    """Return the source expression for what is inside of the file's one `element`."""
+    """Return what allows the content of the file's one `element` (CSP level 3)."""
     (inside,) = re.findall(rf"<{element}>(.*?)</{element}>", _source(), re.DOTALL)
     return f"'sha256-{base64.b64encode(sha256(inside.encode()).digest()).decode()}'"
 
 
 def _reachable(auth_url: str | None) -> str | None:
-    """Return the address unless a browser can do nothing with it: `0.0.0.0` is everywhere."""
+    """Return the address unless it is one like `0.0.0.0`, which a browser cannot use."""
     try:
         host = urlsplit(auth_url or "").hostname or ""
         return None if not host or ip_address(host).is_unspecified else auth_url
@@ -44,14 +39,10 @@ def _reachable(auth_url: str | None) -> str | None:
 
 
 def _login_source(auth_url: str | None) -> str:
-    """Return where the page may log in.
-
-    Any address if the person who looks at the page has to name it; and any plain one if it is an
-    address of IPv6, for which the policy has no form.
-    """
+    """Return where the page may log in: anywhere if the person has to name the address."""
     if auth_url is None:
         return "http: https:"
-    return "http:" if "[" in auth_url else auth_url
+    return "http:" if "[" in auth_url else auth_url  # the policy has no form for IPv6
 
 
 def page(auth_url: str | None) -> bytes:
@@ -60,10 +51,7 @@ def page(auth_url: str | None) -> bytes:
 
 
 def page_headers(auth_url: str | None) -> dict[str, str]:
-    """Return the headers that go with `page`.
-
-    Guarded by tests/integration/test_live_page.py::test_the_policy_allows_what_the_page_needs
-    """
+    """Return the headers that go with `page`."""
     policy = {
         "default-src": "'none'",
         "script-src": _hash_of("script"),

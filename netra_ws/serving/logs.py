@@ -15,25 +15,20 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def describe_exception(error: BaseException) -> dict[str, str]:
-    """Return the type, the words and the place of `error`: the innermost line of this package.
-
-    The place is relative to the folder that holds the package: `netra_ws/…/x.py:12`.
-    """
-    described = {"type": type(error).__name__, "message": _words(error)}
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(PACKAGE):
-            place = path.relative_to(PACKAGE.parent).as_posix()
-            described |= {
-                "where": f"{place}:{frame.lineno}",
-                "function": frame.name,
-                "line": frame.line or "",
-            }
-            break
+    """Return the type, the message and the place of `error`: the innermost line of this package."""
+    described = {"type": type(error).__name__, "message": _message(error)}
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
+    if ours:
+        frame = ours[-1]
+        place = Path(frame.filename).relative_to(PACKAGE.parent).as_posix()
+        described["where"] = f"{place}:{frame.lineno}"
+        described["function"] = frame.name
+        described["line"] = frame.line or ""
     return described
 
 
-def _words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # the error of an agent can be anything
@@ -43,7 +38,6 @@ def _words(error: BaseException) -> str:
 def _add_exception(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Replace `exc_info` by a description in fields and the traceback as one string."""
     exc_info = event.pop("exc_info", None)
     if exc_info is True:
         exc_info = sys.exc_info()
@@ -55,18 +49,14 @@ def _add_exception(
 
 
 def _says_no_header(record: logging.LogRecord) -> bool:
-    """Whether a line can be printed: websockets logs headers, and so tokens, at DEBUG."""
+    """Whether a line holds no token: websockets logs headers at DEBUG."""
     return record.levelno >= logging.WARNING or not record.name.startswith("websockets")
 
 
 def configure_logging() -> None:
     """Send all log lines of the process, and Python's warnings, to standard error as JSON.
 
-    A field can hold what a stranger sent: as JSON strings no field can forge a line. No token is
-    in any, whatever level somebody sets.
-
-    Guarded by tests/integration/test_session_security.py, whose server has all loggers at DEBUG,
-    and by test_log_lines_cannot_be_forged in it.
+    A field can hold what a stranger sent: in a JSON string it cannot forge a line.
     """
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
@@ -94,6 +84,6 @@ def configure_logging() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # websockets logs each opening and closing at this level; the routes' own lines say it.
+    # websockets logs each opening and closing at INFO.
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

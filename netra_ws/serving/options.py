@@ -1,4 +1,4 @@
-"""What the options of all our commands refuse: a name that is empty."""
+"""What the options of all commands refuse: an empty value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 class PathName(click.Path):
-    """A path. An empty name, as of an unset variable, is refused: it would be this folder."""
+    """A path; an empty one, as of an unset variable, is refused: it would be this folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; fails if it is empty."""
@@ -19,7 +19,7 @@ class PathName(click.Path):
 
 
 def refuse_empty(_context: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Refuse an option that is given and empty, which is no way to leave it out."""
+    """Refuse an option that is given and empty."""
     if value == "":
         raise click.BadParameter("expected a value, got an empty one", param=param)
     return value

@@ -33,18 +33,14 @@ def check_origin(environ: Mapping[str, str] = os.environ) -> None:
 
 
 @contextmanager
-def naming_the_tree(environ: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Turn what keeps the code of a tree from being imported into a `ConfigurationError`.
-
-    A package from elsewhere that is not installed is no matter of the tree.
-    """
+def naming_the_tree() -> Iterator[None]:
+    """Turn what keeps the code of a tree from being imported into a `ConfigurationError`."""
     try:
         yield
     except Exception as error:  # an import runs anything, and may raise anything
         package = error.name if isinstance(error, ModuleNotFoundError) else None
-        is_missing = package is not None and package.partition(".")[0] != "netra_ws"
-        tree = environ.get(TREE)
-        if tree is None or is_missing:
-            raise
+        tree = os.environ.get(TREE)
+        if tree is None or (package and package.partition(".")[0] != "netra_ws"):
+            raise  # a package that is not installed is not a fault of the tree
         msg = f"the netra_ws in {tree} cannot be imported: {type(error).__name__}: {error}"
         raise ConfigurationError(msg) from error

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -47,19 +47,17 @@ else:
     new_event_loop = uvloop.new_event_loop
 
 ENVIRONMENTS = ("local", "staging")
-SERVICES = ("backend", "auth")
 
 GARBAGE_THRESHOLD = 100_000
-"""Objects after which garbage is looked for. With Python's 700, four thousand runs in flight spent
-a third of their time there, and found none (measured): what a run makes goes by its count.
-"""
+"""Objects after which Python looks for garbage. With its default of 700, four thousand runs in
+flight spent a third of their time on that, and found none (measured)."""
+
+WORKERS_END_S = 0.1
+"""Time that threads have to end, of the half second that is left to the interpreter."""
 
 
 class Announcement(Struct, frozen=True):
-    """The one line on standard output, printed as soon as everything listens.
-
-    `backend` or `auth` is `None` where that service was not asked for.
-    """
+    """The line on standard output that says what listens; a service not asked for is `None`."""
 
     backend: str | None
     auth: str | None
@@ -70,10 +68,7 @@ class Announcement(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Options:
-    """What ``netra-ws serve`` was asked for; `revision` is a label and changes nothing.
-
-    `service` is one of `SERVICES`, or `None` for both.
-    """
+    """What ``netra-ws serve`` was asked for; `revision` is a label and changes nothing."""
 
     host: str
     port: int
@@ -82,19 +77,16 @@ class Options:
     agent: str | None
     demo_users: int | None
     users: Path | None
-    service: str | None = None
-    settings: Path | None = None
+    service: str | None
+    settings: Path | None
 
 
 def load_agent(reference: str) -> Agent:
-    """Return the agent at ``module:callable``; raises `ConfigurationError` if there is none.
-
-    The working directory is searched last, so that nothing in it can stand in for a package.
-    """
+    """Return the agent at ``module:callable``; raises `ConfigurationError` if there is none."""
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise ConfigurationError(f"agent {reference!r}: expected module:callable")
-    sys.path.append(str(Path.cwd()))
+    sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
     try:
         agent = getattr(importlib.import_module(module_name), name)
     except (Exception, SystemExit) as error:  # an import runs anything, and may raise anything
@@ -129,7 +121,6 @@ def _environment(environ: Mapping[str, str], host: str) -> str:
 
 
 def _secret(environ: Mapping[str, str], environment: str, service: str | None) -> str:
-    """Guarded by tests/integration/test_serve.py::test_a_refusal_is_one_line_and_exit_code_2."""
     secret = environ.get("NETRA_WS_SECRET")
     if secret:
         return secret
@@ -143,7 +134,7 @@ def _secret(environ: Mapping[str, str], environment: str, service: str | None) -
 
 
 def _stop_with_parent(stop: asyncio.Event) -> None:
-    """Set `stop` when standard input ends: a supervised server must not outlive a killed parent."""
+    """Set `stop` when standard input ends: a supervised server does not outlive its parent."""
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
@@ -158,42 +149,41 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _introduce(auth: AuthService | None, backend: Backend | None) -> None:
-    """Let the backend's own page log in, if both services are in this process."""
-    if auth is not None and backend is not None:
-        auth.origins |= backend.origins
-        backend.name_login(auth.url)
+_Parts: TypeAlias = "tuple[ManagerRegistry, AuthService | None, Backend | None, list[DemoUser]]"
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
-    """Serve until a signal; returns whether every agent has come to its end."""
-    if options.service == "backend" and (options.users is not None or options.demo_users):
+def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
+    """Return what was asked for; raises `ConfigurationError` if that does not go together."""
+    has_auth, has_backend = options.service != "backend", options.service != "auth"
+    if not has_auth and (options.users is not None or options.demo_users):
         raise ConfigurationError("users belong to the login service, not to --service backend")
     environment = _environment(environ, options.host)
-    settings = fit_limits(
-        read_settings(options.settings) if options.settings else Settings(),
-        backend=options.service != "auth",
-        auth=options.service != "backend",
-    )
+    settings = read_settings(options.settings) if options.settings else Settings()
+    settings = fit_limits(settings, backend=has_backend, auth=has_auth)
     tokens = Tokens(_secret(environ, environment, options.service), settings)
     agent = load_agent(options.agent) if options.agent else source_reader
     registry = ManagerRegistry(settings, agent=agent)
-    commit = environ.get("NETRA_WS_COMMIT", "unknown")
     auth: AuthService | None = None
     backend: Backend | None = None
     demo_users: list[DemoUser] = []
-    if options.service != "backend":
-        # With aiohttp it takes a third of what a backend takes to start, which does without.
+    if has_auth:
+        # A backend alone needs no aiohttp, whose import takes a third of its start (measured).
         from netra_ws.auth.service import AuthService
 
         users, demo_users = _users(options, environment)
         auth = AuthService(users, tokens, options.host, options.auth_port)
-    if options.service != "auth":
+    if has_backend:
         echo = environment == "local"
         backend = Backend(
             registry, tokens, host=options.host, port=options.port, commit=commit, echo=echo
         )
-    services = {"auth": auth, "backend": backend}
+    return registry, auth, backend, demo_users
+
+
+async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
+    """Serve until a signal; return whether every agent has ended."""
+    commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    registry, auth, backend, demo_users = _build(options, environ, commit)
     watch = Watch()
     asyncio.get_running_loop().set_exception_handler(watch.handle)
     watching = asyncio.create_task(watch.run())
@@ -201,25 +191,25 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
     _on_signals(lambda: (hurry if stop.is_set() else stop).set())
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
-    urls: dict[str, str | None] = dict.fromkeys(SERVICES)
+    services = [service for service in (auth, backend) if service is not None]
     async with AsyncExitStack() as listening:
-        for name, service in services.items():
-            if service is not None:
-                await listening.enter_async_context(service)
-                urls[name] = service.url
-        _introduce(auth, backend)
-        announcement = Announcement(
-            urls["backend"], urls["auth"], options.revision, os.getpid(), demo_users
-        )
+        for service in services:
+            await listening.enter_async_context(service)
+        if auth and backend:
+            auth.origins |= backend.origins
+            backend.name_login(auth.url)
+        urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)
-        stdout.write(msgspec.json.encode(announcement).decode() + "\n")
-        stdout.flush()
+        announcement = Announcement(
+            **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
+        )
+        print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
         await stop.wait()
         logger.info("stopping", commit=commit, runs=registry.statistics().runs)
-        if backend is not None:
+        if backend:
             await backend.drain(hurry)
         listening.pop_all()
-        await asyncio.gather(*(one.__aexit__() for one in (auth, backend) if one is not None))
+        await asyncio.gather(*(service.__aexit__() for service in services))
     watching.cancel()
     logger.info("stopped", commit=commit)
     return registry.agents_at_work == 0
@@ -238,11 +228,8 @@ def _on_signals(act: Callable[[], None]) -> None:
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     """Serve until SIGINT or SIGTERM; a second one cuts the draining short.
 
-    Returns false if some agent, or a thread of one, would not come to its end: then the
-    interpreter would wait for it, and only `os._exit` ends the process. Raises
-    `ConfigurationError` if it cannot start.
-
-    Guarded by tests/integration/test_shutdown.py::test_a_second_signal_cuts_the_drain_short
+    Returns false if an agent, or a thread of one, does not end: then only `os._exit` ends the
+    process. Raises `ConfigurationError` if it cannot start.
     """
     configure_logging()
     gc.freeze()
@@ -259,24 +246,14 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             ended = ended and _workers_end()
-            # Closing waits for every task and thread, and for good for one that will not stop.
+            # Closing waits for every task and thread, even for one that never stops.
             if ended:
                 runner.close()
     return ended
 
 
-WORKERS_END_S = 0.1
-"""Seconds that threads have to end, of the half second that is left to the interpreter."""
-
-
 def _workers_end() -> bool:
-    """Whether the threads in which agents work have ended, or do so in `WORKERS_END_S`.
-
-    Those that an agent has started by itself are among them: the interpreter waits for any thread
-    that is no daemon.
-
-    Guarded by tests/integration/test_shutdown.py::test_it_is_gone_though_an_agent_is_not
-    """
+    """Whether all threads for which the interpreter would wait end within `WORKERS_END_S`."""
     main = threading.main_thread()
     workers = [one for one in threading.enumerate() if one is not main and not one.daemon]
     by = time.monotonic() + WORKERS_END_S

@@ -13,6 +13,7 @@ from netra_ws.context import (
     UserExecutionContext,
     check_id,
     check_login_id,
+    is_service,
     new_id,
 )
 from netra_ws.errors import ContextError, NetraError
@@ -107,11 +108,11 @@ def test_a_new_identifier_names_its_kind_and_is_one() -> None:
 def test_a_service_context_is_marked_by_its_user_id() -> None:
     context = UserExecutionContext.for_service("health")
     assert context.user_id == "service:health"
-    assert context.is_service
+    assert is_service(context.user_id)
 
 
 def test_a_person_is_no_service() -> None:
-    assert not UserExecutionContext("service-desk").is_service
+    assert not is_service("service-desk")
 
 
 def test_a_service_name_is_checked_like_any_identifier() -> None:
@@ -157,4 +158,4 @@ def test_no_person_can_be_a_service(value: str) -> None:
         user_id = check_login_id(value)
     except ContextError:
         return
-    assert not UserExecutionContext(user_id).is_service
+    assert not is_service(user_id)

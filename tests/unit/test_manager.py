@@ -205,7 +205,7 @@ async def test_stopping_one_run_leaves_the_others() -> None:
     ann.manager.runs.stop(stopped)
     await ann.until("agent_completed")
     assert ann.messages[-1]["run_id"] == stopped
-    assert ann.manager.runs.going_on == 1
+    assert len(ann.manager.runs.tasks()) == 1
     ann.manager.runs.stop(other)
     await ann.until("agent_completed", 2)
 
@@ -222,7 +222,7 @@ async def test_anothers_run_is_refused_like_one_that_does_not_exist() -> None:
         refusals.append((refused.value.code, str(refused.value)))
     assert refusals[0] == refusals[1]
     assert refusals[0][0] == "unknown_run"
-    assert ann.manager.runs.going_on == 1
+    assert len(ann.manager.runs.tasks()) == 1
     await registry.close()
 
 
@@ -258,7 +258,7 @@ async def test_closing_the_registry_cancels_every_run_of_every_user() -> None:
     for listener in listeners:
         await listener.until("agent_completed", 2)
         assert listener.statuses() == ["cancelled", "cancelled"]
-        assert listener.manager.runs.going_on == 0
+        assert len(listener.manager.runs.tasks()) == 0
 
 
 async def test_a_run_stopped_before_its_first_step_still_begins_and_ends() -> None:
@@ -267,7 +267,7 @@ async def test_a_run_stopped_before_its_first_step_still_begins_and_ends() -> No
     await ann.until("agent_completed")
     assert [message["type"] for message in ann.messages] == ["agent_started", "agent_completed"]
     assert ann.statuses() == ["cancelled"]
-    assert ann.manager.runs.going_on == 0
+    assert len(ann.manager.runs.tasks()) == 0
 
 
 async def test_an_agent_that_will_not_stop_is_ended_over_its_head(
@@ -301,7 +301,7 @@ async def test_an_agent_that_will_not_stop_is_ended_over_its_head(
     (line,) = log_lines
     assert (line["event"], line["limit"]) == ("limit exceeded", "stop_timeout_s")
     assert line["run_id"] == run_id
-    assert ann.manager.runs.going_on == 0
+    assert len(ann.manager.runs.tasks()) == 0
 
 
 # The canary
@@ -310,10 +310,8 @@ async def test_an_agent_that_will_not_stop_is_ended_over_its_head(
 async def test_concurrent_calls_share_one_canary() -> None:
     manager = ManagerRegistry().manager(UserExecutionContext.for_service("health"))
     async with asyncio.timeout(LIMIT_S):
-        times = await asyncio.gather(*(manager.canary() for _ in range(20)))
+        await asyncio.gather(*(manager.canary() for _ in range(20)))
     assert manager.events == 1
-    assert len(set(times)) == 1
-    assert 0 <= times[0] < 1
 
 
 async def test_a_later_call_sends_a_canary_of_its_own() -> None:
@@ -330,7 +328,7 @@ async def test_a_probe_that_gives_up_leaves_the_canary_to_the_others() -> None:
         one, other = (asyncio.create_task(manager.canary()) for _ in range(2))
         await asyncio.sleep(0)
         one.cancel()
-        assert await other >= 0
+        await other
     assert manager.events == 1
 
 
@@ -452,7 +450,7 @@ async def test_only_the_idle_are_forgotten_and_only_after_their_time() -> None:
         assert registry.statistics().users == 1
     go_on.set()
     await ann.until("agent_completed")
-    await until(lambda: ann.manager.idle, 0)
+    await until(lambda: ann.manager.is_idle, 0)
     for now, users in ((30.0, 1), (39.9, 1), (40.0, 0)):
         registry.expire(now)
         assert registry.statistics().users == users

@@ -178,7 +178,7 @@ async def test_every_run_ends_once_whatever_its_agent_does(
     await bench.until(lambda: run_id in bench.ended())
     (status,) = bench.ended().values()
     assert bench.counted() == {status: 1}
-    assert bench.runs.going_on == 0
+    assert len(bench.runs.tasks()) == 0
     assert bench.runs.last_completed == bench.log.head
     agents.let_go.set()
     await bench.at_rest()
@@ -239,7 +239,7 @@ async def test_a_run_too_many_is_refused_until_one_has_come_to_rest(
     await bench.until(lambda: bench.log.head)
     bench.runs.stop(run_id)
     await bench.until(bench.ended)
-    assert (bench.runs.going_on, bench.runs.at_work) == (0, 1)  # it still takes the room
+    assert (len(bench.runs.tasks()), bench.runs.at_work) == (0, 1)  # it still takes the room
     with pytest.raises(RequestRefused) as refused:
         bench.start()
     assert refused.value.code == "too_many_runs"
@@ -265,7 +265,7 @@ async def test_one_run_is_stopped_and_the_others_go_on() -> None:
     async with waiting(3) as (bench, run_ids):
         bench.runs.stop(run_ids[1])
         await bench.until(lambda: bench.runs.at_work == 2)
-        assert bench.runs.going_on == 2
+        assert len(bench.runs.tasks()) == 2
         await bench.runs.stop_all(0.05)
         assert list(bench.ended()) == run_ids
 
