@@ -14,11 +14,8 @@ PREFLIGHT_S = 600
 """Seconds for which a browser need not ask again whether it may send a login."""
 
 
-def granted(request: web.BaseRequest, origins: AbstractSet[str]) -> dict[str, str]:
-    """Return the headers that let the page read the answer; none for a page not of `origins`.
-
-    Guarded by tests/integration/test_live_page.py::test_only_pages_on_the_list_may_log_in
-    """
+def granted(request: web.Request, origins: AbstractSet[str]) -> dict[str, str]:
+    """Return the headers that let the page read the answer; for a page not of `origins` none do."""
     vary = {"Vary": "Origin"}
     match request.headers.getall("Origin", []):
         case [origin] if origin in origins:
@@ -30,7 +27,7 @@ def granted(request: web.BaseRequest, origins: AbstractSet[str]) -> dict[str, st
     return vary
 
 
-def preflight(request: web.BaseRequest, origins: AbstractSet[str]) -> web.Response | None:
+def preflight(request: web.Request, origins: AbstractSet[str]) -> web.Response | None:
     """Return the answer to a browser that asks whether a page may log in; `None` if it may not.
 
     It asks because a login is JSON, which no form can send.

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from netra_ws.auth.service import LoginResponse
+from netra_ws.auth.login import LoginResponse
 from netra_ws.client.backoff import Backoff
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import aiohttp
 import msgspec
 
-from netra_ws.auth.service import LoginResponse
+from netra_ws.auth.login import LoginResponse
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError, LoginError
 from netra_ws.wire.urls import is_here

@@ -21,7 +21,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
-from netra_ws.auth.service import LoginResponse, LoginUser
+from netra_ws.auth.login import LoginResponse, LoginUser
 from netra_ws.client import Backoff, Channel, Client, channel
 from netra_ws.client.backoff import Attempts, is_transient, retry_after_s
 from netra_ws.client.credentials import Credentials

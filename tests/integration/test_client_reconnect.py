@@ -16,7 +16,7 @@ from tabs import LIMIT_S, OpenTab, ready, receive_type, say, serving
 from wire import Cut, wired
 
 from netra_ws.agent import AgentRun, source_reader
-from netra_ws.auth.service import LoginResponse, LoginUser
+from netra_ws.auth.login import LoginResponse, LoginUser
 from netra_ws.auth.tokens import Tokens
 from netra_ws.client import Backoff, Channel, Client
 from netra_ws.errors import (
