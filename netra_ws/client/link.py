@@ -59,7 +59,7 @@ class Link:
         try:
             await self.channel()
         except BaseException:
-            await self._hang_up()
+            await self._close_channel()
             raise
         self._renewing = asyncio.create_task(self._credentials.keep_fresh(self._announce))
 
@@ -67,13 +67,13 @@ class Link:
         """Close with 1000, within `CLOSE_TIMEOUT_S`; no task is left."""
         self._renewing.cancel()
         try:
-            await self._hang_up()
+            await self._close_channel()
         finally:
             await asyncio.wait([self._renewing])
         if not self._renewing.cancelled():
             self._renewing.result()  # it goes on until it is cancelled: else it has failed
 
-    async def _hang_up(self) -> None:
+    async def _close_channel(self) -> None:
         self._is_open = False  # so that whoever still reads does not connect again
         channel, self._channel = self._channel, None
         if channel is not None:
@@ -95,7 +95,7 @@ class Link:
                     self._attempts.failed(error)
                     continue
                 if not self._is_open:
-                    await self._hang_up()
+                    await self._close_channel()
                     continue
                 self.connections += 1
                 self._settles_at = time.monotonic() + self._settled_s
@@ -126,16 +126,15 @@ class Link:
         channel = Channel(self._url, token, asked)
         await channel.open()
         ready = channel.ready.payload
-        place = Position(ready.epoch, ready.seq)
-        if asked is not None and ready.recovered is not False:
-            if place.epoch != asked.epoch or place.seq > asked.seq:
-                channel.abort()
-                same_epoch = place.epoch == asked.epoch
-                raise EventGap(asked.seq + 1, place.seq + 1, same_epoch=same_epoch)
-            place = channel.position = asked  # what comes before it is a duplicate
-        elif asked is not None:
+        if asked is not None and ready.recovered is False:
             self.losses.append(EventsLost(ready.lost))
-        self.position = place
+        elif asked is not None:
+            same_epoch = ready.epoch == asked.epoch
+            if not same_epoch or ready.seq > asked.seq:
+                channel.abort()
+                raise EventGap(asked.seq + 1, ready.seq + 1, same_epoch=same_epoch)
+            channel.position = asked  # what comes before it is a duplicate
+        self.position = channel.position
         self._channel = channel
 
     async def receive(self, channel: Channel) -> tuple[str, ServerMessage] | None:
@@ -148,7 +147,7 @@ class Link:
         try:
             message, decoded = await channel.receive_next()
         except (ConnectionEnded, EventGap) as ended:
-            self._end(channel, ended)
+            self._abort(channel, ended)
             return None
         finally:
             self._reading = False
@@ -171,7 +170,7 @@ class Link:
             try:
                 await channel.send(message)
             except ConnectionEnded as ended:
-                self._end(channel, ended)
+                self._abort(channel, ended)
                 if not was_open:
                     continue
             return number
@@ -184,8 +183,8 @@ class Link:
             except ConnectionEnded:
                 pass  # whoever reads will meet it
 
-    def _end(self, channel: Channel, error: ConnectionEnded | EventGap) -> None:
-        """Let go of a connection, so that the next call takes it up again if it may be."""
+    def _abort(self, channel: Channel, error: ConnectionEnded | EventGap) -> None:
+        """Drop a channel that failed with `error`; the next call opens another if it may."""
         channel.abort()
         if self._channel is not channel:
             return

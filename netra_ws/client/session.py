@@ -8,12 +8,11 @@ from typing import Self
 from netra_ws.client.backoff import Backoff
 from netra_ws.client.credentials import Authenticate
 from netra_ws.client.link import Link
+from netra_ws.client.question import Question
 from netra_ws.client.run import ReceivedRun, limited
-from netra_ws.context import new_id
-from netra_ws.errors import NetraError, RunUnconfirmed
 from netra_ws.event_log import Position
 from netra_ws.events import Event
-from netra_ws.messages import Error, Ping, Pong, UserMessage
+from netra_ws.messages import Error
 from netra_ws.wire.urls import service_url
 
 
@@ -30,8 +29,6 @@ class Client:
     `HandshakeRefused`, `LoginError`, or whatever else `authenticate` raises.
 
     `ConfigurationError` is raised for a `backend_url` that is none.
-
-    Guarded by tests/integration/test_client_reconnect.py and tests/integration/test_client.py.
     """
 
     def __init__(
@@ -93,36 +90,14 @@ class Client:
         the run, `IncompleteRun` if it does not add up, `NetraError` if the message is refused,
         `TimeoutError` if it takes longer, and what ends a client for good.
         """
-        link = self._link
-        link.check_alone()
-        thread_id = new_id("thread")
-        run = ReceivedRun()
-        # The connections, by number, on which the message was sent, refused and asked for.
-        sent_on = refused_on = pinged_on = known_losses = 0
+        self._link.check_alone()
+        question = Question(self._link, content)
         async with limited(limit_s):
-            while not run.ended:
-                channel = await link.channel()
-                if sent_on and len(link.losses) > known_losses:
-                    raise link.losses.pop()
-                if not sent_on and link.connections != refused_on:
-                    sent_on = await link.send(UserMessage(content, thread_id))
-                    known_losses = len(link.losses)
-                    continue  # the connection may have ended over it
-                if sent_on and not run.events and link.connections not in (sent_on, pinged_on):
-                    # The answer comes after all that the server had of the run when it was asked.
-                    pinged_on = await link.send(Ping())
-                    continue
-                received = await link.receive(channel)
-                if received is None:
-                    continue
-                message, decoded = received
-                if isinstance(decoded, Event) and decoded.thread_id == thread_id:
-                    run.add(message, decoded)
-                elif isinstance(decoded, Pong) and pinged_on and not run.events:
-                    raise RunUnconfirmed(thread_id)
-                elif isinstance(decoded, Error) and decoded.payload.code == "stopping":
-                    sent_on, refused_on = 0, sent_on
-                elif isinstance(decoded, Error):
-                    raise NetraError(f"{decoded.payload.code}: {decoded.payload.message}")
-        run.verify()
-        return run
+            while not question.run.ended:
+                channel = await self._link.channel()
+                if not await question.send_due():  # else the connection may have ended over it
+                    received = await self._link.receive(channel)
+                    if received is not None:
+                        question.take(*received)
+        question.run.verify()
+        return question.run
