@@ -26,14 +26,15 @@ STOP_TIMEOUT_S = 0.5
 """Seconds that requests under way have when the service stops; as long as the backend's own."""
 
 BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
-"""What aiohttp raises for a body that does not come as its head says."""
+"""What aiohttp raises for a request that does not come as it should."""
 
 
 class _Connection(web.RequestHandler):
-    """A connection on which what is not HTTP is answered with a problem.
+    """A connection, which makes room when there are too many.
 
-    aiohttp answers it in plain text that repeats what came, and logs a traceback, before any
-    middleware; it documents no way to change that. So these two methods are replaced.
+    What is not HTTP aiohttp answers before any middleware, in plain text that repeats what came,
+    and logs with a traceback. It documents no way to change that: so `handle_error` and
+    `log_exception` are replaced. The rest is asyncio's protocol.
     """
 
     def __init__(self, owner: HttpServer, server: web.Server, **options: Any) -> None:
@@ -41,25 +42,25 @@ class _Connection(web.RequestHandler):
         self._owner = owner
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
         super().connection_made(transport)
-        assert self.transport is not None
         self._peer = transport.get_extra_info("peername")
-        self._owner.take(self.transport)
+        pending = self._owner.pending
+        pending[self.transport] = None
+        if len(pending) > self._owner.settings.max_pending_connections:
+            oldest = next(iter(pending))
+            del pending[oldest]
+            peer = oldest.get_extra_info("peername")
+            self._owner.metrics.exceeded("max_pending_connections", code=503, peer=peer)
+            oldest.write(no_room().serialize())
+            oldest.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Make room."""
-        self._owner.forget(self.transport)
+        self._owner.pending.pop(self.transport, None)
         super().connection_lost(exc)
 
     def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002  # repeats what came
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, *_: Any
     ) -> web.StreamResponse:
-        """Answer what is not HTTP, and close."""
         self.log_exception(exc_info=exc)
         if request.transport is not None:
             refusal = refuse(HTTPStatus(status), "expected a request in HTTP/1.1")
@@ -68,12 +69,14 @@ class _Connection(web.RequestHandler):
         return web.Response()  # sent to nobody
 
     def log_exception(self, *_arguments: Any, **options: Any) -> None:
-        """Report what broke beside the handlers: a head, or a body that nobody asked for."""
         error = options.get("exc_info")
-        if isinstance(error, BROKEN):
-            self._owner.report_malformed(self._peer, error)
-        else:
+        if not isinstance(error, BROKEN):
             logger.error("connection failed", exc_info=error)
+            return
+        # Not the error's words: they repeat what came, which can be a password.
+        self._owner.metrics.malformed_requests.inc()
+        address = self._peer[0] if isinstance(self._peer, tuple) else None
+        logger.info("malformed request", address=address, error=type(error).__name__)
 
 
 class HttpServer:
@@ -86,24 +89,23 @@ class HttpServer:
 
     def __init__(self, settings: Settings, metrics: LoginMetrics, host: str, port: int) -> None:
         self.url = ""
-        self._settings = settings
-        self._metrics = metrics
+        self.settings = settings
+        self.metrics = metrics
+        self.pending: dict[Any, None] = {}
+        """The transports of the connections, that with the oldest request first."""
+        self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
+        self.app.on_response_prepare.append(_hide_server)
+        self._runner = web.AppRunner(self.app, shutdown_timeout=STOP_TIMEOUT_S)
         self._address = host, port
-        self._pending: dict[asyncio.Transport, None] = {}  # that with the oldest request first
         self._listener: asyncio.Server
-        self._app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
-        self._app.on_response_prepare.append(_hide_server)
-        self._runner = web.AppRunner(self._app, shutdown_timeout=STOP_TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
-        """Listen."""
         await self._runner.setup()
         host, port = self._address
+        loop = asyncio.get_running_loop()
         try:
             # Not a site of aiohttp's: that makes connections of its own kind.
-            self._listener = await asyncio.get_running_loop().create_server(
-                self._connect, host, port
-            )
+            self._listener = await loop.create_server(self._connect, host, port)
         except OSError as error:
             await self._runner.cleanup()
             msg = f"cannot listen on {host} port {port}: {error.strerror}"
@@ -112,7 +114,6 @@ class HttpServer:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stop listening; requests under way have `STOP_TIMEOUT_S`."""
         self._listener.close()
         await self._runner.cleanup()
 
@@ -124,42 +125,19 @@ class HttpServer:
             loop=asyncio.get_running_loop(),
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=self._settings.open_timeout_s,
-            lingering_time=self._settings.close_timeout_s,
+            keepalive_timeout=self.settings.open_timeout_s,
+            lingering_time=self.settings.close_timeout_s,
         )
-
-    def take(self, transport: asyncio.Transport) -> None:
-        """Note a connection; if there are too many, that with the oldest request makes way."""
-        self._pending[transport] = None
-        if len(self._pending) > self._settings.max_pending_connections:
-            oldest = next(iter(self._pending))
-            del self._pending[oldest]
-            peer = oldest.get_extra_info("peername")
-            self._metrics.exceeded("max_pending_connections", code=503, peer=peer)
-            oldest.write(no_room().serialize())
-            oldest.close()
-
-    def forget(self, transport: asyncio.Transport | None) -> None:
-        """Note that a connection has ended."""
-        if transport in self._pending:
-            del self._pending[transport]
-
-    def report_malformed(self, peer: object, error: BaseException) -> None:
-        """Count and log what is not HTTP."""
-        # Not the error's words: they repeat what came, which can be a password.
-        self._metrics.malformed_requests.inc()
-        address = peer[0] if isinstance(peer, tuple) else None
-        logger.info("malformed request", address=address, error=type(error).__name__)
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.transport in self._pending:  # and to the end with it
-            del self._pending[request.transport]
-            self._pending[request.transport] = None
+        if request.transport in self.pending:  # and to the end with it
+            del self.pending[request.transport]
+            self.pending[request.transport] = None
         try:
             return await handler(request)
         except web.HTTPNotFound as refused:
-            paths = (resource.canonical for resource in self._app.router.resources())
+            paths = (resource.canonical for resource in self.app.router.resources())
             return _problem(refused, f"expected {' or '.join(paths)}")
         except web.HTTPMethodNotAllowed as refused:
             return _problem(refused, f"expected {refused.headers['Allow'].replace(',', ' or ')}")
@@ -170,46 +148,41 @@ class HttpServer:
             failed = web.HTTPInternalServerError()
             return _problem(failed, "the request failed; the log says where")
 
-    async def read_body(self, request: web.Request) -> bytes:
-        """Return the body of a request; raises an `HTTPException` if it does not come as it should.
 
-        A compressed one is refused: a login is short, and nothing must unpack a bomb.
-        """
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            detail = "expected a body without Content-Encoding"
-            accepted = {"Accept-Encoding": "identity"}
-            raise web.HTTPUnsupportedMediaType(text=detail, headers=accepted)
-        expected = request.headers.get("Expect", "100-continue")
-        if expected.lower() != "100-continue":
-            raise web.HTTPExpectationFailed(text="expected 100-continue, or no Expect")
-        if "Expect" in request.headers and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        closing = {"Connection": "close"}
-        limit_s = self._settings.open_timeout_s
-        try:
-            async with asyncio.timeout(limit_s):
-                return await request.read()
-        except TimeoutError:
-            detail = f"expected a body within {limit_s:g} s"
-            raise web.HTTPRequestTimeout(text=detail, headers=closing) from None
-        except web.HTTPRequestEntityTooLarge as refused:
-            refused.text = f"expected a body of at most {MAX_BODY_BYTES} bytes"
-            refused.headers.update(closing)
-            raise
-        except BROKEN:
-            detail = "expected a body as long as its head says, or in chunks"
-            raise web.HTTPBadRequest(text=detail, headers=closing) from None
+async def read_body(request: web.Request, limit_s: float) -> bytes:
+    """Return the body of a request; raises an `HTTPException` if it does not come as it should.
+
+    A compressed one is refused: a login is short, and nothing must unpack a bomb.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        detail, accepted = "expected a body without Content-Encoding", "identity"
+        raise web.HTTPUnsupportedMediaType(text=detail, headers={"Accept-Encoding": accepted})
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text="expected 100-continue, or no Expect")
+    if expected is not None and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        async with asyncio.timeout(limit_s):
+            return await request.read()
+    except TimeoutError:
+        refusal: web.HTTPException = web.HTTPRequestTimeout()
+        refusal.text = f"expected a body within {limit_s:g} s"
+    except web.HTTPRequestEntityTooLarge as too_large:
+        refusal = too_large
+        refusal.text = f"expected a body of at most {MAX_BODY_BYTES} bytes"
+    except BROKEN:
+        refusal = web.HTTPBadRequest()
+        refusal.text = "expected a body as long as its head says, or in chunks"
+    refusal.headers["Connection"] = "close"
+    raise refusal
 
 
 def _problem(refused: web.HTTPException, detail: str) -> web.Response:
-    problem_headers = {"Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store"}
-    return web.Response(
-        status=refused.status,
-        body=problem(HTTPStatus(refused.status), detail),
-        headers={**refused.headers, **problem_headers},
-    )
+    ours = {"Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store"}
+    body = problem(HTTPStatus(refused.status), detail)
+    return web.Response(status=refused.status, body=body, headers={**refused.headers, **ours})
 
 
 async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
-    """Take away the header that names the server and its version."""
-    response.headers.pop("Server", None)
+    response.headers.pop("Server", None)  # its name and version

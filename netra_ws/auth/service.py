@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 import msgspec
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from netra_ws.auth import cors
+from netra_ws.auth.cors import let_pages_post
 from netra_ws.auth.failures import LoginFailures
-from netra_ws.auth.http import HttpServer
+from netra_ws.auth.http import HttpServer, read_body
 from netra_ws.auth.login import LOGIN, LoginRequest, LoginResponse, LoginUser
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.auth.tokens import Tokens
@@ -39,52 +39,39 @@ class AuthService(HttpServer):
     """
 
     def __init__(self, users: UserStore, tokens: Tokens, host: str, port: int) -> None:
-        self._metrics = LoginMetrics()
-        super().__init__(tokens.settings, self._metrics, host, port)
+        super().__init__(tokens.settings, LoginMetrics(), host, port)
         self.origins = set(tokens.settings.allowed_origins)
         self._users = users
         self._tokens = tokens
         self._failures = LoginFailures(tokens.settings)
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
         self._waiting = 0
-        self._app.middlewares.insert(0, self._let_pages_read)
-        self._app.router.add_post(LOGIN, self._login, expect_handler=_ignore)
-        self._app.router.add_get("/metrics", self._show_metrics, expect_handler=_ignore)
-
-    @web.middleware
-    async def _let_pages_read(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path != LOGIN:
-            return await handler(request)
-        preflight = cors.preflight(request, self.origins)
-        response = await handler(request) if preflight is None else preflight
-        response.headers.update(cors.granted(request, self.origins))
-        return response
+        self.metrics.waiting.set_function(lambda: self._waiting)
+        self.app.middlewares.insert(0, let_pages_post(LOGIN, self.origins))
+        self.app.router.add_post(LOGIN, self._login, expect_handler=_ignore)
+        self.app.router.add_get("/metrics", self._show_metrics, expect_handler=_ignore)
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
-        headers = {"Content-Type": self._metrics.content_type, "Cache-Control": "no-store"}
-        return web.Response(body=self._metrics.render(), headers=headers)
+        headers = {"Content-Type": self.metrics.content_type, "Cache-Control": "no-store"}
+        return web.Response(body=self.metrics.render(), headers=headers)
 
     async def _login(self, request: web.Request) -> web.Response:
         try:
-            login = await self._read_login(request)
+            body = await read_body(request, self.settings.open_timeout_s)
+            login = decode(body, _LOGIN, 'an object {"email", "password"}')
+        except JsonError as error:
+            self._count("malformed")
+            raise web.HTTPUnprocessableEntity(text=str(error)) from None
         except web.HTTPException:
             self._count("malformed")
             raise
         user = await self._authenticate(login, request.remote)
         self._count("accepted")
         logger.info("login", user_id=user.id)
-        token, life_s = self._tokens.issue(user.id), int(self._tokens.lifetime_s)
+        token, life_s = self._tokens.issue(user.id), int(self.settings.token_lifetime_s)
         response = LoginResponse(token, "Bearer", life_s, LoginUser(user.id, user.email))
-        return web.json_response(
-            body=msgspec.json.encode(response), headers={"Cache-Control": "no-store"}
-        )
-
-    async def _read_login(self, request: web.Request) -> LoginRequest:
-        body = await self.read_body(request)
-        try:
-            return decode(body, _LOGIN, 'an object {"email", "password"}')
-        except JsonError as error:
-            raise web.HTTPUnprocessableEntity(text=str(error)) from None
+        headers = {"Cache-Control": "no-store"}
+        return web.json_response(body=msgspec.json.encode(response), headers=headers)
 
     async def _authenticate(self, login: LoginRequest, address: str | None) -> User:
         """Return the user of a login; a refusal has the same words for whatever is wrong.
@@ -93,15 +80,15 @@ class AuthService(HttpServer):
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        if self._waiting >= self._settings.max_waiting_logins:
-            busy = web.HTTPServiceUnavailable
-            raise self._limited(busy, "max_waiting_logins", OVERLOAD_RETRY_S, login, address)
+        who = {"email": login.email, "address": address}
+        if self._waiting >= self.settings.max_waiting_logins:
+            said = self._limited("max_waiting_logins", OVERLOAD_RETRY_S, who)
+            raise web.HTTPServiceUnavailable(**said)
         bucket = self._failures.bucket(login.email, address, began)
         if not bucket.take(began):
-            often = web.HTTPTooManyRequests
-            raise self._limited(often, "max_failed_logins", bucket.wait(began), login, address)
+            said = self._limited("max_failed_logins", bucket.wait(began), who)
+            raise web.HTTPTooManyRequests(**said)
         self._waiting += 1
-        self._metrics.waiting.inc()
         try:
             async with self._hashing:
                 user = await asyncio.to_thread(
@@ -109,36 +96,28 @@ class AuthService(HttpServer):
                 )
         finally:
             self._waiting -= 1
-            self._metrics.waiting.dec()
         if user is None:
-            await asyncio.sleep(began + self._settings.failed_login_s - loop.time())
+            await asyncio.sleep(began + self.settings.failed_login_s - loop.time())
             self._count("refused")
-            logger.warning("login refused", email=login.email, address=address)
+            logger.warning("login refused", **who)
             raise web.HTTPUnauthorized(text="wrong email or password")
         bucket.give_back()
         return user
 
-    def _limited(
-        self,
-        refusal: type[web.HTTPException],
-        limit: str,
-        wait_s: float,
-        login: LoginRequest,
-        address: str | None,
-    ) -> web.HTTPException:
-        """Report a limit, and return its refusal."""
+    def _limited(self, limit: str, wait_s: float, who: dict[str, str | None]) -> dict[str, Any]:
+        """Report a limit that was met, and return what its refusal says."""
         self._count("limited")
-        self._metrics.exceeded(limit, email=login.email, address=address)
-        seconds = max(1, math.ceil(wait_s))
-        detail = f"too many logins; try again in {seconds} s"
-        return refusal(text=detail, headers={"Retry-After": str(seconds)})
+        self.metrics.exceeded(limit, **who)
+        seconds = str(max(1, math.ceil(wait_s)))
+        text = f"too many logins; try again in {seconds} s"
+        return {"text": text, "headers": {"Retry-After": seconds}}
 
     def _count(self, result: str) -> None:
-        self._metrics.logins.labels(result).inc()
+        self.metrics.logins.labels(result).inc()
 
 
 async def _ignore(_request: web.Request) -> None:
-    """Leave the answer to an Expect header to `read_body`.
+    """Leave an Expect header to `read_body`: aiohttp's own refusal is no problem of RFC 9457.
 
-    aiohttp's own is not a problem of RFC 9457; where there is no route it can not be replaced.
+    Where there is no route it stands: nothing replaces it there.
     """

@@ -60,7 +60,7 @@ class Logins:
             self._more.notify_all()
         if self.errors:
             raise self.errors.pop(0)
-        token, life_s = self.tokens.issue(self._user), int(self.tokens.lifetime_s)
+        token, life_s = self.tokens.issue(self._user), int(self.tokens.settings.token_lifetime_s)
         return LoginResponse(token, "Bearer", life_s, LoginUser(self._user, "ann@demo.example"))
 
 
