@@ -35,33 +35,27 @@ ServerMessage = Event | ConnectionReady | Error | Pong | TokenRenewed
 
 _decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
-OPEN_TIMEOUT_S = 10.0
-"""Seconds for the opening handshake, and as many again for the first message."""
-
-SEND_TIMEOUT_S = 10.0
-"""Seconds that a message may wait for a server that reads nothing."""
+OPEN_TIMEOUT_S = 10.0  # for the opening handshake, and as many again for the first message
+SEND_TIMEOUT_S = 10.0  # that a message may wait for a server that reads nothing
 
 CLOSE_TIMEOUT_S = 1.0
 """Seconds for the closing handshake: whoever has hung does not answer that one either."""
 
 
 class _Socket(ClientConnection):
-    """A connection whose end is bounded.
+    """A connection whose end is bounded: websockets 17 waits for a server that keeps the line."""
 
-    websockets 17 waits without a limit for a server that says close and keeps the line.
-    """
-
-    _drop: asyncio.TimerHandle | None = None
+    _aborting: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.state is State.CLOSING and self._drop is None:
-            self._drop = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+        if self.state is State.CLOSING and self._aborting is None:
+            self._aborting = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._drop is not None:
-            self._drop.cancel()
+        if self._aborting is not None:
+            self._aborting.cancel()
 
 
 class Channel:
@@ -79,17 +73,14 @@ class Channel:
         self._token = token
         self._socket: ClientConnection
 
-    def __repr__(self) -> str:
-        """Name the address and the place; never the token."""
+    def __repr__(self) -> str:  # never the token
         return f"{type(self).__name__}({self._url}, {self.position})"
 
     async def __aenter__(self) -> Self:
-        """Connect; raises as `open`."""
         await self.open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close with 1000."""
         await self.close()
 
     async def open(self) -> None:
@@ -113,7 +104,7 @@ class Channel:
         except InvalidStatus as refused:
             status = refused.response.status_code
             raise HandshakeRefused(self._url, status, refused.response.reason_phrase) from refused
-        except (InvalidHandshake, OSError, TimeoutError) as failed:
+        except (InvalidHandshake, OSError) as failed:  # a TimeoutError is an OSError
             raise HandshakeRefused(self._url, None, type(failed).__name__) from failed
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
@@ -147,7 +138,7 @@ class Channel:
             self.abort()
 
     def abort(self) -> None:
-        """Let go of the connection as a network does: without a close frame."""
+        """Drop the connection at once, as a network does: without a close frame."""
         self._socket.transport.abort()
 
     async def receive(self) -> tuple[str, ServerMessage]:
@@ -168,13 +159,12 @@ class Channel:
             if isinstance(decoded, Event):
                 assert self.position is not None
                 epoch, seq = self.position
-                if decoded.epoch == epoch and decoded.seq <= seq:
+                same_epoch = decoded.epoch == epoch
+                if same_epoch and decoded.seq <= seq:
                     continue  # seen: delivery is at least once
-                expected, got = Position(epoch, seq + 1), Position(decoded.epoch, decoded.seq)
-                if got != expected:
-                    same_epoch = got.epoch == expected.epoch
-                    raise EventGap(expected.seq, got.seq, same_epoch=same_epoch)
-                self.position = expected
+                if not same_epoch or decoded.seq != seq + 1:
+                    raise EventGap(seq + 1, decoded.seq, same_epoch=same_epoch)
+                self.position = Position(epoch, decoded.seq)
             return message, decoded
 
     async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:

@@ -17,8 +17,7 @@ Authenticate = Callable[[], Awaitable[LoginResponse]]
 """Logs in, as `netra_ws.client.login` does, and raises `LoginError` where that fails."""
 
 MARGIN_S = 60.0
-"""Seconds before its end from which a token is renewed, or a fifth of its life if that is less:
-time for a few tries."""
+"""Seconds before its end from which a token is renewed, or a fifth of its life if that is less."""
 
 
 class Credentials:
@@ -32,8 +31,7 @@ class Credentials:
         self._changed = asyncio.Event()
         self._renew_at = self._expires_at = 0.0
 
-    def __repr__(self) -> str:
-        """Show no token."""
+    def __repr__(self) -> str:  # no token
         return f"{type(self).__name__}()"
 
     @property

@@ -33,16 +33,12 @@ class Link:
     """
 
     def __init__(
-        self,
-        backend_url: str,
-        authenticate: Authenticate,
-        position: Position | None,
-        backoff: Backoff,
+        self, url: str, authenticate: Authenticate, position: Position | None, backoff: Backoff
     ) -> None:
         self.position = position
         self.connections = 0
         self.losses: list[EventsLost] = []
-        self._url = backend_url
+        self._url = url
         self._settled_s = backoff.settled_s
         self._attempts = Attempts(backoff)
         self._credentials = Credentials(authenticate, backoff)
@@ -86,42 +82,44 @@ class Link:
         """
         async with self._connecting:
             while self._channel is None:
-                self._check_open()
-                await self._attempts.next()
-                self._check_open()
-                try:
-                    token = await self._open()
-                except Exception as error:  # which ones are final is for the attempts to say
-                    self._attempts.failed(error)
-                    continue
                 if not self._is_open:
-                    await self._close_channel()
-                    continue
-                self.connections += 1
-                self._settles_at = time.monotonic() + self._settled_s
-                if token != self._credentials.token:
-                    await self._announce()  # it was replaced while this connection was opened
+                    raise NetraError("the client is closed; use it inside its async with")
+                await self._attempts.next()
+                if self._is_open:
+                    await self._connect()
             return self._channel
 
-    async def _open(self) -> str:
-        """Open a connection and return the token it was opened with; after a 401, a new one."""
-        credentials = self._credentials
-        is_fresh = credentials.expired
-        if is_fresh:
-            await credentials.replace(credentials.token)
-        token = credentials.token
+    async def _connect(self) -> None:
         try:
-            await self._dial(token)
-        except HandshakeRefused as refused:
-            if refused.status != HTTPStatus.UNAUTHORIZED or is_fresh:
-                raise
-            await credentials.replace(token)
-            token = credentials.token
-            await self._dial(token)
+            token = await self._log_in_and_open()
+        except Exception as error:  # which ones are final is for the attempts to say
+            self._attempts.failed(error)
+            return
+        if not self._is_open:
+            await self._close_channel()
+            return
+        self.connections += 1
+        self._settles_at = time.monotonic() + self._settled_s
+        if token != self._credentials.token:
+            await self._announce()  # it was replaced while this connection was opened
+
+    async def _log_in_and_open(self) -> str:
+        """Open a channel and return its token: after a 401 to one that is not new, a new one."""
+        token = self._credentials.token
+        if not self._credentials.expired:
+            try:
+                await self._open(token)
+                return token
+            except HandshakeRefused as refused:
+                if refused.status != HTTPStatus.UNAUTHORIZED:
+                    raise
+        await self._credentials.replace(token)
+        token = self._credentials.token
+        await self._open(token)
         return token
 
-    async def _dial(self, token: str) -> None:
-        """Connect where the last event was; notes what the server has no longer."""
+    async def _open(self, token: str) -> None:
+        """Open a channel where the last event was; notes what the server has no longer."""
         asked = self.position
         channel = Channel(self._url, token, asked)
         await channel.open()
@@ -194,10 +192,6 @@ class Link:
         if time.monotonic() >= self._settles_at:
             self._attempts.start_anew()
         self._attempts.failed(error)
-
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise NetraError("the client is closed; use it inside its async with")
 
     def check_alone(self) -> None:
         """Raise `NetraError` if somebody is reading."""

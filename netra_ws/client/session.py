@@ -20,15 +20,13 @@ class Client:
     """A user's connection that outlives its sockets, as an async context manager.
 
     It logs in with `authenticate`, connects, and goes on after `position`. Where a connection
-    ends it is taken up again after the last event that was passed on, as `backoff` says; see
-    `netra_ws.client.backoff` for the codes after which it is not. The token is renewed before it
-    expires.
+    ends the next one begins after the last event that was passed on, as `backoff` says; see
+    `netra_ws.client.backoff` for the codes after which none does. The token is renewed before it
+    expires. Raises `ConfigurationError` for a `backend_url` that is none.
 
-    A connection is looked after by whoever reads: one `messages()` or `chat()` at a time. What
-    ends a client for good is raised there, from then on at each call: `ConnectionEnded`,
-    `HandshakeRefused`, `LoginError`, or whatever else `authenticate` raises.
-
-    `ConfigurationError` is raised for a `backend_url` that is none.
+    Only who reads keeps it connected: one `messages()` or `chat()` at a time. What ends a client
+    for good is raised there, from then on at each call: `ConnectionEnded`, `HandshakeRefused`,
+    `LoginError`, or whatever else `authenticate` raises.
     """
 
     def __init__(
@@ -42,8 +40,7 @@ class Client:
         self._url = service_url(backend_url)
         self._link = Link(self._url, authenticate, position, backoff or Backoff())
 
-    def __repr__(self) -> str:
-        """Name the address and the place; never a token."""
+    def __repr__(self) -> str:  # never a token
         return f"{type(self).__name__}({self._url}, {self.position})"
 
     @property
@@ -57,12 +54,10 @@ class Client:
         return max(0, self._link.connections - 1)
 
     async def __aenter__(self) -> Self:
-        """Log in and connect; raises what ends a client for good, see the class."""
         await self._link.open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close with 1000, within `CLOSE_TIMEOUT_S`."""
         await self._link.close()
 
     async def messages(self) -> AsyncGenerator[tuple[str, Event | Error]]:
@@ -72,12 +67,11 @@ class Client:
         events are missing; iterating again goes on after them. Raises what ends a client for
         good, and `JsonError` for what is not in the contract.
         """
-        link = self._link
         while True:
-            channel = await link.channel()
-            if link.losses:
-                raise link.losses.pop(0)
-            received = await link.receive(channel)
+            channel = await self._link.channel()
+            if self._link.losses:
+                raise self._link.losses.pop(0)
+            received = await self._link.receive(channel)
             if received is not None and isinstance(received[1], Event | Error):
                 yield received[0], received[1]
 
