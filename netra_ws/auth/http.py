@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -30,11 +32,10 @@ BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 
 
 class _Connection(web.RequestHandler):
-    """A connection, which makes room when there are too many.
+    """A connection, for which the oldest makes room when there are too many.
 
-    What is not HTTP aiohttp answers before any middleware, in plain text that repeats what came,
-    and logs with a traceback. It documents no way to change that: so `handle_error` and
-    `log_exception` are replaced. The rest is asyncio's protocol.
+    aiohttp answers malformed HTTP before any middleware, in plain text that repeats what came, and
+    logs a traceback. It documents no way to change that: so the last two methods replace its own.
     """
 
     def __init__(self, owner: HttpServer, server: web.Server, **options: Any) -> None:
@@ -47,8 +48,7 @@ class _Connection(web.RequestHandler):
         pending = self._owner.pending
         pending[self.transport] = None
         if len(pending) > self._owner.settings.max_pending_connections:
-            oldest = next(iter(pending))
-            del pending[oldest]
+            oldest, _ = pending.popitem(last=False)
             peer = oldest.get_extra_info("peername")
             self._owner.metrics.exceeded("max_pending_connections", code=503, peer=peer)
             oldest.write(no_room().serialize())
@@ -91,7 +91,7 @@ class HttpServer:
         self.url = ""
         self.settings = settings
         self.metrics = metrics
-        self.pending: dict[Any, None] = {}
+        self.pending: OrderedDict[Any, None] = OrderedDict()
         """The transports of the connections, that with the oldest request first."""
         self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
         self.app.on_response_prepare.append(_hide_server)
@@ -101,11 +101,22 @@ class HttpServer:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        host, port = self._address
+        assert self._runner.server is not None
         loop = asyncio.get_running_loop()
+        host, port = self._address
+        connection = partial(
+            _Connection,
+            self,
+            self._runner.server,
+            loop=loop,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self.settings.open_timeout_s,
+            lingering_time=self.settings.close_timeout_s,
+        )
         try:
             # Not a site of aiohttp's: that makes connections of its own kind.
-            self._listener = await loop.create_server(self._connect, host, port)
+            self._listener = await loop.create_server(connection, host, port)
         except OSError as error:
             await self._runner.cleanup()
             msg = f"cannot listen on {host} port {port}: {error.strerror}"
@@ -117,23 +128,10 @@ class HttpServer:
         self._listener.close()
         await self._runner.cleanup()
 
-    def _connect(self) -> _Connection:
-        assert self._runner.server is not None
-        return _Connection(
-            self,
-            self._runner.server,
-            loop=asyncio.get_running_loop(),
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=self.settings.open_timeout_s,
-            lingering_time=self.settings.close_timeout_s,
-        )
-
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.transport in self.pending:  # and to the end with it
-            del self.pending[request.transport]
-            self.pending[request.transport] = None
+        if request.transport in self.pending:
+            self.pending.move_to_end(request.transport)
         try:
             return await handler(request)
         except web.HTTPNotFound as refused:

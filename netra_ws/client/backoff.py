@@ -114,14 +114,10 @@ class Backoff:
 
 
 class Attempts:
-    """The attempts of one client at something, for `total_s` seconds or as long as `backoff` says.
+    """The attempts of one client; one to be connected lasts as long as its connection."""
 
-    An attempt to be connected lasts as long as its connection.
-    """
-
-    def __init__(self, backoff: Backoff, total_s: float | None = None) -> None:
+    def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
-        self._total_s = backoff.total_s if total_s is None else total_s
         self._due = 0.0
         self._given_up: Exception | None = None
         self.start_anew()
@@ -129,7 +125,7 @@ class Attempts:
     def start_anew(self) -> None:
         """Let the attempt that is under way be the first of its series."""
         self._left = self._backoff.attempts
-        self._ends_at = time.monotonic() + self._total_s
+        self._ends_at = time.monotonic() + self._backoff.total_s
         self._window_s = min(self._backoff.first_s, self._backoff.max_s)
 
     def failed(self, error: Exception) -> None:

@@ -12,25 +12,17 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.protocol import State
 
-from netra_ws import events
+from netra_ws import events, messages
 from netra_ws.client.run import ReceivedRun, limited
 from netra_ws.context import new_id
 from netra_ws.decoding import decode
 from netra_ws.errors import ConnectionEnded, EventGap, HandshakeRefused, NetraError
 from netra_ws.event_log import Position
 from netra_ws.events import Event
-from netra_ws.messages import (
-    SUBPROTOCOL,
-    ClientMessage,
-    ConnectionReady,
-    Error,
-    Pong,
-    TokenRenewed,
-    UserMessage,
-)
+from netra_ws.messages import ClientMessage, ConnectionReady, Error, UserMessage
 from netra_ws.wire.urls import is_here
 
-ServerMessage = Event | ConnectionReady | Error | Pong | TokenRenewed
+ServerMessage = Event | ConnectionReady | Error | messages.Pong | messages.TokenRenewed
 """What a server sends, decoded."""
 
 _decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
@@ -45,17 +37,13 @@ CLOSE_TIMEOUT_S = 1.0
 class _Socket(ClientConnection):
     """A connection whose end is bounded: websockets 17 waits for a server that keeps the line."""
 
-    _aborting: asyncio.TimerHandle | None = None
+    _ends = False
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.state is State.CLOSING and self._aborting is None:
-            self._aborting = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._aborting is not None:
-            self._aborting.cancel()
+        if self.state is State.CLOSING and not self._ends:
+            self._ends = True
+            self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
 
 
 class Channel:
@@ -94,7 +82,7 @@ class Channel:
             self._socket = await connect(
                 self._url + query,
                 additional_headers={"Authorization": f"Bearer {self._token}"},
-                subprotocols=[SUBPROTOCOL],
+                subprotocols=[messages.SUBPROTOCOL],
                 compression=None,
                 open_timeout=OPEN_TIMEOUT_S,
                 close_timeout=CLOSE_TIMEOUT_S,
@@ -142,7 +130,7 @@ class Channel:
         self._socket.transport.abort()
 
     async def receive(self) -> tuple[str, ServerMessage]:
-        """Return the next message as it was sent, whatever came before, and what it decodes to.
+        """Return the next message as it was sent, duplicates too, and what it decodes to.
 
         Raises `ConnectionEnded`, and `JsonError` for what is not in the contract.
         """
@@ -168,10 +156,7 @@ class Channel:
             return message, decoded
 
     async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:
-        """Yield each message as received with what it decodes to; events once and in order.
-
-        Raises as `receive_next`.
-        """
+        """Yield each message, events once and in order; an item, and errors, as `receive_next`."""
         while True:
             yield await self.receive_next()
 

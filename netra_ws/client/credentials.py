@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from netra_ws.auth.login import LoginResponse
 from netra_ws.client.backoff import Attempts, Backoff
@@ -30,9 +31,6 @@ class Credentials:
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
         self._renew_at = self._expires_at = 0.0
-
-    def __repr__(self) -> str:  # no token
-        return f"{type(self).__name__}()"
 
     @property
     def expired(self) -> bool:
@@ -78,7 +76,8 @@ class Credentials:
                     await announce()
 
     async def _renew(self, token: str) -> None:
-        attempts = Attempts(self._backoff, self._expires_at - time.monotonic())
+        left_s = self._expires_at - time.monotonic()
+        attempts = Attempts(replace(self._backoff, total_s=left_s))
         while True:
             await attempts.next()
             try:

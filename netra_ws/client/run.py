@@ -48,8 +48,8 @@ class ReceivedRun:
         if last.payload.events != len(self.messages):
             msg = f"expected {last.payload.events} events, got {len(self.messages)}"
             raise IncompleteRun(msg)
-        earlier = "".join(f"{message}\n" for message in self.messages[:-1])
-        if sha256(earlier.encode()).hexdigest() != last.payload.digest:
+        digested = "".join(f"{message}\n" for message in self.messages[:-1])
+        if sha256(digested.encode()).hexdigest() != last.payload.digest:
             raise IncompleteRun("expected the digest in agent_completed, got another")
         numbers = [event.seq for event in self.events]
         if any(later <= earlier for earlier, later in pairwise(numbers)):
