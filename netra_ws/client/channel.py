@@ -156,7 +156,7 @@ class Channel:
             return message, decoded
 
     async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:
-        """Yield each message, events once and in order; an item, and errors, as `receive_next`."""
+        """Yield what `receive_next` returns, one message after the other; raises as it does."""
         while True:
             yield await self.receive_next()
 

@@ -24,7 +24,7 @@ class Client:
     `netra_ws.client.backoff` for the codes after which none does. The token is renewed before it
     expires. Raises `ConfigurationError` for a `backend_url` that is none.
 
-    Only who reads keeps it connected: one `messages()` or `chat()` at a time. What ends a client
+    Only a reader keeps it connected: one `messages()` or `chat()` at a time. What ends a client
     for good is raised there, from then on at each call: `ConnectionEnded`, `HandshakeRefused`,
     `LoginError`, or whatever else `authenticate` raises.
     """
