@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from netra_incident.measuring.load import MESSAGE
-from netra_ws.auth.service import LoginResponse
+from netra_ws.auth.login import LoginResponse
 from netra_ws.client import Channel
 from netra_ws.errors import CloseCode, ConnectionEnded, HandshakeRefused
 

@@ -16,7 +16,7 @@ import msgspec
 
 from netra_incident.measuring.load import ENDPOINTS, MESSAGE
 from netra_ws import events
-from netra_ws.auth.service import LoginResponse
+from netra_ws.auth.login import LoginResponse
 from netra_ws.auth.users import DemoUser
 from netra_ws.client import Channel, ReceivedRun, ServerMessage, login
 from netra_ws.decoding import decode

@@ -9,42 +9,33 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
-PREFLIGHT_S = 600
-"""Seconds for which a browser need not ask again whether it may send a login."""
-
-
-def granted(request: web.BaseRequest, origins: AbstractSet[str]) -> dict[str, str]:
-    """Return the headers that let the page read the answer; none for a page not of `origins`.
-
-    Guarded by tests/integration/test_live_page.py::test_only_pages_on_the_list_may_log_in
-    """
-    vary = {"Vary": "Origin"}
-    match request.headers.getall("Origin", []):
-        case [origin] if origin in origins:
-            return {
-                **vary,
-                "Access-Control-Allow-Origin": origin,
-                "Access-Control-Expose-Headers": "Retry-After",
-            }
-    return vary
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Max-Age": "600",  # seconds for which a browser need not ask again
+}
 
 
-def preflight(request: web.BaseRequest, origins: AbstractSet[str]) -> web.Response | None:
-    """Return the answer to a browser that asks whether a page may log in; `None` if it may not.
+def let_pages_post(path: str, origins: AbstractSet[str]) -> Middleware:
+    """Return what lets pages of `origins`, and no others, post JSON to `path` and read answers."""
 
-    It asks because a login is JSON, which no form can send.
-    """
-    asked = request.headers.get("Access-Control-Request-Method")
-    headers = granted(request, origins)
-    if request.method != "OPTIONS" or asked != "POST" or len(headers) == 1:
-        return None
-    return web.Response(
-        status=204,
-        headers={
-            **headers,
-            "Access-Control-Allow-Methods": "POST",
-            "Access-Control-Allow-Headers": "Content-Type",
-            "Access-Control-Max-Age": str(PREFLIGHT_S),
-        },
-    )
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path != path:
+            return await handler(request)
+        named = request.headers.getall("Origin", [])
+        is_granted = len(named) == 1 and named[0] in origins
+        asked = request.headers.get("Access-Control-Request-Method")
+        if is_granted and request.method == "OPTIONS" and asked == "POST":
+            response: web.StreamResponse = web.Response(status=204, headers=PREFLIGHT)
+        else:
+            response = await handler(request)
+        response.headers["Vary"] = "Origin"
+        if is_granted:
+            response.headers["Access-Control-Allow-Origin"] = named[0]
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        return response
+
+    return answer

@@ -22,22 +22,16 @@ def client_network(address: str | None) -> str:
         parsed = ip_address(address or "")
     except ValueError:
         return ""
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return parsed.packed[:8].hex(":", 2)
+    if isinstance(parsed, IPv6Address) and not parsed.ipv4_mapped:
+        return parsed.packed[:8].hex(":", 2)
+    return str(getattr(parsed, "ipv4_mapped", parsed))
 
 
 class LoginFailures:
     """A bucket for each (email, client address): what is in it is how many logins may fail.
 
-    An email counts as it is written, known or not, just as it is looked up: another spelling is
-    another email, so it is no way around the limit. Memory is bounded: a bucket that is full
+    An email counts as it is written, known or not, just as it is looked up. A bucket that is full
     again is forgotten, and never more than `MAX_BUCKETS` are kept.
-
-    Guarded by tests/integration/test_login_security.py::test_a_failed_login_too_many_is_429 and
-    tests/unit/test_rates.py::test_the_table_of_failures_is_bounded
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,17 +49,13 @@ class LoginFailures:
         An attempt takes one at its start, so that many at a time are not all looked at before the
         first has failed, and gives it back if it succeeds.
         """
-        self._forget(now)
+        while self._buckets:  # drop from the front what is full again, and one if there are many
+            first = next(iter(self._buckets))
+            if not self._buckets[first].is_full(now) and len(self._buckets) < MAX_BUCKETS:
+                break
+            del self._buckets[first]
         name = f"{client_network(address)} {email}".encode()
         key = blake2b(name, digest_size=16).digest()
         bucket = self._buckets.pop(key, None) or TokenBucket(self._rate_per_s, self._capacity, now)
         self._buckets[key] = bucket
         return bucket
-
-    def _forget(self, now: float) -> None:
-        """Drop from the front what is full again, and one more if there are too many."""
-        while self._buckets:
-            key, bucket = next(iter(self._buckets.items()))
-            if not bucket.is_full(now) and len(self._buckets) < MAX_BUCKETS:
-                break
-            del self._buckets[key]

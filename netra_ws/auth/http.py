@@ -1,138 +1,81 @@
-"""HTTP for the login service: aiohttp, with every refusal in one form and no word about itself."""
+"""HTTP for the login service: aiohttp, with every refusal as a problem and no word about itself."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections import OrderedDict
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Self
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError, RawRequestMessage, StreamWriter
-from aiohttp.streams import StreamReader
+from aiohttp.http import HttpProcessingError
+from aiohttp.typedefs import Handler
 
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.errors import ConfigurationError
 from netra_ws.settings import Settings
-from netra_ws.wire.answer import no_room
+from netra_ws.wire.answer import no_room, refuse
 from netra_ws.wire.problem import PROBLEM_TYPE, problem
 from netra_ws.wire.urls import base_url
 
 logger = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
+
 STOP_TIMEOUT_S = 0.5
-"""Seconds that a request may go on for when the service stops; as long as the backend's own stop.
+"""Seconds that requests under way have when the service stops; as long as the backend's own."""
 
-Guarded by tests/integration/test_shutdown.py::test_it_is_gone_though_peers_do_not_speak
-"""
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+"""What aiohttp raises for a request that does not come as it should."""
 
 
-class Refused(Exception):
-    """Raised when a request is answered with a problem; `headers` go with it."""
+class _Connection(web.RequestHandler):
+    """A connection, for which the oldest makes room when there are too many.
 
-    def __init__(
-        self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.headers = headers or {}
-
-    def response(self) -> web.Response:
-        """Return the problem as a response."""
-        headers = {"Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", **self.headers}
-        body = problem(self.status, self.detail)
-        return web.Response(status=self.status, body=body, headers=headers)
-
-
-async def _hide_server(headers: MutableMapping[str, str]) -> None:
-    """Take away the header that names the server and its version."""
-    headers.pop("Server", None)
-
-
-class _Protocol(web.RequestHandler):
-    """One connection. Of its own aiohttp answers in plain text and logs a traceback.
-
-    Guarded by tests/integration/test_login_security.py::test_malformed_http_is_answered_or_closed
+    aiohttp answers malformed HTTP before any middleware, in plain text that repeats what came, and
+    logs a traceback. It documents no way to change that: so the last two methods replace its own.
     """
 
-    __slots__ = ("_metrics", "_most", "_pending")
-
-    def __init__(
-        self,
-        server: web.Server,
-        metrics: LoginMetrics,
-        pending: dict[web.RequestHandler, None],
-        most: int,
-        **options: Any,
-    ) -> None:
+    def __init__(self, owner: HttpServer, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
-        self._metrics = metrics
-        self._pending = pending
-        self._most = most
+        self._owner = owner
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection; if there are too many, that with the oldest request makes way.
-
-        Guarded by
-        tests/integration/test_login_security.py::test_whoever_waits_longest_makes_room_for_a_login
-        """
         super().connection_made(transport)
-        self._pending[self] = None
-        if len(self._pending) > self._most:
-            oldest = next(iter(self._pending))
-            del self._pending[oldest]
-            self._metrics.exceeded("max_pending_connections", code=503, peer=oldest.peername)
-            if oldest.transport is not None:
-                oldest.transport.write(no_room().serialize())
-                oldest.transport.close()
+        self._peer = transport.get_extra_info("peername")
+        pending = self._owner.pending
+        pending[self.transport] = None
+        if len(pending) > self._owner.settings.max_pending_connections:
+            oldest, _ = pending.popitem(last=False)
+            peer = oldest.get_extra_info("peername")
+            self._owner.metrics.exceeded("max_pending_connections", code=503, peer=peer)
+            oldest.write(no_room().serialize())
+            oldest.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Make room."""
+        self._owner.pending.pop(self.transport, None)
         super().connection_lost(exc)
-        self._pending.pop(self, None)
 
     def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002  # repeats what came
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, *_: Any
     ) -> web.StreamResponse:
-        """Answer what is not HTTP with 400, and an exception of the handler with 500."""
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._report_malformed(exc)
-            refused = Refused(HTTPStatus(status), "expected a request in HTTP/1.1")
-        else:
-            logger.error("route failed", route=request.path, exc_info=exc)
-            refused = Refused(HTTPStatus(status), "the request failed; the log says where")
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
-        response = refused.response()
-        response.force_close()
-        return response
+        self.log_exception(exc_info=exc)
+        if request.transport is not None:
+            refusal = refuse(HTTPStatus(status), "expected a request in HTTP/1.1")
+            request.transport.write(refusal.serialize())
+            request.transport.close()
+        return web.Response()  # sent to nobody
 
     def log_exception(self, *_arguments: Any, **options: Any) -> None:
-        """Report what failed beside the handler: the rest of a body that was not asked for.
-
-        Guarded by tests/integration/test_login_security.py, with
-        test_a_body_that_breaks_after_its_answer_leaves_no_traceback.
-        """
         error = options.get("exc_info")
-        if isinstance(error, (web.RequestPayloadError, HttpProcessingError, ConnectionError)):
-            self._report_malformed(error)
-        else:
+        if not isinstance(error, BROKEN):
             logger.error("connection failed", exc_info=error)
-
-    def _report_malformed(self, error: BaseException | None) -> None:
+            return
         # Not the error's words: they repeat what came, which can be a password.
-        self._metrics.malformed_requests.inc()
-        peer = self.peername
-        address = peer[0] if isinstance(peer, tuple) else None
+        self._owner.metrics.malformed_requests.inc()
+        address = self._peer[0] if isinstance(self._peer, tuple) else None
         logger.info("malformed request", address=address, error=type(error).__name__)
 
 
@@ -144,104 +87,100 @@ class HttpServer:
     address cannot be listened on.
     """
 
-    def __init__(
-        self,
-        handler: Handler,
-        settings: Settings,
-        metrics: LoginMetrics,
-        host: str,
-        port: int,
-    ) -> None:
+    def __init__(self, settings: Settings, metrics: LoginMetrics, host: str, port: int) -> None:
         self.url = ""
-        self._handler = handler
-        self._settings = settings
-        self._metrics = metrics
-        self._pending: dict[web.RequestHandler, None] = {}
-        """The connections, with the one whose request is oldest first."""
-        self._host = host
-        self._port = port
-        self._server: web.Server
+        self.settings = settings
+        self.metrics = metrics
+        self.pending: OrderedDict[Any, None] = OrderedDict()
+        """The transports of the connections, that with the oldest request first."""
+        self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
+        self.app.on_response_prepare.append(_hide_server)
+        self._runner = web.AppRunner(self.app, shutdown_timeout=STOP_TIMEOUT_S)
+        self._address = host, port
         self._listener: asyncio.Server
 
     async def __aenter__(self) -> Self:
-        """Listen."""
+        await self._runner.setup()
+        assert self._runner.server is not None
         loop = asyncio.get_running_loop()
-        self._server = web.Server(self._answer, request_factory=self._make_request)
+        host, port = self._address
+        connection = partial(
+            _Connection,
+            self,
+            self._runner.server,
+            loop=loop,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self.settings.open_timeout_s,
+            lingering_time=self.settings.close_timeout_s,
+        )
         try:
-            self._listener = await loop.create_server(self._connect, self._host, self._port)
+            # Not a site of aiohttp's: that makes connections of its own kind.
+            self._listener = await loop.create_server(connection, host, port)
         except OSError as error:
-            msg = f"cannot listen on {self._host} port {self._port}: {error.strerror}"
+            await self._runner.cleanup()
+            msg = f"cannot listen on {host} port {port}: {error.strerror}"
             raise ConfigurationError(f"{msg}; choose another --auth-port, or 0") from error
         self.url = base_url(*self._listener.sockets[0].getsockname()[:2])
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stop listening; answers in the making have `STOP_TIMEOUT_S`."""
         self._listener.close()
-        self._server.pre_shutdown()
-        await self._server.shutdown(STOP_TIMEOUT_S)
+        await self._runner.cleanup()
 
-    def _connect(self) -> _Protocol:
-        return _Protocol(
-            self._server,
-            self._metrics,
-            self._pending,
-            self._settings.max_pending_connections,
-            loop=asyncio.get_running_loop(),
-            access_log=None,
-            auto_decompress=False,
-            keepalive_timeout=self._settings.open_timeout_s,
-            lingering_time=self._settings.close_timeout_s,
-        )
-
-    @staticmethod
-    def _make_request(
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: web.RequestHandler,
-        _writer: object,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        loop = asyncio.get_running_loop()
-        writer = StreamWriter(protocol, loop, on_headers_sent=_hide_server)
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES
-        )
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.protocol in self._pending:  # and to the end with it
-            del self._pending[request.protocol]
-            self._pending[request.protocol] = None
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.transport in self.pending:
+            self.pending.move_to_end(request.transport)
         try:
-            return await self._handler(request)
-        except Refused as refused:
-            return refused.response()
+            return await handler(request)
+        except web.HTTPNotFound as refused:
+            paths = (resource.canonical for resource in self.app.router.resources())
+            return _problem(refused, f"expected {' or '.join(paths)}")
+        except web.HTTPMethodNotAllowed as refused:
+            return _problem(refused, f"expected {refused.headers['Allow'].replace(',', ' or ')}")
+        except web.HTTPException as refused:
+            return _problem(refused, refused.text or "")
+        except Exception as error:
+            logger.error("route failed", route=request.path, exc_info=error)
+            failed = web.HTTPInternalServerError()
+            return _problem(failed, "the request failed; the log says where")
 
-    async def read_body(self, request: web.BaseRequest) -> bytes:
-        """Return the body of a request; raises `Refused` for one that does not come as it should.
 
-        A compressed one is refused: a login is short, and nothing must unpack a bomb.
-        """
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            accepted = {"Accept-Encoding": "identity"}
-            detail = "expected a body without Content-Encoding"
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, accepted)
-        expected = request.headers.get("Expect")
-        if expected is not None:
-            if expected.lower() != "100-continue":
-                raise Refused(HTTPStatus.EXPECTATION_FAILED, "expected 100-continue, or no Expect")
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # the answer has not begun
-        closing = {"Connection": "close"}
-        try:
-            async with asyncio.timeout(self._settings.open_timeout_s):
-                return await request.read()
-        except TimeoutError:
-            detail = f"expected a body within {self._settings.open_timeout_s:g} s"
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, detail, closing) from None
-        except web.HTTPRequestEntityTooLarge:
-            detail = f"expected a body of at most {MAX_BODY_BYTES} bytes"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, closing) from None
-        except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
-            detail = "expected a body as long as its head says, or in chunks"
-            raise Refused(HTTPStatus.BAD_REQUEST, detail, closing) from None
+async def read_body(request: web.Request, limit_s: float) -> bytes:
+    """Return the body of a request; raises an `HTTPException` if it does not come as it should.
+
+    A compressed one is refused: a login is short, and nothing must unpack a bomb.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        detail, accepted = "expected a body without Content-Encoding", "identity"
+        raise web.HTTPUnsupportedMediaType(text=detail, headers={"Accept-Encoding": accepted})
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text="expected 100-continue, or no Expect")
+    if expected is not None and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        async with asyncio.timeout(limit_s):
+            return await request.read()
+    except TimeoutError:
+        refusal: web.HTTPException = web.HTTPRequestTimeout()
+        refusal.text = f"expected a body within {limit_s:g} s"
+    except web.HTTPRequestEntityTooLarge as too_large:
+        refusal = too_large
+        refusal.text = f"expected a body of at most {MAX_BODY_BYTES} bytes"
+    except BROKEN:
+        refusal = web.HTTPBadRequest()
+        refusal.text = "expected a body as long as its head says, or in chunks"
+    refusal.headers["Connection"] = "close"
+    raise refusal
+
+
+def _problem(refused: web.HTTPException, detail: str) -> web.Response:
+    ours = {"Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store"}
+    body = problem(HTTPStatus(refused.status), detail)
+    return web.Response(status=refused.status, body=body, headers={**refused.headers, **ours})
+
+
+async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)  # its name and version

@@ -11,10 +11,7 @@ LIMITS = ("max_failed_logins", "max_pending_connections", "max_waiting_logins")
 
 
 class LoginMetrics(Exposition):
-    """The metrics of one login service.
-
-    Guarded by tests/integration/test_login_security.py::test_the_metrics_count_every_login_once
-    """
+    """The metrics of one login service."""
 
     def __init__(self) -> None:
         super().__init__()

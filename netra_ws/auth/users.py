@@ -23,8 +23,7 @@ _hasher = PasswordHasher()
 _demo_hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 
 ARGON2 = re.compile(
-    r"\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}",
-    re.ASCII,
+    r"\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}", re.ASCII
 )
 """An encoded hash: its type, version and costs, then salt and tag of 8 and 16 bytes or more
 (RFC 9106 section 3.1, in base64 without padding)."""

@@ -12,56 +12,38 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.protocol import State
 
-from netra_ws import events
+from netra_ws import events, messages
 from netra_ws.client.run import ReceivedRun, limited
 from netra_ws.context import new_id
 from netra_ws.decoding import decode
 from netra_ws.errors import ConnectionEnded, EventGap, HandshakeRefused, NetraError
 from netra_ws.event_log import Position
 from netra_ws.events import Event
-from netra_ws.messages import (
-    SUBPROTOCOL,
-    ClientMessage,
-    ConnectionReady,
-    Error,
-    Pong,
-    TokenRenewed,
-    UserMessage,
-)
+from netra_ws.messages import ClientMessage, ConnectionReady, Error, UserMessage
 from netra_ws.wire.urls import is_here
 
-ServerMessage = Event | ConnectionReady | Error | Pong | TokenRenewed
+ServerMessage = Event | ConnectionReady | Error | messages.Pong | messages.TokenRenewed
 """What a server sends, decoded."""
 
 _decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
-OPEN_TIMEOUT_S = 10.0
-"""Seconds for the opening handshake, and as many again for the first message."""
-
-SEND_TIMEOUT_S = 10.0
-"""Seconds that a message may wait for a server that reads nothing."""
+OPEN_TIMEOUT_S = 10.0  # for the opening handshake, and as many again for the first message
+SEND_TIMEOUT_S = 10.0  # that a message may wait for a server that reads nothing
 
 CLOSE_TIMEOUT_S = 1.0
 """Seconds for the closing handshake: whoever has hung does not answer that one either."""
 
 
 class _Socket(ClientConnection):
-    """A connection whose end is bounded.
+    """A connection whose end is bounded: websockets 17 waits for a server that keeps the line."""
 
-    websockets 17 waits without a limit for a server that says close and keeps the line.
-    """
-
-    _drop: asyncio.TimerHandle | None = None
+    _ends = False
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.state is State.CLOSING and self._drop is None:
-            self._drop = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._drop is not None:
-            self._drop.cancel()
+        if self.state is State.CLOSING and not self._ends:
+            self._ends = True
+            self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
 
 
 class Channel:
@@ -79,17 +61,14 @@ class Channel:
         self._token = token
         self._socket: ClientConnection
 
-    def __repr__(self) -> str:
-        """Name the address and the place; never the token."""
+    def __repr__(self) -> str:  # never the token
         return f"{type(self).__name__}({self._url}, {self.position})"
 
     async def __aenter__(self) -> Self:
-        """Connect; raises as `open`."""
         await self.open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close with 1000."""
         await self.close()
 
     async def open(self) -> None:
@@ -103,7 +82,7 @@ class Channel:
             self._socket = await connect(
                 self._url + query,
                 additional_headers={"Authorization": f"Bearer {self._token}"},
-                subprotocols=[SUBPROTOCOL],
+                subprotocols=[messages.SUBPROTOCOL],
                 compression=None,
                 open_timeout=OPEN_TIMEOUT_S,
                 close_timeout=CLOSE_TIMEOUT_S,
@@ -113,7 +92,7 @@ class Channel:
         except InvalidStatus as refused:
             status = refused.response.status_code
             raise HandshakeRefused(self._url, status, refused.response.reason_phrase) from refused
-        except (InvalidHandshake, OSError, TimeoutError) as failed:
+        except (InvalidHandshake, OSError) as failed:  # a TimeoutError is an OSError
             raise HandshakeRefused(self._url, None, type(failed).__name__) from failed
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
@@ -147,11 +126,11 @@ class Channel:
             self.abort()
 
     def abort(self) -> None:
-        """Let go of the connection as a network does: without a close frame."""
+        """Drop the connection at once, as a network does: without a close frame."""
         self._socket.transport.abort()
 
     async def receive(self) -> tuple[str, ServerMessage]:
-        """Return the next message as it was sent, whatever came before, and what it decodes to.
+        """Return the next message as it was sent, duplicates too, and what it decodes to.
 
         Raises `ConnectionEnded`, and `JsonError` for what is not in the contract.
         """
@@ -168,20 +147,16 @@ class Channel:
             if isinstance(decoded, Event):
                 assert self.position is not None
                 epoch, seq = self.position
-                if decoded.epoch == epoch and decoded.seq <= seq:
+                same_epoch = decoded.epoch == epoch
+                if same_epoch and decoded.seq <= seq:
                     continue  # seen: delivery is at least once
-                expected, got = Position(epoch, seq + 1), Position(decoded.epoch, decoded.seq)
-                if got != expected:
-                    same_epoch = got.epoch == expected.epoch
-                    raise EventGap(expected.seq, got.seq, same_epoch=same_epoch)
-                self.position = expected
+                if not same_epoch or decoded.seq != seq + 1:
+                    raise EventGap(seq + 1, decoded.seq, same_epoch=same_epoch)
+                self.position = Position(epoch, decoded.seq)
             return message, decoded
 
     async def messages(self) -> AsyncIterator[tuple[str, ServerMessage]]:
-        """Yield each message as received with what it decodes to; events once and in order.
-
-        Raises as `receive_next`.
-        """
+        """Yield what `receive_next` returns, one message after the other; raises as it does."""
         while True:
             yield await self.receive_next()
 

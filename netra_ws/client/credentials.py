@@ -7,9 +7,10 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from netra_ws.auth.service import LoginResponse
-from netra_ws.client.backoff import Backoff
+from netra_ws.auth.login import LoginResponse
+from netra_ws.client.backoff import Attempts, Backoff
 
 logger = logging.getLogger(__name__)
 
@@ -17,9 +18,7 @@ Authenticate = Callable[[], Awaitable[LoginResponse]]
 """Logs in, as `netra_ws.client.login` does, and raises `LoginError` where that fails."""
 
 MARGIN_S = 60.0
-"""Seconds before its end from which a token is renewed, or a fifth of its life if that is less:
-time for a few tries. Guarded by
-tests/integration/test_client_reconnect.py::test_the_token_is_renewed_before_it_expires."""
+"""Seconds before its end from which a token is renewed, or a fifth of its life if that is less."""
 
 
 class Credentials:
@@ -32,10 +31,6 @@ class Credentials:
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
         self._renew_at = self._expires_at = 0.0
-
-    def __repr__(self) -> str:
-        """Show no token."""
-        return f"{type(self).__name__}()"
 
     @property
     def expired(self) -> bool:
@@ -73,10 +68,19 @@ class Credentials:
             await asyncio.sleep(max(0.0, self._renew_at - time.monotonic()))
             if token == self.token:
                 try:
-                    left_s = self._expires_at - time.monotonic()
-                    await self._backoff.retrying(left_s)(self.replace, token)
+                    await self._renew(token)
                 except Exception as error:  # `authenticate` is anybody's and may raise anything
                     logger.warning("token not renewed: %s", type(error).__name__)
                     await self._changed.wait()
                 else:
                     await announce()
+
+    async def _renew(self, token: str) -> None:
+        left_s = self._expires_at - time.monotonic()
+        attempts = Attempts(replace(self._backoff, total_s=left_s))
+        while True:
+            await attempts.next()
+            try:
+                return await self.replace(token)
+            except Exception as error:
+                attempts.failed(error)

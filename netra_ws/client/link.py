@@ -33,16 +33,12 @@ class Link:
     """
 
     def __init__(
-        self,
-        backend_url: str,
-        authenticate: Authenticate,
-        position: Position | None,
-        backoff: Backoff,
+        self, url: str, authenticate: Authenticate, position: Position | None, backoff: Backoff
     ) -> None:
         self.position = position
         self.connections = 0
         self.losses: list[EventsLost] = []
-        self._url = backend_url
+        self._url = url
         self._settled_s = backoff.settled_s
         self._attempts = Attempts(backoff)
         self._credentials = Credentials(authenticate, backoff)
@@ -59,7 +55,7 @@ class Link:
         try:
             await self.channel()
         except BaseException:
-            await self._hang_up()
+            await self._close_channel()
             raise
         self._renewing = asyncio.create_task(self._credentials.keep_fresh(self._announce))
 
@@ -67,13 +63,13 @@ class Link:
         """Close with 1000, within `CLOSE_TIMEOUT_S`; no task is left."""
         self._renewing.cancel()
         try:
-            await self._hang_up()
+            await self._close_channel()
         finally:
             await asyncio.wait([self._renewing])
         if not self._renewing.cancelled():
             self._renewing.result()  # it goes on until it is cancelled: else it has failed
 
-    async def _hang_up(self) -> None:
+    async def _close_channel(self) -> None:
         self._is_open = False  # so that whoever still reads does not connect again
         channel, self._channel = self._channel, None
         if channel is not None:
@@ -86,56 +82,57 @@ class Link:
         """
         async with self._connecting:
             while self._channel is None:
-                self._check_open()
-                await self._attempts.next()
-                self._check_open()
-                try:
-                    token = await self._open()
-                except Exception as error:  # which ones are final is for the attempts to say
-                    self._attempts.failed(error)
-                    continue
                 if not self._is_open:
-                    await self._hang_up()
-                    continue
-                self.connections += 1
-                self._settles_at = time.monotonic() + self._settled_s
-                if token != self._credentials.token:
-                    await self._announce()  # it was replaced while this connection was opened
+                    raise NetraError("the client is closed; use it inside its async with")
+                await self._attempts.next()
+                if self._is_open:
+                    await self._connect()
             return self._channel
 
-    async def _open(self) -> str:
-        """Open a connection and return the token it was opened with; after a 401, a new one."""
-        credentials = self._credentials
-        is_fresh = credentials.expired
-        if is_fresh:
-            await credentials.replace(credentials.token)
-        token = credentials.token
+    async def _connect(self) -> None:
         try:
-            await self._dial(token)
-        except HandshakeRefused as refused:
-            if refused.status != HTTPStatus.UNAUTHORIZED or is_fresh:
-                raise
-            await credentials.replace(token)
-            token = credentials.token
-            await self._dial(token)
+            token = await self._log_in_and_open()
+        except Exception as error:  # which ones are final is for the attempts to say
+            self._attempts.failed(error)
+            return
+        if not self._is_open:
+            await self._close_channel()
+            return
+        self.connections += 1
+        self._settles_at = time.monotonic() + self._settled_s
+        if token != self._credentials.token:
+            await self._announce()  # it was replaced while this connection was opened
+
+    async def _log_in_and_open(self) -> str:
+        """Open a channel and return its token: after a 401 to one that is not new, a new one."""
+        token = self._credentials.token
+        if not self._credentials.expired:
+            try:
+                await self._open(token)
+                return token
+            except HandshakeRefused as refused:
+                if refused.status != HTTPStatus.UNAUTHORIZED:
+                    raise
+        await self._credentials.replace(token)
+        token = self._credentials.token
+        await self._open(token)
         return token
 
-    async def _dial(self, token: str) -> None:
-        """Connect where the last event was; notes what the server has no longer."""
+    async def _open(self, token: str) -> None:
+        """Open a channel where the last event was; notes what the server has no longer."""
         asked = self.position
         channel = Channel(self._url, token, asked)
         await channel.open()
         ready = channel.ready.payload
-        place = Position(ready.epoch, ready.seq)
-        if asked is not None and ready.recovered is not False:
-            if place.epoch != asked.epoch or place.seq > asked.seq:
-                channel.abort()
-                same_epoch = place.epoch == asked.epoch
-                raise EventGap(asked.seq + 1, place.seq + 1, same_epoch=same_epoch)
-            place = channel.position = asked  # what comes before it is a duplicate
-        elif asked is not None:
+        if asked is not None and ready.recovered is False:
             self.losses.append(EventsLost(ready.lost))
-        self.position = place
+        elif asked is not None:
+            same_epoch = ready.epoch == asked.epoch
+            if not same_epoch or ready.seq > asked.seq:
+                channel.abort()
+                raise EventGap(asked.seq + 1, ready.seq + 1, same_epoch=same_epoch)
+            channel.position = asked  # what comes before it is a duplicate
+        self.position = channel.position
         self._channel = channel
 
     async def receive(self, channel: Channel) -> tuple[str, ServerMessage] | None:
@@ -148,7 +145,7 @@ class Link:
         try:
             message, decoded = await channel.receive_next()
         except (ConnectionEnded, EventGap) as ended:
-            self._end(channel, ended)
+            self._abort(channel, ended)
             return None
         finally:
             self._reading = False
@@ -171,7 +168,7 @@ class Link:
             try:
                 await channel.send(message)
             except ConnectionEnded as ended:
-                self._end(channel, ended)
+                self._abort(channel, ended)
                 if not was_open:
                     continue
             return number
@@ -184,8 +181,8 @@ class Link:
             except ConnectionEnded:
                 pass  # whoever reads will meet it
 
-    def _end(self, channel: Channel, error: ConnectionEnded | EventGap) -> None:
-        """Let go of a connection, so that the next call takes it up again if it may be."""
+    def _abort(self, channel: Channel, error: ConnectionEnded | EventGap) -> None:
+        """Drop a channel that failed with `error`; the next call opens another if it may."""
         channel.abort()
         if self._channel is not channel:
             return
@@ -195,10 +192,6 @@ class Link:
         if time.monotonic() >= self._settles_at:
             self._attempts.start_anew()
         self._attempts.failed(error)
-
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise NetraError("the client is closed; use it inside its async with")
 
     def check_alone(self) -> None:
         """Raise `NetraError` if somebody is reading."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import aiohttp
 import msgspec
 
-from netra_ws.auth.service import LoginResponse
+from netra_ws.auth.login import LOGIN, LoginResponse
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError, LoginError
 from netra_ws.wire.urls import is_here
@@ -25,8 +24,10 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
     Raises `LoginError` if it refuses, cannot be reached within `LOGIN_TIMEOUT_S`, or answers
     something that is not a login.
     """
+    import aiohttp  # it takes longer than all else here, and a client with a token needs none
+
     timeout = aiohttp.ClientTimeout(total=LOGIN_TIMEOUT_S)
-    url = f"{auth_url.rstrip('/')}/auth/login"
+    url = auth_url.rstrip("/") + LOGIN
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=not is_here(url)) as http,

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 
-from netra_ws import events
 from netra_ws.errors import GrammarError, IncompleteRun
-from netra_ws.events import AgentCompleted, Event, ToolCompleted, ToolExecuting
+from netra_ws.events import AgentCompleted, Event, Grammar
 
 
 @dataclass
@@ -36,15 +35,11 @@ class ReceivedRun:
 
         `seq` need not be gap-free within a run: runs of one user may interleave.
         """
-        grammar = events.Grammar()
+        grammar = Grammar()
         try:
             for event in self.events:
-                call = (
-                    event.payload.tool_call_id
-                    if isinstance(event, ToolExecuting | ToolCompleted)
-                    else None
-                )
-                grammar.accept(event.__struct_config__.tag, call)  # type: ignore[arg-type]
+                call = getattr(event.payload, "tool_call_id", None)
+                grammar.accept(str(event.__struct_config__.tag), call)
         except GrammarError as error:
             raise IncompleteRun(str(error)) from error
         last = self.events[-1] if self.events else None
@@ -53,10 +48,8 @@ class ReceivedRun:
         if last.payload.events != len(self.messages):
             msg = f"expected {last.payload.events} events, got {len(self.messages)}"
             raise IncompleteRun(msg)
-        digest = sha256()
-        for message in self.messages[:-1]:
-            digest.update(message.encode() + b"\n")
-        if digest.hexdigest() != last.payload.digest:
+        digested = "".join(f"{message}\n" for message in self.messages[:-1])
+        if sha256(digested.encode()).hexdigest() != last.payload.digest:
             raise IncompleteRun("expected the digest in agent_completed, got another")
         numbers = [event.seq for event in self.events]
         if any(later <= earlier for earlier, later in pairwise(numbers)):

@@ -8,12 +8,11 @@ from typing import Self
 from netra_ws.client.backoff import Backoff
 from netra_ws.client.credentials import Authenticate
 from netra_ws.client.link import Link
+from netra_ws.client.question import Question
 from netra_ws.client.run import ReceivedRun, limited
-from netra_ws.context import new_id
-from netra_ws.errors import NetraError, RunUnconfirmed
 from netra_ws.event_log import Position
 from netra_ws.events import Event
-from netra_ws.messages import Error, Ping, Pong, UserMessage
+from netra_ws.messages import Error
 from netra_ws.wire.urls import service_url
 
 
@@ -21,17 +20,13 @@ class Client:
     """A user's connection that outlives its sockets, as an async context manager.
 
     It logs in with `authenticate`, connects, and goes on after `position`. Where a connection
-    ends it is taken up again after the last event that was passed on, as `backoff` says; see
-    `netra_ws.client.backoff` for the codes after which it is not. The token is renewed before it
-    expires.
+    ends the next one begins after the last event that was passed on, as `backoff` says; see
+    `netra_ws.client.backoff` for the codes after which none does. The token is renewed before it
+    expires. Raises `ConfigurationError` for a `backend_url` that is none.
 
-    A connection is looked after by whoever reads: one `messages()` or `chat()` at a time. What
-    ends a client for good is raised there, from then on at each call: `ConnectionEnded`,
-    `HandshakeRefused`, `LoginError`, or whatever else `authenticate` raises.
-
-    `ConfigurationError` is raised for a `backend_url` that is none.
-
-    Guarded by tests/integration/test_client_reconnect.py and tests/integration/test_client.py.
+    Only a reader keeps it connected: one `messages()` or `chat()` at a time. What ends a client
+    for good is raised there, from then on at each call: `ConnectionEnded`, `HandshakeRefused`,
+    `LoginError`, or whatever else `authenticate` raises.
     """
 
     def __init__(
@@ -45,8 +40,7 @@ class Client:
         self._url = service_url(backend_url)
         self._link = Link(self._url, authenticate, position, backoff or Backoff())
 
-    def __repr__(self) -> str:
-        """Name the address and the place; never a token."""
+    def __repr__(self) -> str:  # never a token
         return f"{type(self).__name__}({self._url}, {self.position})"
 
     @property
@@ -60,12 +54,10 @@ class Client:
         return max(0, self._link.connections - 1)
 
     async def __aenter__(self) -> Self:
-        """Log in and connect; raises what ends a client for good, see the class."""
         await self._link.open()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Close with 1000, within `CLOSE_TIMEOUT_S`."""
         await self._link.close()
 
     async def messages(self) -> AsyncGenerator[tuple[str, Event | Error]]:
@@ -75,12 +67,11 @@ class Client:
         events are missing; iterating again goes on after them. Raises what ends a client for
         good, and `JsonError` for what is not in the contract.
         """
-        link = self._link
         while True:
-            channel = await link.channel()
-            if link.losses:
-                raise link.losses.pop(0)
-            received = await link.receive(channel)
+            channel = await self._link.channel()
+            if self._link.losses:
+                raise self._link.losses.pop(0)
+            received = await self._link.receive(channel)
             if received is not None and isinstance(received[1], Event | Error):
                 yield received[0], received[1]
 
@@ -93,36 +84,14 @@ class Client:
         the run, `IncompleteRun` if it does not add up, `NetraError` if the message is refused,
         `TimeoutError` if it takes longer, and what ends a client for good.
         """
-        link = self._link
-        link.check_alone()
-        thread_id = new_id("thread")
-        run = ReceivedRun()
-        # The connections, by number, on which the message was sent, refused and asked for.
-        sent_on = refused_on = pinged_on = known_losses = 0
+        self._link.check_alone()
+        question = Question(self._link, content)
         async with limited(limit_s):
-            while not run.ended:
-                channel = await link.channel()
-                if sent_on and len(link.losses) > known_losses:
-                    raise link.losses.pop()
-                if not sent_on and link.connections != refused_on:
-                    sent_on = await link.send(UserMessage(content, thread_id))
-                    known_losses = len(link.losses)
-                    continue  # the connection may have ended over it
-                if sent_on and not run.events and link.connections not in (sent_on, pinged_on):
-                    # The answer comes after all that the server had of the run when it was asked.
-                    pinged_on = await link.send(Ping())
-                    continue
-                received = await link.receive(channel)
-                if received is None:
-                    continue
-                message, decoded = received
-                if isinstance(decoded, Event) and decoded.thread_id == thread_id:
-                    run.add(message, decoded)
-                elif isinstance(decoded, Pong) and pinged_on and not run.events:
-                    raise RunUnconfirmed(thread_id)
-                elif isinstance(decoded, Error) and decoded.payload.code == "stopping":
-                    sent_on, refused_on = 0, sent_on
-                elif isinstance(decoded, Error):
-                    raise NetraError(f"{decoded.payload.code}: {decoded.payload.message}")
-        run.verify()
-        return run
+            while not question.run.ended:
+                channel = await self._link.channel()
+                if not await question.send_due():  # else the connection may have ended over it
+                    received = await self._link.receive(channel)
+                    if received is not None:
+                        question.take(*received)
+        question.run.verify()
+        return question.run

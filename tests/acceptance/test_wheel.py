@@ -75,7 +75,7 @@ def test_the_wheel_holds_what_is_read_while_it_runs(wheel: Path) -> None:
 
 BASE = {"click", "libcst", "pyrefly", "rich"}
 SERVER = {"aiohttp", "argon2-cffi", "msgspec", "prometheus-client", "PyJWT", "structlog"}
-SERVER |= {"tenacity", "uvloop", "websockets"}
+SERVER |= {"uvloop", "websockets"}
 
 
 def requirements(wheel: Path) -> dict[str, set[str]]:

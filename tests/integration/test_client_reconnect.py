@@ -16,7 +16,7 @@ from tabs import LIMIT_S, OpenTab, ready, receive_type, say, serving
 from wire import Cut, Wire
 
 from netra_ws.agent import AgentRun, source_reader
-from netra_ws.auth.service import LoginResponse, LoginUser
+from netra_ws.auth.login import LoginResponse, LoginUser
 from netra_ws.auth.tokens import Tokens
 from netra_ws.client import Backoff, Channel, Client
 from netra_ws.errors import (
@@ -60,7 +60,7 @@ class Logins:
             self._more.notify_all()
         if self.errors:
             raise self.errors.pop(0)
-        token, life_s = self.tokens.issue(self._user), int(self.tokens.lifetime_s)
+        token, life_s = self.tokens.issue(self._user), int(self.tokens.settings.token_lifetime_s)
         return LoginResponse(token, "Bearer", life_s, LoginUser(self._user, "ann@demo.example"))
 
 

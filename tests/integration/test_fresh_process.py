@@ -41,9 +41,24 @@ def imported(code: str) -> set[str]:
 )
 def test_what_needs_no_server_imports_none(code: str) -> None:
     names = imported(code)
-    server = {"aiohttp", "argon2", "jwt", "msgspec", "structlog", "tenacity", "websockets"}
+    server = {"aiohttp", "argon2", "jwt", "msgspec", "structlog", "websockets"}
     assert names & {"await_audit", "netra_ws"}
     assert not names & (server | {"matplotlib", "nbformat", "netra_incident.case"})
+
+
+SERVER = (
+    *("aiohttp", "argon2", "jwt", "prometheus_client", "structlog"),
+    *("websockets.server", "websockets.asyncio.server"),
+    *("netra_ws.auth.http", "netra_ws.auth.service", "netra_ws.auth.tokens", "netra_ws.auth.users"),
+    *("netra_ws.agent", "netra_ws.connection", "netra_ws.manager", "netra_ws.metrics"),
+    *("netra_ws.routes", "netra_ws.runs", "netra_ws.serving", "netra_ws.settings"),
+)
+
+
+def test_a_client_imports_no_server() -> None:
+    names = run("import netra_ws.client, sys; print(*sys.modules)")
+    assert {"netra_ws.client", "websockets.asyncio.client"} <= set(names)
+    assert not set(SERVER) & set(names)
 
 
 FORKED = """

@@ -14,7 +14,7 @@ from polling import until
 from scripted_server import mint
 from watchers import Watcher, watching
 
-from netra_ws.auth.service import LoginResponse, LoginUser
+from netra_ws.auth.login import LoginResponse, LoginUser
 from netra_ws.client import Backoff, Client
 from netra_ws.client.credentials import Authenticate
 
