@@ -18,7 +18,7 @@ from await_audit.audit import audit
 from await_audit.editing.edits import AWAIT_RULE, Edited, Left, edit
 from await_audit.engines import Engine, pyright
 from await_audit.engines.mirror import Mirror, mirrored
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.finding import Finding, Kind, Report, Span, Unjudged
 from await_audit.search_path import search_path
 from await_audit.source import decode
@@ -55,7 +55,7 @@ def propose(report: Report) -> list[FileFix]:
     finding, in the order of their paths. An edit is given up if with it a type checker complains
     of what stands at its place now; all new edits of a file are given up if it shows a coroutine
     that nobody awaits and did not before, or can no longer be judged as it was. Raises
-    PreventionError if a file cannot be read or a type checker fails.
+    AuditError if a file cannot be read or a type checker fails.
     """
     attempts = [
         _Attempt(path, before := _read(path), before, tuple(found))
@@ -198,4 +198,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise PreventionError(f"{path}: cannot be read: {error.strerror}") from error
+        raise AuditError(f"{path}: cannot be read: {error.strerror}") from error

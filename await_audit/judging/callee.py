@@ -137,14 +137,20 @@ def _defined(
     bound = list(_bindings(body, name))
     nodes = [one for one in bound if isinstance(one, Function | ast.ClassDef)]
     if not nodes:
-        aliased = [one for one in body if isinstance(one, ast.Assign) and _targets(one) == [name]]
-        if len(bound) == 1 and len(aliased) == 1 and isinstance(aliased[0].value, ast.Name):
-            known = aliased[0].value.id
-            return None if known == name else _defined(path, body, known, line, owner)
-        return None
+        other = _second_name_of(name, body) if len(bound) == 1 else None
+        return _defined(path, body, other, line, owner) if other else None
     node = next((one for one in nodes if one.lineno == line), nodes[-1])
     others = [one for one in bound if one is not node and not _joins(one)]
     return Defined(path, node, owner, rebound=bool(others) and not _joins(node))
+
+
+def _second_name_of(name: str, body: list[ast.stmt]) -> str | None:
+    """Return the name that the one assignment of `name` gives it for, None if there is none."""
+    match [one.value for one in body if isinstance(one, ast.Assign) and _targets(one) == [name]]:
+        case [ast.Name(id=other)] if other != name:
+            return other
+        case _:
+            return None
 
 
 def _targets(node: ast.Assign) -> list[str]:
@@ -190,15 +196,22 @@ def _why(callee: Callee, found: Defined | None, returned: str | None) -> str:
     for manager, words in (("asynccontextmanager", "async with"), ("contextmanager", "with")):
         if manager in last:
             return f"`{name}` is a @{manager}, so its result is for `{words}`"
-    if is_async and found.yields:
-        return f"`{name}` is an `async def` with `yield`, so its result is for `async for`"
-    if is_async:
-        return f"`{name}` is an `async def`, so calling it makes a coroutine and runs nothing"
-    if found.is_property:
-        return f"`{name}` is a property and a `def`, so it gives{what} at once"
+    say = _why_async if is_async else _why_sync
+    return f"`{name}` is {say(found, what)}"
+
+
+def _why_async(found: Defined, _what: str) -> str:
     if found.yields:
-        return f"`{name}` is a `def` with `yield`, so it returns a generator at once"
-    return f"`{name}` is a `def`, so it returns{what} at once"
+        return "an `async def` with `yield`, so its result is for `async for`"
+    return "an `async def`, so calling it makes a coroutine and runs nothing"
+
+
+def _why_sync(found: Defined, what: str) -> str:
+    if found.is_property:
+        return f"a property and a `def`, so it gives{what} at once"
+    if found.yields:
+        return "a `def` with `yield`, so it returns a generator at once"
+    return f"a `def`, so it returns{what} at once"
 
 
 def _shown(path: Path) -> Path:

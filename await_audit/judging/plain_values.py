@@ -107,6 +107,23 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
             todo.extend(ast.iter_child_nodes(node))
 
 
+def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the expressions that decide whether `node` gives an awaitable."""
+    match node:
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _alternatives(value)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _alternatives(body)
+            yield from _alternatives(orelse)
+        case ast.NamedExpr(value=value):
+            yield from _alternatives(value)
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub() | ast.Invert(), operand=operand):
+            yield from _alternatives(operand)
+        case _:
+            yield node
+
+
 class _Scope:
     """What the names of a function stand for."""
 
@@ -122,19 +139,16 @@ class _Scope:
 
     def is_plain(self, node: ast.expr) -> bool:
         """Say whether an expression gives no awaitable."""
+        return all(map(self._is_plain, _alternatives(node)))
+
+    def _is_plain(self, node: ast.expr) -> bool:
         match node:
             case ast.Name(id=name):
                 return self._name(name)
             case ast.BinOp(op=operator):
                 return isinstance(operator, ARITHMETIC)
-            case ast.UnaryOp(op=operator, operand=operand):
-                return isinstance(operator, ast.Not) or self.is_plain(operand)
-            case ast.BoolOp(values=values):
-                return all(self.is_plain(value) for value in values)
-            case ast.IfExp(body=body, orelse=orelse):
-                return self.is_plain(body) and self.is_plain(orelse)
-            case ast.NamedExpr(value=value):
-                return self.is_plain(value)
+            case ast.UnaryOp(op=ast.Not()):
+                return True
             case ast.Attribute(attr=name):
                 return name in NAMES_OF_THINGS
             case ast.Call(func=ast.Name(id=name)):

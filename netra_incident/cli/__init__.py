@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from netra_incident.cli.lazy import Lazy, LazyGroup
 from netra_ws.errors import NetraError
 from netra_ws.serving.command_line import SETTINGS, run
@@ -86,4 +86,4 @@ def main() -> NoReturn:
     if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
         # pre-commit names the environment of its hook there, which has nothing of the project.
         del os.environ["VIRTUAL_ENV"]
-    run(cli, "netra-ws", NetraError, PreventionError)
+    run(cli, "netra-ws", NetraError, AuditError)

@@ -72,11 +72,11 @@ def audit_command(
         sys.exit(show_drift(paths, since, output_format))
     from await_audit.audit import audit
     from await_audit.engines import Engine
-    from await_audit.errors import PreventionError
+    from await_audit.errors import AuditError
 
     try:
         report = audit(paths, python=python, engine=Engine(engine))
-    except PreventionError as error:
+    except AuditError as error:
         raise click.ClickException(str(error)) from error
     from await_audit import report as reports
 

@@ -21,7 +21,7 @@ def show_drift(paths: Sequence[Path], since: str, output_format: str) -> int:
 
     `output_format` is ``full``, ``json-lines`` or ``github``. In the last two standard output
     holds the callers left behind alone, in the form of the audit's findings, or what GitHub
-    shows; everything else is said on standard error. Raises `PreventionError` as `drift` does.
+    shows; everything else is said on standard error. Raises `AuditError` as `drift` does.
     """
     found = drift(paths, since)
     for is_result, line in FORMATS[output_format](found):

@@ -57,7 +57,7 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
     from await_audit.editing.fix import propose
     from await_audit.editing.writing import write
     from await_audit.engines import Engine
-    from await_audit.errors import PreventionError
+    from await_audit.errors import AuditError
 
     folder = Path.cwd()
     try:
@@ -65,7 +65,7 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
         fixes = propose(report)
         if writes:
             write(fixes)
-    except PreventionError as error:
+    except AuditError as error:
         raise click.ClickException(str(error)) from error
     if not writes:
         _show(fixes, folder)

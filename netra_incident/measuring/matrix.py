@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from netra_incident.measuring.miniature import CALLERS_FILES, MINIATURES, WRONG, write
 
 TIMEOUT_S = 60.0
@@ -170,7 +170,7 @@ def _row(tool: Tool, sources: Path, scratch: Path) -> Row:
             f"{tool.name}: expected an exit code up to {tool.judged}, got {done.returncode}: "
             f"{(done.stderr or done.stdout).strip().rpartition(chr(10))[2]}"
         )
-        raise PreventionError(msg)
+        raise AuditError(msg)
     output = done.stdout + done.stderr
     return Row(tool.name, installed, seconds, tuple(_read(output, file) for file in CALLERS_FILES))
 
@@ -178,7 +178,7 @@ def _row(tool: Tool, sources: Path, scratch: Path) -> Row:
 def measure_matrix(tools: Iterable[Tool] = TOOLS) -> Matrix:
     """Run each tool on the miniatures, `AT_A_TIME` of them at a time.
 
-    Raises `PreventionError` if one does not do its work, `subprocess.TimeoutExpired` if it takes
+    Raises `AuditError` if one does not do its work, `subprocess.TimeoutExpired` if it takes
     longer than `TIMEOUT_S`.
     """
     with TemporaryDirectory() as folder, ThreadPoolExecutor(AT_A_TIME) as pool:
