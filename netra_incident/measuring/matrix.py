@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from await_audit.errors import AuditError
 from netra_incident.measuring.miniature import CALLERS_FILES, MINIATURES, WRONG, write
+from netra_incident.table import Table
 
 TIMEOUT_S = 60.0
 AT_A_TIME = 2
@@ -115,18 +116,14 @@ class Matrix:
 
     def __repr__(self) -> str:
         """Return the table."""
-        lines: list[tuple[str, ...]] = [("", *MINIATURES, "false")]
+        rows: list[tuple[str, ...]] = []
         for row in self.rows:
             if row.version is None:
-                lines.append((row.tool, *("not installed" for _ in MINIATURES), "-"))
+                rows.append((row.tool, *("not installed" for _ in MINIATURES), "-"))
             else:
                 false = sum(outcome.false for outcome in row.outcomes)
-                lines.append((row.tool, *map(str, row.outcomes), str(false)))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+                rows.append((row.tool, *map(str, row.outcomes), str(false)))
+        return repr(Table(("", *MINIATURES, "false"), rows))
 
 
 def _read(output: str, file: str) -> Outcome:

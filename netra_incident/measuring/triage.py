@@ -7,8 +7,8 @@ from collections import Counter
 from netra_incident.case import Case
 from netra_incident.history.control import failing_tree
 from netra_incident.history.deployment import deploy
-from netra_incident.measuring.comparison import render
 from netra_incident.measuring.fingerprint import Fingerprint, fingerprint
+from netra_incident.table import Table
 
 
 class Failures(dict[str, Fingerprint]):
@@ -22,8 +22,8 @@ class Failures(dict[str, Fingerprint]):
             endpoints = ", ".join(f"{status} × {count}" for status, count in statuses)
             codes = str(found.handshake), str(found.close_code)
             rows.append((name, *codes, str(found.events), endpoints, found.log_words))
-        titles = ["failure", "handshake", "close code", "events", "endpoints", "log"]
-        return render(rows, titles, width=120)
+        head = ("failure", "handshake", "close code", "events", "endpoints", "log")
+        return repr(Table(head, rows, width=120))
 
     def differences(self, case: Case) -> list[str]:
         """Return the names of the failures that show something else than the triage table says."""

@@ -19,7 +19,7 @@ import msgspec
 from netra_incident.case import Revision
 from netra_incident.history.checkout import scratch_checkout
 from netra_incident.history.tree import commit_of, tree_environment
-from netra_incident.measuring.comparison import html_table, render
+from netra_incident.table import Table
 from netra_ws.context import UserExecutionContext
 from netra_ws.manager import (
     ManagerRegistry,
@@ -72,17 +72,18 @@ class Doubles:
         self.outcomes = outcomes
 
     @property
-    def _rows(self) -> list[list[str]]:
-        first = next(iter(self.outcomes.values()))
-        return [[name, *(of[name] for of in self.outcomes.values())] for name in first]
+    def _table(self) -> Table:
+        names = next(iter(self.outcomes.values()))
+        rows = [[name, *(of[name] for of in self.outcomes.values())] for name in names]
+        return Table(("", *self.outcomes), rows)
 
     def __repr__(self) -> str:
         """Return the table as plain text."""
-        return render(self._rows, ("", *self.outcomes))
+        return repr(self._table)
 
     def _repr_html_(self) -> str:
         """Return the table as HTML."""
-        return html_table(self._rows, ("", *self.outcomes))
+        return self._table._repr_html_()
 
 
 def compare_doubles(revisions: Sequence[Revision]) -> Doubles:

@@ -115,7 +115,7 @@ def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     glossary = terms.read_text(encoding="utf-8") if terms.exists() else None
     index = write_report(case, pages, build / "post-mortem", glossary)
     console.print()
-    console.print(str(headline(pages)), highlight=False)
+    console.print(str(headline(pages).table), highlight=False, markup=False)
     console.print()
     figures = sum(len(page.pictures) for page in pages)
     took = time.perf_counter() - started
