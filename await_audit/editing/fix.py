@@ -1,8 +1,8 @@
 """Mend a report's mechanical findings in copies, and judge the copies before anything is written.
 
-A wrong `await` hides others: of what it gives a type checker knows nothing, so that `await m.f()`
-behind `m = await get()` shows only once the first is gone. So each file is edited and judged in
-turn until nothing mechanical is left in it.
+A superfluous `await` hides others: of what it gives a type checker knows nothing, so that
+`await m.f()` behind `m = await get()` shows only once the first is gone. So each file is edited and
+judged in turn until nothing mechanical is left in it.
 """
 
 from __future__ import annotations

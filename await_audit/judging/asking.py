@@ -19,9 +19,9 @@ ROUNDS = 5
 """How often a file is asked about: each time what superfluous awaits had hidden."""
 
 HIDDEN = frozenset({Symptom.NOT_AWAITABLE, Symptom.NOT_COROUTINE_ARGUMENT, Symptom.DROPPED})
-"""What counts when a wrong `await` had hidden it. Not an `async for`: without the `await` in it a
-generator expression is another kind of thing, which may be what an `async for` then complains of.
-Nor a coroutine used as a value: of a union that may be awaited the other members show up there."""
+"""What counts when a superfluous `await` had hidden it. Not an `async for`: without the `await` in
+it a generator expression is another kind of thing, and the complaint may be about that. Nor a
+coroutine used as a value: of a union that may be awaited the other members show up there."""
 
 
 Key = tuple[Path, Span, Kind]
@@ -84,7 +84,7 @@ def find_definitions(
     texts: Mapping[Path, Text],
     settings: Settings,
 ) -> dict[Place, tuple[Path, int]]:
-    """Return file and line of what each name stands for, without the wrong `await`s.
+    """Return file and line of what each name stands for, without the superfluous `await`s.
 
     With them, the type of what such an `await` gives is unknown, and so are its methods.
     """

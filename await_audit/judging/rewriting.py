@@ -1,9 +1,9 @@
 """A source text in which operands are asked for their type, and the way between its places and the
 original's.
 
-`await (X)` becomes `reveal_type((X))`: the keyword goes, because what a wrong `await` gives has an
-unknown type and hides every wrong `await` that follows from it. Other operands keep the words
-before them. No line is added or taken away.
+`await (X)` becomes `reveal_type((X))`: the keyword goes, because what a superfluous `await` gives
+has an unknown type and hides every other that follows from it. Other operands keep the words before
+them. No line is added or taken away.
 """
 
 from __future__ import annotations

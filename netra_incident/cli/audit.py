@@ -12,7 +12,7 @@ from netra_ws.serving.options import PathName
 PATHS = PathName(path_type=Path)
 
 
-@click.command("audit", short_help="Find wrong awaits and coroutines that nobody awaits.")
+@click.command("audit", short_help="Find superfluous awaits and coroutines that nobody awaits.")
 @click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
 @click.option(
     "--python",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PATHS = PathName(path_type=Path)
 
 
-@click.command("fix", short_help="Take out wrong awaits; by default show the diff.")
+@click.command("fix", short_help="Take out superfluous awaits; by default show the diff.")
 @click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
 @click.option("--write", "writes", is_flag=True, help="Write the files instead of a diff.")
 @click.option(

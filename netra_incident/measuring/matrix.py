@@ -1,8 +1,8 @@
 """Which tool would have seen it: each one is run on the bug in miniature, for real.
 
-A tool has seen a wrong await if it says, of that line, that what is awaited is not awaitable; what
-else it says of the line does not count. Each is run with its own defaults or with what its name
-says, and never with the configuration of whoever runs it.
+A tool has seen a superfluous await if it says, of that line, that what is awaited is not awaitable;
+what else it says of the line does not count. Each is run with its own defaults or with what its
+name says, and never with the configuration of whoever runs it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ TOOLS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool said of one miniature: how many wrong awaits it `found`, and how many `false`.
+    """What a tool said of one miniature: superfluous awaits that it `found`, and `false` ones.
 
     `says_why`: whether it told that an import is not resolved, so that silence is no all-clear.
     """
