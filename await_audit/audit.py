@@ -89,19 +89,11 @@ def _look(
     # An engine is another process, and leaves this one idle. What parses stays in this thread: on
     # CPython 3.11 two that make syntax trees at once end in SystemError.
     with ThreadPoolExecutor(1) as pool:
-        said = pool.submit(_said, engines, checked, settings, files)
+        asked = [
+            (one.NAME, pool.submit(one.check, checked, settings, files.recoded)) for one in engines
+        ]
         own = [one for one in own_findings(files, root) if one.path in only]
-        return said.result(), own
-
-
-def _said(
-    engines: Iterable[ModuleType], checked: Sequence[Path], settings: Settings, files: Files
-) -> list[tuple[str, Diagnostic]]:
-    return [
-        (one.NAME, diagnostic)
-        for one in engines
-        for diagnostic in one.check(checked, settings, files.recoded)
-    ]
+        return [(name, said) for name, answer in asked for said in answer.result()], own
 
 
 def _joined(judged: list[Finding], own: Iterable[Finding]) -> list[Finding]:

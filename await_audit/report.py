@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def github(report: Report, folder: Path) -> Iterator[str]:
     """
     for finding in report.findings:
         span = finding.span
-        yield _command(
+        yield workflow_command(
             "error",
             {
                 "file": relative(finding.path, folder),
@@ -73,10 +73,12 @@ def github(report: Report, folder: Path) -> Iterator[str]:
         if place.line is not None:
             fields["line"] = str(place.line)
         title = "unused ignore" if place in report.unused_ignores else "not judged"
-        yield _command("warning", {**fields, "title": title}, place.why)
+        yield workflow_command("warning", {**fields, "title": title}, place.why)
 
 
-def _command(name: str, fields: dict[str, str], message: str) -> str:
+def workflow_command(name: str, fields: dict[str, str], message: str) -> str:
+    """Return a workflow command of GitHub Actions."""
+
     def escaped(text: str, more: str = "") -> str:
         for letter in f"%\r\n{more}":
             text = text.replace(letter, f"%{ord(letter):02X}")
@@ -127,17 +129,17 @@ def summary(report: Report, folder: Path) -> Iterator[str]:
     if interpreter.is_relative_to(folder):
         interpreter = interpreter.relative_to(folder)
     yield f"Python: {interpreter} ({report.interpreter_source}); checked with {engines}"
-    findings, files = _count(report.findings, "finding"), _count(report.files, "file")
+    findings, files = count(len(report.findings), "finding"), count(len(report.files), "file")
     places = (*report.unjudged, *report.unused_ignores)
-    rest = f"; {_count(report.unjudged, 'place')} not judged" if report.unjudged else ""
+    rest = f"; {count(len(report.unjudged), 'place')} not judged" if report.unjudged else ""
     if report.unused_ignores:
-        rest += f"; {_count(report.unused_ignores, 'ignore')} to take out or to mend"
+        rest += f"; {count(len(report.unused_ignores), 'ignore')} to take out or to mend"
     yield f"{findings} in {files}{rest}" + ("" if report.findings or places else ": clean")
 
 
-def _count(things: Iterable[object], noun: str) -> str:
-    n = sum(1 for _ in things)
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _at(place: Unjudged, folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta, Struct, field
 
-from netra_incident.table import UNLIMITED, Table
+from netra_incident.table import UNLIMITED, Table, tally
 from netra_ws.decoding import not_utf8
 from netra_ws.errors import ConfigurationError
 
@@ -149,9 +149,8 @@ class TriageRow(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def cells(self) -> tuple[str, ...]:
         """The row as a reader sees it; its head is `TriageTable.HEAD`."""
-        statuses = Counter(self.endpoints).items()
-        endpoints = ", ".join(f"{status} × {count}" for status, count in statuses)
-        return self.name, str(self.close_code), str(self.events), endpoints, self.log, self.next
+        codes = str(self.close_code), str(self.events)
+        return self.name, *codes, tally(self.endpoints), self.log, self.next
 
 
 class TriageTable(list[TriageRow]):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,7 +15,7 @@ UNLIMITED = 10_000
 """Characters that no table needs."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
     """Rows of cells below a head; the first cell of each names its row.
 
@@ -63,6 +64,11 @@ class Table:
         """Return the table as Markdown; a bar in a cell stays a bar."""
         lines = [self.head, ("---",) * len(self.head), *self.rows]
         return "\n".join(f"| {' | '.join(map(_in_markdown, line))} |" for line in lines)
+
+
+def tally(values: Iterable[object]) -> str:
+    """Return how often each value comes, in their order: ``200 × 3, 500 × 1``."""
+    return ", ".join(f"{value} × {count}" for value, count in sorted(Counter(values).items()))
 
 
 def _in_markdown(cell: str) -> str:

@@ -61,8 +61,7 @@ class Edited:
         """Return where a stretch of the old text stands in the new one."""
         if not self.cuts:
             return span
-        start = self._moved(self.old.offset(span.line, span.column))
-        return self.new.span(start, self._moved(self.old.offset(span.end_line, span.end_column)))
+        return self.new.span(*map(self._moved, self.old.offsets(span)))
 
     def _moved(self, offset: int) -> int:
         by = 0
@@ -171,16 +170,10 @@ MEANT = {
 
 def _meant_instead(finding: Finding) -> str | None:
     at = finding.definition
-    if at is None:
-        return None
-    return next(
-        (
-            meant
-            for (file, name), meant in MEANT.items()
-            if at.path.name == file and at.why.startswith(name)
-        ),
-        None,
-    )
+    for (file, name), meant in MEANT.items():
+        if at is not None and at.path.name == file and at.why.startswith(name):
+            return meant
+    return None
 
 
 def _undecided(finding: Finding) -> str | None:

@@ -37,16 +37,8 @@ AWAITED = frozenset(
 
 AWAITING_FUNCTIONS = frozenset(
     {
-        "as_completed",
-        "create_task",
-        "ensure_future",
-        "gather",
-        "run",
-        "run_coroutine_threadsafe",
-        "run_until_complete",
-        "shield",
-        "wait",
-        "wait_for",
+        *("as_completed", "create_task", "ensure_future", "gather", "run"),
+        *("run_coroutine_threadsafe", "run_until_complete", "shield", "wait", "wait_for"),
     }
 )
 """The functions of asyncio that await their argument: `create_task` is TaskGroup's as well."""

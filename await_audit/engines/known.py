@@ -88,12 +88,11 @@ def check_known(engine: TypeChecker) -> None:
     if engine.NAME == "pyrefly":
         known.add((broken, 1, Symptom.SYNTAX_ERROR))
     else:
-        known = {one for one in known if one[1] <= len(KNOWN) and one[2] not in IMPORTS}
+        no_import = Symptom.UNRESOLVED_IMPORT
+        known = {one for one in known if one[1] <= len(KNOWN) and one[2] is not no_import}
     if not known <= found:
         raise unreadable(engine.NAME, installed)
 
-
-IMPORTS = {Symptom.UNRESOLVED_IMPORT}
 
 FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading an answer raises that has another form than it had."""

@@ -8,18 +8,15 @@ cannot switch it off.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from await_audit.engines import Settings
+from await_audit.engines import Settings, program
 from await_audit.engines.diagnostic import (
     AWAITING_FUNCTIONS,
     COROUTINE,
@@ -27,10 +24,9 @@ from await_audit.engines.diagnostic import (
     Diagnostic,
     Symptom,
 )
-from await_audit.engines.known import failed, readable
+from await_audit.engines.known import readable
 from await_audit.engines.mirror import NO_COPY, Mirror, mirrored
 from await_audit.engines.written_types import members
-from await_audit.errors import AuditError
 from await_audit.finding import Span
 
 NAME = "pyrefly"
@@ -64,11 +60,7 @@ TIMEOUT_S = 1800.0
 
 def version() -> str:
     """Return the version of pyrefly. Raises AuditError if it is not installed."""
-    try:
-        return importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError as error:
-        msg = "pyrefly is not installed beside netra-ws; install it: pip install pyrefly"
-        raise AuditError(msg) from error
+    return program.version(NAME, "pip install pyrefly")
 
 
 def check(
@@ -94,42 +86,25 @@ def check(
 
 
 def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str, Any]:
-    version()
+    installed = version()
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         temporary = os.path.realpath(folder)
         configuration = write_configuration(Path(temporary), settings, files, mirror)
         output = Path(temporary) / "errors.json"
-        command: list[str] = [
-            *(sys.executable, "-m", NAME, "check"),
-            *("--config", str(configuration)),
+        arguments: list[str] = [
+            *("check", "--config", str(configuration)),
             *("--output", f"json:{output}"),
             *("--min-severity", "info"),
             *("--progress-bar", "no"),
             *("--color", "never"),
         ]
-        try:
-            run = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                cwd=temporary,
-                env=environment(),
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-            if run.returncode in {0, 1} and output.exists():
-                document: dict[str, Any] = json.loads(output.read_bytes())
-                for error in document["errors"]:  # its paths are relative to where it ran
-                    error["path"] = os.path.normpath(Path(temporary, error["path"]))
-                return document
-        except subprocess.TimeoutExpired as error:
-            raise AuditError(f"pyrefly was not done after {TIMEOUT_S:g} s") from error
-        except OSError as error:
-            raise AuditError(f"pyrefly did not start: {error.strerror}") from error
-        said = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        why = f"failed with exit code {run.returncode}: {said.strip()}"
-        raise failed(NAME, version(), why)
+        done = program.run(NAME, arguments, temporary, environment(), TIMEOUT_S)
+        if done.returncode not in {0, 1} or not output.exists():
+            raise program.gave_up(NAME, installed, done)
+        document: dict[str, Any] = json.loads(output.read_bytes())
+        for error in document["errors"]:  # its paths are relative to where it ran
+            error["path"] = os.path.normpath(Path(temporary, error["path"]))
+        return document
 
 
 def environment() -> dict[str, str]:

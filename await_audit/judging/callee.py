@@ -9,29 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from await_audit.finding import Definition, Span
-from await_audit.judging.plain_values import Function, own_nodes
+from await_audit.judging.plain_values import Function
+from await_audit.resolver.functions import HARMLESS, REPLACED, decorator_name, is_generator
 from await_audit.source import Text, UndecodableError
 
 TYPESHED = "pyrefly_bundled_typeshed"
 """How the folder begins into which pyrefly unpacks the library's declarations."""
 
-
-KEEP_COLOUR = frozenset(
-    [
-        "abstractmethod",
-        "cache",
-        "cached_property",
-        "classmethod",
-        "deprecated",
-        "final",
-        "lru_cache",
-        "no_type_check",
-        "overload",
-        "override",
-        "property",
-        "staticmethod",
-    ]
-)
+COLOURING = {"contextmanager", "asynccontextmanager"}
+KEEP_COLOUR = {name.rpartition(".")[2] for name in HARMLESS | REPLACED} - COLOURING
 """Decorators of the standard library whose result is awaitable if the function's own is."""
 
 
@@ -75,10 +61,8 @@ def callee_of(text: Text, span: Span) -> Callee | None:
             column = end - len(name.encode())
         case _:
             return Callee(node, None, None)
-    inside = Text(source)
-    before = inside.line(line).encode()[:column].decode()
     # Without the bracket that stands before the expression.
-    return Callee(node, name, begin + inside.offset(line, len(before)) - 1)
+    return Callee(node, name, begin + Text(source).byte_offset(line, column) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +77,7 @@ class Defined:
     @property
     def decorators(self) -> tuple[str, ...]:
         """The decorators as source, without their arguments."""
-        plain = (one.func if isinstance(one, ast.Call) else one for one in self.node.decorator_list)
-        return tuple(ast.unparse(one) for one in plain)
+        return tuple(map(decorator_name, self.node.decorator_list))
 
     @property
     def keeps_colour(self) -> bool:
@@ -109,9 +92,7 @@ class Defined:
     @property
     def yields(self) -> bool:
         """Whether it is a generator."""
-        return not isinstance(self.node, ast.ClassDef) and any(
-            isinstance(inner, ast.Yield | ast.YieldFrom) for inner in own_nodes(self.node)
-        )
+        return not isinstance(self.node, ast.ClassDef) and is_generator(self.node)
 
 
 def look_up(path: Path, line: int) -> Defined | None:

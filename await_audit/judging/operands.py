@@ -44,11 +44,6 @@ def _arguments(text: Text, span: Span) -> list[tuple[Span, bool]]:
     begin = text.offset(span.line, span.column) - 1
     source = f"_{text.slice(span)}"
     inside = Text(source)
-
-    def offset(line: int | None, column: int | None) -> int:
-        line = line or 1
-        return begin + inside.offset(line, len(inside.line(line).encode()[:column].decode()))
-
     try:
         call = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError):
@@ -57,8 +52,8 @@ def _arguments(text: Text, span: Span) -> list[tuple[Span, bool]]:
     for argument in call.args if isinstance(call, ast.Call) else ():
         starred = isinstance(argument, ast.Starred)
         node = argument.value if isinstance(argument, ast.Starred) else argument
-        start = offset(node.lineno, node.col_offset)
-        end = offset(node.end_lineno, node.end_col_offset)
+        start = begin + inside.byte_offset(node.lineno, node.col_offset)
+        end = begin + inside.byte_offset(node.end_lineno, node.end_col_offset)
         found.append((text.span(start, end), starred))
     return found
 
@@ -71,8 +66,7 @@ def _item(written: str) -> str:
 
 def operand_of(text: Text, diagnostic: Diagnostic) -> Span:
     """Return the span of what is awaited: behind the keyword, its blanks and its comments."""
-    span = diagnostic.span
-    start, end = text.offset(span.line, span.column), text.offset(span.end_line, span.end_column)
+    start, end = text.offsets(diagnostic.span)
     if diagnostic.symptom is Symptom.NOT_AWAITABLE:
         keyword = AFTER_KEYWORD.match(text.text, start, end)
         start = keyword.end() if keyword else start

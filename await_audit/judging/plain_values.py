@@ -11,17 +11,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from await_audit.resolver.functions import is_generator, own_nodes
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-ARITHMETIC = (
-    ast.Add,
-    ast.Sub,
-    ast.Mult,
-    ast.Div,
-    ast.FloorDiv,
-    ast.Mod,
-    ast.Pow,
-)
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 """The operators that no library makes awaitables of; `|` and `>>` are some library's pipes."""
 
 MADE_HERE = (
@@ -58,9 +52,9 @@ def returned(function: Function) -> list[ast.expr] | None:
     """
     if function.returns is not None or isinstance(function, ast.AsyncFunctionDef):
         return None
-    nodes = list(own_nodes(function))
-    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
+    if is_generator(function):
         return None
+    nodes = own_nodes(function)
     return [node.value for node in nodes if isinstance(node, ast.Return) and node.value]
 
 
@@ -95,16 +89,6 @@ def bind(function: Function, call: ast.Call, bound: bool) -> dict[str, ast.expr]
             return None
         found[keyword.arg] = keyword.value
     return found
-
-
-def own_nodes(function: Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function without those of the functions and classes inside it."""
-    todo: list[ast.AST] = list(function.body)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, Function | ast.ClassDef | ast.Lambda):
-            todo.extend(ast.iter_child_nodes(node))
 
 
 def _alternatives(node: ast.expr) -> Iterator[ast.expr]:

@@ -113,7 +113,7 @@ def infer(
             if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
                 function = node.value.func
                 name = getattr(function, "attr", getattr(function, "id", ""))
-                offset = _offset(text, function.end_lineno, function.end_col_offset) - len(name)
+                offset = text.byte_offset(function.end_lineno, function.end_col_offset) - len(name)
                 if offset in offsets and _gives_plain_value(node.value, places[path, offset]):
                     yield _flag(path, text, node)
 
@@ -129,9 +129,9 @@ def _gives_plain_value(call: ast.Call, at: tuple[Path, int]) -> bool:
 
 
 def _flag(path: Path, text: Text, node: ast.Await) -> Flag:
-    start = _offset(text, node.lineno, node.col_offset)
-    inner = _offset(text, node.value.lineno, node.value.col_offset)
-    end = _offset(text, node.end_lineno, node.end_col_offset)
+    start = text.byte_offset(node.lineno, node.col_offset)
+    inner = text.byte_offset(node.value.lineno, node.value.col_offset)
+    end = text.byte_offset(node.end_lineno, node.end_col_offset)
     return Flag(
         path=path,
         span=text.span(start, end),
@@ -143,9 +143,3 @@ def _flag(path: Path, text: Text, node: ast.Await) -> Flag:
         engines=[NAME],
         inferred=True,
     )
-
-
-def _offset(text: Text, line: int | None, column: int | None) -> int:
-    """Turn a place as `ast` counts it, in bytes of UTF-8, into an offset."""
-    number = line or 1
-    return text.offset(number, len(text.line(number).encode()[: column or 0].decode()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from netra_incident.figures.style import (
     short,
 )
 from netra_incident.measuring.load import Session
+from netra_incident.table import tally
 from netra_ws.events import EVENT_TYPES
 
 LANES = 4
@@ -79,8 +79,7 @@ def _end(session: Session) -> float:
 
 
 def _codes(sessions: Sequence[Session]) -> str:
-    codes = Counter(session.close_code for session in sessions if not session.completed)
-    return ", ".join(f"{code} × {count}" for code, count in sorted(codes.items()))
+    return tally(session.close_code for session in sessions if not session.completed)
 
 
 def _facts(panel: Panel) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 from netra_incident.history.deployment import Deployment
 from netra_incident.measuring.load import Progress, Session, probe_endpoints, run_sessions
-from netra_incident.table import Table
+from netra_incident.table import Table, tally
 from netra_ws.events import EVENT_TYPES
 
 MIME_TYPE = "application/vnd.netra-ws.comparison+json"
@@ -28,15 +27,13 @@ class Measurement:
         sessions = self.sessions
         n = len(sessions)
         types = {item.event.__struct_config__.tag for one in sessions for item in one.events}
-        codes = Counter(session.close_code for session in sessions)
-        statuses = Counter(self.endpoints.values())
         return [
             f"{sum(session.handshake == 101 for session in sessions)} of {n}",
             f"{sum(session.completed for session in sessions)} of {n}",
             f"{sum(len(session.events) for session in sessions)}",
             f"{len(types)} of {len(EVENT_TYPES)}",
-            ", ".join(f"{code} × {count}" for code, count in sorted(codes.items())),
-            ", ".join(f"{status} × {count}" for status, count in sorted(statuses.items())),
+            tally(session.close_code for session in sessions),
+            tally(self.endpoints.values()),
         ]
 
 

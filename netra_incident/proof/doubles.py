@@ -65,25 +65,14 @@ async def try_doubles() -> dict[str, str]:
     return outcomes
 
 
-class Doubles:
+class Doubles(Table):
     """How one test comes out with each double, revision beside revision."""
 
     def __init__(self, outcomes: dict[str, dict[str, str]]) -> None:
+        names = next(iter(outcomes.values()))
+        rows = [[name, *(of[name] for of in outcomes.values())] for name in names]
+        super().__init__(("", *outcomes), rows)
         self.outcomes = outcomes
-
-    @property
-    def _table(self) -> Table:
-        names = next(iter(self.outcomes.values()))
-        rows = [[name, *(of[name] for of in self.outcomes.values())] for name in names]
-        return Table(("", *self.outcomes), rows)
-
-    def __repr__(self) -> str:
-        """Return the table as plain text."""
-        return repr(self._table)
-
-    def _repr_html_(self) -> str:
-        """Return the table as HTML."""
-        return self._table._repr_html_()
 
 
 def compare_doubles(revisions: Sequence[Revision]) -> Doubles:

@@ -90,7 +90,7 @@ def actions_csv(case: Case) -> str:
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows(_actions(case))
+    writer.writerows((one.kind, one.what, "", "", "", one.verify) for one in case.actions)
     return text.getvalue()
 
 
@@ -105,19 +105,14 @@ def post_mortem(case: Case, pages: Sequence[Page]) -> str:
         ("Detection", case.detection),
         ("Fingerprint", case.fingerprint),
     )
-    actions = [(*row[:-1], f"`{row[-1]}`") for row in _actions(case)]
     return TEMPLATES.get_template("post-mortem.md.j2").render(
         case=case,
         facts=Table(("", ""), facts).markdown(),
         headline=headline(pages),
         causes=[(cause, _shown(cause, pages)) for cause in case.causes],
         timeline=_rehearsed(timeline(case, pages)).markdown(),
-        actions=Table((*COLUMNS[:-1], "shown done by"), actions).markdown(),
+        actions=case.action_items._repr_markdown_(),
     )
-
-
-def _actions(case: Case) -> list[tuple[str, ...]]:
-    return [(action.kind, action.what, "", "", "", action.verify) for action in case.actions]
 
 
 def _evidence(page: Page, cell: str) -> str:
