@@ -64,13 +64,8 @@ def _checked(path: Path, source: str) -> Interpreter:
     do = "give the project's own with --python"
     code = "import sys; print(*sys.version_info[:3], sep='.')"
     try:
-        run = subprocess.run(
-            [path, "-I", "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        command = [str(path), "-I", "-c", code]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     except FileNotFoundError as error:
         raise AuditError(f"{what}, there is none; {do}") from error
     except OSError as error:

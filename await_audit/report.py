@@ -117,8 +117,7 @@ def not_judged(report: Report, folder: Path) -> Iterator[str]:
         key = place.why if place.line is not None else f"{place.path}: {place.why}"
         by_reason[key].append(place)
     for places in by_reason.values():
-        more = f" (and in {len(places) - 1} more places)" if len(places) > 1 else ""
-        more = more.replace("1 more places", "1 more place") if len(places) == 2 else more
+        more = f" (and in {count(len(places) - 1, 'more place')})" if len(places) > 1 else ""
         yield f"{_at(places[0], folder)}: not judged: {places[0].why}{more}"
 
 

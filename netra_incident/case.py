@@ -211,7 +211,6 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     impact_source: str
     fingerprint: str
     categories: Annotated[list[Category], Meta(min_length=1)]
-    hints: list[str]
     milestones: list[Milestone]
     actions: list[Action]
     history: History

@@ -146,16 +146,10 @@ class Search:
 
     def _add(self, one: Flipped, module: Module, place: Place, *, certain: bool) -> None:
         end = place.node.end_lineno or place.node.lineno
-        caller = Caller(
-            Path(module.path),
-            place.node.lineno,
-            end,
-            place.how.format(one.now.qualname),
-            certain,
-        )
-        same = {
-            seen for seen in one.callers if (seen.path, seen.line) == (caller.path, caller.line)
-        }
+        how = place.how.format(one.now.qualname)
+        caller = Caller(Path(module.path), place.node.lineno, end, how, certain)
+        here = (caller.path, caller.line)
+        same = {seen for seen in one.callers if (seen.path, seen.line) == here}
         if certain or not same:
             one.callers -= {seen for seen in same if not seen.certain}
             one.callers.add(caller)

@@ -21,11 +21,9 @@ from await_audit.resolver.modules import Tree
 def drift(paths: Sequence[Path], since: str) -> Drift:
     """Compare the working tree that `paths` lie in with a revision of its repository.
 
-    Flips are looked for in the whole working tree. Those are kept that lie below `paths`, or of
-    which a caller does; of the callers those below `paths`. Paths in the outcome are absolute.
-
-    Raises `AuditError` if a path does not exist or they lie in more than one repository, if
-    there is no repository, no git, no such revision, or nothing that it has in common with HEAD.
+    The outcome has the callers below `paths`, and the flips that lie there or have such a caller.
+    Its paths are absolute. Raises `AuditError` if there is no path, repository, revision or git, if
+    the paths lie in several repositories, or if the revision has nothing in common with HEAD.
     """
     if not paths:
         raise AuditError("--since needs a path: expected a file or a folder, got none")

@@ -186,14 +186,7 @@ class Repository:
         `path` is that of HEAD; a rename is followed.
         """
         out = self._git(
-            *(
-                "log",
-                "--topo-order",
-                "--follow",
-                "--raw",
-                "-z",
-                "--format=%x01%h %s",
-            ),
+            *("log", "--topo-order", "--follow", "--raw", "-z", "--format=%x01%h %s"),
             *(*RENAMES, *extra, f"{revision}..HEAD", "--", path),
         )
         commit = None

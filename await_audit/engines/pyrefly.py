@@ -17,13 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from await_audit.engines import Settings, program
-from await_audit.engines.diagnostic import (
-    AWAITING_FUNCTIONS,
-    COROUTINE,
-    LATER,
-    Diagnostic,
-    Symptom,
-)
+from await_audit.engines.diagnostic import AWAITING_FUNCTIONS, COROUTINE, LATER, Diagnostic, Symptom
 from await_audit.engines.known import readable
 from await_audit.engines.mirror import NO_COPY, Mirror, mirrored
 from await_audit.engines.written_types import members

@@ -76,18 +76,18 @@ class Defined:
 
     @property
     def decorators(self) -> tuple[str, ...]:
-        """The decorators as source, without their arguments."""
-        return tuple(map(decorator_name, self.node.decorator_list))
+        """The last names of the decorators."""
+        return tuple(map(_last_name, self.node.decorator_list))
 
     @property
     def keeps_colour(self) -> bool:
         """Whether every decorator is known to leave it as synchronous as it is."""
-        return all(name.rpartition(".")[2] in KEEP_COLOUR for name in self.decorators)
+        return KEEP_COLOUR.issuperset(self.decorators)
 
     @property
     def is_property(self) -> bool:
         """Whether it is read like an attribute."""
-        return any(name.rpartition(".")[2].endswith("property") for name in self.decorators)
+        return any(name.endswith("property") for name in self.decorators)
 
     @property
     def yields(self) -> bool:
@@ -169,25 +169,20 @@ def _why(callee: Callee, found: Defined | None, returned: str | None) -> str:
         return f"`{name}` is{what}" if returned else f"`{name}` is no coroutine function"
     if isinstance(found.node, ast.ClassDef):
         return f"`{name}` is a class, so calling it makes an instance at once"
-    is_async = isinstance(found.node, ast.AsyncFunctionDef)
     if not callee.called and not found.is_property:
-        kind = "async def" if is_async else "def"
+        kind = "async def" if isinstance(found.node, ast.AsyncFunctionDef) else "def"
         return f"`{name}` is the `{kind}` function itself, which is not called here"
-    last = [decorator.rpartition(".")[2] for decorator in found.decorators]
     for manager, words in (("asynccontextmanager", "async with"), ("contextmanager", "with")):
-        if manager in last:
+        if manager in found.decorators:
             return f"`{name}` is a @{manager}, so its result is for `{words}`"
-    say = _why_async if is_async else _why_sync
-    return f"`{name}` is {say(found, what)}"
+    return f"`{name}` is {_function(found, what)}"
 
 
-def _why_async(found: Defined, _what: str) -> str:
-    if found.yields:
-        return "an `async def` with `yield`, so its result is for `async for`"
-    return "an `async def`, so calling it makes a coroutine and runs nothing"
-
-
-def _why_sync(found: Defined, what: str) -> str:
+def _function(found: Defined, what: str) -> str:
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        if found.yields:
+            return "an `async def` with `yield`, so its result is for `async for`"
+        return "an `async def`, so calling it makes a coroutine and runs nothing"
     if found.is_property:
         return f"a property and a `def`, so it gives{what} at once"
     if found.yields:
@@ -233,5 +228,9 @@ def _joins(node: ast.AST) -> bool:
     """Say whether a definition adds to another of its name: an overload, a property's setter."""
     if not isinstance(node, Function):
         return False
-    names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
-    return bool(names & {"overload", "setter", "deleter", "getter"})
+    names = map(_last_name, node.decorator_list)
+    return not {"overload", "setter", "deleter", "getter"}.isdisjoint(names)
+
+
+def _last_name(decorator: ast.expr) -> str:
+    return decorator_name(decorator).rpartition(".")[2]

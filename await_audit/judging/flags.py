@@ -35,9 +35,9 @@ class Flag:
     span: Span
     operand: Span
     symptom: Symptom
-    message: str
-    types: set[str]
-    subject: str | None
+    message: str = ""
+    types: set[str] = field(default_factory=set)
+    subject: str | None = None
     engines: list[str] = field(default_factory=list)
     whole: str | None = None
     inferred: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from await_audit.engines import Settings
 from await_audit.engines.diagnostic import Diagnostic, Symptom
@@ -42,13 +43,9 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     flagged = {one.path for _, one in said if one.symptom not in NO_FLAG} - judgement.broken
     texts = {path: Text(sources[path]) for path in flagged | {path for path, _ in calls}}
     evidence = _ask(gather_flags(said, texts), calls, texts, sources, settings)
-    evidence = _ask_about_hidden(evidence, calls, texts, settings)
     evidence = _with_inferred(evidence, infer(candidates, evidence.places, texts), texts)
     if evidence.flags:
-        names = evidence.names
-        if names is None or not _names_of(evidence.callees) <= evidence.searched:
-            names = read_methods(search_names(sources.items(), _names_of(evidence.callees)))
-        judgement.findings += _findings(evidence, names)
+        judgement.findings += _findings(evidence, _known_names(evidence, sources))
     return judgement
 
 
@@ -56,56 +53,36 @@ Callees = Mapping[int, Callee | None]
 """The callee of each flag, by the flag's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """The flags, and what is known of what they are about.
-
-    `places` are the definitions of names; `names` is what the files say of the names `searched`.
-    """
+class _Evidence(NamedTuple):
+    """The flags, what each calls, where that is defined, and what was found of the first names."""
 
     flags: list[Flag]
     callees: Callees
     places: Mapping[Place, tuple[Path, int]]
-    searched: set[str]
     names: Names | None
 
 
 def _ask(
-    flags: list[Flag],
+    first: list[Flag],
     calls: set[Place],
     texts: Mapping[Path, Text],
     sources: Mapping[Path, str],
     settings: Settings,
 ) -> _Evidence:
-    """Ask the engines again about what they flagged, and search all files for its names."""
-    callees = _callees(flags, texts)
-    names = _names_of(callees)
+    """Ask the engines again, about what is hidden as well, and search all files for the names."""
+    callees = _callees(first, texts)
+    asked = _places_of(first, callees) | calls
     # Two other processes, and this one has work of its own. What parses stays in this thread.
     with ThreadPoolExecutor(2) as pool:
-        places = pool.submit(
-            find_definitions, _places_of(flags, callees) | calls, flags, texts, settings
-        )
-        found = pool.submit(search_names, sources.items(), names) if flags else None
-        holding = ask(flags, texts, settings)
-        return _Evidence(
-            holding,
-            callees,
-            places.result(),
-            names,
-            read_methods(found.result()) if found else None,
-        )
-
-
-def _ask_about_hidden(
-    evidence: _Evidence, calls: set[Place], texts: Mapping[Path, Text], settings: Settings
-) -> _Evidence:
-    """Look up what hidden flags are about too, in files without the new superfluous awaits."""
-    flags = evidence.flags
-    if all(id(flag) in evidence.callees for flag in flags):
-        return evidence
-    callees = _callees(flags, texts)
-    places = find_definitions(_places_of(flags, callees) | calls, flags, texts, settings)
-    return replace(evidence, callees=callees, places=places)
+        early = pool.submit(find_definitions, asked, first, texts, settings)
+        searched = pool.submit(search_names, sources.items(), _names_of(callees)) if first else None
+        flags, places = ask(first, texts, settings), early.result()
+        names = read_methods(searched.result()) if searched else None
+    if any(id(flag) not in callees for flag in flags):
+        # In files without the superfluous awaits that came to light.
+        callees = _callees(flags, texts)
+        places = find_definitions(_places_of(flags, callees) | calls, flags, texts, settings)
+    return _Evidence(flags, callees, places, names)
 
 
 def _with_inferred(
@@ -115,7 +92,15 @@ def _with_inferred(
     known = {(flag.path, flag.span) for flag in evidence.flags}
     new = [flag for flag in inferred if (flag.path, flag.span) not in known]
     callees = {**evidence.callees, **_callees(new, texts)}
-    return replace(evidence, flags=evidence.flags + new, callees=callees)
+    return evidence._replace(flags=evidence.flags + new, callees=callees)
+
+
+def _known_names(evidence: _Evidence, sources: Mapping[Path, str]) -> Names:
+    """Search all files again, if there are names that they were not searched for."""
+    wanted = _names_of(evidence.callees)
+    if evidence.names is not None and wanted <= evidence.names.wanted:
+        return evidence.names
+    return read_methods(search_names(sources.items(), wanted))
 
 
 def _findings(evidence: _Evidence, names: Names) -> Iterator[Finding]:
@@ -144,7 +129,6 @@ def _names_of(callees: Callees) -> set[str]:
 
 
 def _places_of(flags: Iterable[Flag], callees: Callees) -> set[Place]:
-    """Return the places of the names that the flags are about."""
     found = ((flag.path, callees[id(flag)]) for flag in flags)
     return {(path, one.offset) for path, one in found if one and one.offset is not None}
 

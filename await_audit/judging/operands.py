@@ -32,7 +32,10 @@ def arguments(text: Text, span: Span, types: Sequence[str]) -> list[tuple[Span, 
     arguments in their order.
     """
     given = zip(_arguments(text, span), types, strict=False)
-    typed = [(place, _item(written) if starred else written) for (place, starred), written in given]
+    typed = [
+        (place, _type_of_items(written) if starred else written)
+        for (place, starred), written in given
+    ]
     found = [one for one in typed if not any(map(may_be_awaitable, members(one[1])))]
     # Where one is a plain value, that is the wrong one, and an instance may have `__await__`.
     values = [one for one in found if all(map(is_value, members(one[1])))]
@@ -58,8 +61,7 @@ def _arguments(text: Text, span: Span) -> list[tuple[Span, bool]]:
     return found
 
 
-def _item(written: str) -> str:
-    """Return the type of the items of a starred argument."""
+def _type_of_items(written: str) -> str:
     items = re.fullmatch(r"\*\w+\[(.*)\]", written)
     return items[1] if items else "Unknown"
 

@@ -109,8 +109,6 @@ def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
 
 
 class _Scope:
-    """What the names of a function stand for."""
-
     def __init__(self, function: Function, arguments: Mapping[str, ast.expr] | None) -> None:
         self._function, self._arguments = function, arguments
         spec = function.args

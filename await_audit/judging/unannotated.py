@@ -122,8 +122,8 @@ def _gives_plain_value(call: ast.Call, at: tuple[Path, int]) -> bool:
     found = look_up(*at)
     if found is None or isinstance(found.node, ast.ClassDef) or not found.keeps_colour:
         return False
-    static = any(name.rpartition(".")[2] == "staticmethod" for name in found.decorators)
-    bound = found.owner is not None and isinstance(call.func, ast.Attribute) and not static
+    is_method = found.owner is not None and "staticmethod" not in found.decorators
+    bound = is_method and isinstance(call.func, ast.Attribute)
     arguments = bind(found.node, call, bound)
     return arguments is not None and is_plain(found.node, arguments)
 
@@ -137,9 +137,6 @@ def _flag(path: Path, text: Text, node: ast.Await) -> Flag:
         span=text.span(start, end),
         operand=text.span(inner, end),
         symptom=Symptom.NOT_AWAITABLE,
-        message="",
-        types=set(),
-        subject=None,
         engines=[NAME],
         inferred=True,
     )

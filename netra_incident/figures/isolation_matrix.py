@@ -97,19 +97,15 @@ def _cell(area: Axes, row: int, column: int, count: int, *, readable: bool) -> N
         )
 
 
-class Users(NamedTuple):
-    """The users of all panels, in the order of rows and columns, and the names that are shown.
-
-    Who owns events and receives none comes last.
-    """
+class _Users(NamedTuple):
+    """The users in the order of rows and columns, who only owns events last, and their names."""
 
     recipients: list[str]
     every: list[str]
     names: list[str]
 
     @classmethod
-    def of(cls, panels: Mapping[str, Matrix]) -> Users:
-        """Return the users; with more than `READABLE` none is named."""
+    def of(cls, panels: Mapping[str, Matrix]) -> _Users:
         recipients = list(dict.fromkeys(user for matrix in panels.values() for user in matrix))
         owners = {owner for matrix in panels.values() for got in matrix.values() for owner in got}
         every = recipients + sorted(owners.difference(recipients))
@@ -118,11 +114,10 @@ class Users(NamedTuple):
 
     @property
     def name_width(self) -> float:
-        """The width of the longest name in inches."""
         return CHARACTER * max(map(len, self.names), default=0)
 
 
-def _sides(users: Users, top: float, panels: int) -> tuple[list[float], float]:
+def _sides(users: _Users, top: float, panels: int) -> tuple[list[float], float]:
     """Return the left side of each panel, and the length of its sides, in inches."""
     left = MARGIN + 0.2 + users.name_width
     each = (WIDTH - MARGIN - left - GAP * (panels - 1)) / max(1, panels)
@@ -130,7 +125,7 @@ def _sides(users: Users, top: float, panels: int) -> tuple[list[float], float]:
     return [left + place * (each + GAP) for place in range(panels)], side
 
 
-def _draw_cells(area: Axes, matrix: Matrix, users: Users) -> None:
+def _draw_cells(area: Axes, matrix: Matrix, users: _Users) -> None:
     for row, recipient in enumerate(users.every):
         for column, owner in enumerate(users.every):
             count = matrix.get(recipient, Counter())[owner]
@@ -139,7 +134,7 @@ def _draw_cells(area: Axes, matrix: Matrix, users: Users) -> None:
     area.set(xlim=(0, n), ylim=(n, 0), aspect="equal")
 
 
-def _name_users(area: Axes, users: Users, side: float, *, first: bool) -> None:
+def _name_users(area: Axes, users: _Users, side: float, *, first: bool) -> None:
     """Name the columns if the names fit, and the rows of the first panel."""
     middles = [index + 0.5 for index in range(len(users.names))]
     fits = users.name_width < side / max(1, len(users.every))
@@ -151,7 +146,6 @@ def _name_users(area: Axes, users: Users, side: float, *, first: bool) -> None:
 
 
 def _label(area: Axes, name: str, caption: str, color: str, *, above_names: bool) -> None:
-    """Put the name of a panel above it, and what its counts mean below it."""
     area.annotate(
         name,
         (0, 1),
@@ -171,7 +165,7 @@ def isolation_matrix(panels: Mapping[str, Matrix]) -> Picture:
     What a panel means is judged from its counts. A user who got nothing still has a row as soon
     as any panel knows them: an outage leaks nothing, and isolates nobody either.
     """
-    users = Users.of(panels)
+    users = _Users.of(panels)
     verdicts = {name: _judge(matrix, users.recipients) for name, matrix in panels.items()}
     title = ", ".join(f"{name} {does}" for name, (does, _, _) in verdicts.items())
     total = sum(got.total() for matrix in panels.values() for got in matrix.values())

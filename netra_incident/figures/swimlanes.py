@@ -201,7 +201,6 @@ def _draw_panel(area: Axes, top: float, panel: Panel, limit: float, *, name_type
 
 
 def _limit(ends: Sequence[Sequence[float]]) -> float:
-    """Return where the axis ends, from the ends of the sessions of each panel."""
     longest = SLOWEST * max((median(panel) for panel in ends if panel), default=0)
     return 1.03 * max((end for panel in ends for end in panel if end <= longest), default=1)
 

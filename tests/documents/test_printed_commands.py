@@ -71,30 +71,37 @@ def fault(words: list[str]) -> str | None:
         case "netra-ws", ["--help"]:
             return None
         case "netra-ws", [name, *rest]:
-            return (
-                f"no command {name}"
-                if name not in COMMANDS
-                else parsed(COMMANDS[name].load(), rest)
-            )
+            known = name in COMMANDS
+            return parsed(COMMANDS[name].load(), rest) if known else f"no command {name}"
         case "make", targets:
-            for word in targets:
-                name, is_variable, _ = word.partition("=")
-                pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
-                if not re.search(pattern, MAKEFILE, re.MULTILINE):
-                    return f"the Makefile has no {word}"
-            return None
+            return next((f"the Makefile has no {one}" for one in targets if not made(one)), None)
         case "pip", arguments:
             return installed(arguments)
-        case "python" | "python3", ["-m", "pip", *rest]:
+        case "python" | "python3", arguments:
+            return interpreted(arguments)
+    return None if program in OF_THE_SYSTEM else f"no test knows {program}"
+
+
+def made(word: str) -> bool:
+    """Say whether the Makefile has a target, or a variable as in ``NAME=value``."""
+    name, is_variable, _ = word.partition("=")
+    pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
+    return re.search(pattern, MAKEFILE, re.MULTILINE) is not None
+
+
+def interpreted(arguments: list[str]) -> str | None:
+    """Return what is wrong with the arguments of Python, or `None`."""
+    match arguments:
+        case ["-m", "pip", *rest]:
             return installed(rest)
-        case "python" | "python3", ["-m", "pytest", *rest]:
+        case ["-m", "pytest", *rest]:
             absent = [word for word in rest if "/" in word and not (ROOT / word).exists()]
             return f"no such file: {absent[0]}" if absent else None
-        case "python" | "python3", ["-m", "benchmarks.prevention", *rest]:
+        case ["-m", "benchmarks.prevention", *rest]:
             return parsed(prevention, rest)
-        case "python" | "python3", ["-m", "venv", _] | ["-c", _] | ["client.py", *_]:
+        case ["-m", "venv", _] | ["-c", _] | ["client.py", *_]:
             return None
-    return None if program in OF_THE_SYSTEM else f"no test knows {program}"
+    return f"no test knows python {' '.join(arguments)}"
 
 
 def parsed(command: click.Command, arguments: list[str]) -> str | None:

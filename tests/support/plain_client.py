@@ -286,36 +286,55 @@ COMPLETE = "complete"
 def run_fault(frames: list[Frame]) -> str | None:
     """Return what is wrong with the events of one run that ran alone, or `None`."""
     events = [frame.message for frame in frames]
+    return (
+        grammar_fault(events)
+        or envelope_fault(events)
+        or sameness_fault(events)
+        or call_fault(events)
+        or end_fault(frames)
+    )
+
+
+def grammar_fault(events: list[dict[str, Any]]) -> str | None:
     order = " ".join(event["type"] for event in events)
-    if not GRAMMAR.fullmatch(order):
-        return f"against the grammar: {order}"
+    return None if GRAMMAR.fullmatch(order) else f"against the grammar: {order}"
+
+
+def envelope_fault(events: list[dict[str, Any]]) -> str | None:
     for event in events:
         if set(event) != ENVELOPE or set(event["payload"]) != PAYLOADS[event["type"]]:
             return f"keys of {event['type']}: {sorted(event)}, {sorted(event['payload'])}"
         if not RFC_3339_UTC.fullmatch(event["timestamp"]):
             return f"timestamp {event['timestamp']}"
+    return None
+
+
+def sameness_fault(events: list[dict[str, Any]]) -> str | None:
+    """Return what is not the same in all events of the run, or a gap in their numbers."""
     for key in ("epoch", "user_id", "thread_id", "run_id", "agent_name"):
         if len({event[key] for event in events}) != 1:
             return f"more than one {key} in a run"
     numbers = [event["seq"] for event in events]
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        return f"seq with a gap: {numbers}"
-    calls = [
-        event["payload"]["tool_call_id"]
-        for event in events
-        if event["type"] in {"tool_executing", "tool_completed"}
-    ]
-    if calls[::2] != calls[1::2] or len(set(calls)) * 2 != len(calls):
-        return f"tool calls do not pair: {calls}"
-    end = events[-1]["payload"]
-    if end["events"] != len(events):
-        return f"{len(events)} messages, announced {end['events']}"
+    whole = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return None if whole else f"seq with a gap: {numbers}"
+
+
+def call_fault(events: list[dict[str, Any]]) -> str | None:
+    tools = {"tool_executing", "tool_completed"}
+    calls = [event["payload"]["tool_call_id"] for event in events if event["type"] in tools]
+    paired = calls[::2] == calls[1::2] and len(set(calls)) * 2 == len(calls)
+    return None if paired else f"tool calls do not pair: {calls}"
+
+
+def end_fault(frames: list[Frame]) -> str | None:
+    """Return where the last event says something else of the run than what came."""
+    end = frames[-1].message["payload"]
+    if end["events"] != len(frames):
+        return f"{len(frames)} messages, announced {end['events']}"
     digest = hashlib.sha256()
     for frame in frames[:-1]:
         digest.update(frame.text.encode() + b"\n")
-    if end["digest"] != digest.hexdigest():
-        return "digest does not match"
-    return None
+    return None if end["digest"] == digest.hexdigest() else "digest does not match"
 
 
 def outcome(session: Session) -> str:
