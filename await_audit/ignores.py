@@ -30,7 +30,7 @@ class Ignore:
 
 
 def find_ignores(path: Path, text: Text) -> Iterator[Ignore | Unjudged]:
-    """Yield the ignores of a file, and what looks like one and names no kind that there is."""
+    """Yield the ignores of a file, and as Unjudged what is wrong with one."""
     for line, named in _marks(text):
         known = [name for name in named if name in KINDS]
         for why in _faults(named):

@@ -35,7 +35,7 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def json_lines(report: Report, folder: Path) -> Iterator[str]:
-    """Yield one JSON object a finding."""
+    """Yield a JSON object for each finding."""
     for finding in report.findings:
         yield json.dumps(
             {
@@ -51,7 +51,7 @@ def json_lines(report: Report, folder: Path) -> Iterator[str]:
 
 
 def github(report: Report, folder: Path) -> Iterator[str]:
-    """Yield one workflow command a finding, and one a place that was not judged.
+    """Yield a workflow command for each finding and for each place that was not judged.
 
     The form is GitHub's: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
     """
@@ -105,10 +105,7 @@ def full(report: Report, folder: Path) -> Iterator[Styled]:
 
 
 def not_judged(report: Report, folder: Path) -> Iterator[str]:
-    """Yield one line an ignore that is not used, and one a thing that was not judged.
-
-    What was not judged in many places for one reason is one line with their number.
-    """
+    """Yield a line for each unused ignore, and for each reason why something was not judged."""
     for place in report.unused_ignores:
         yield f"{_at(place, folder)}: {place.why}"
     by_reason: dict[str, list[Unjudged]] = defaultdict(list)

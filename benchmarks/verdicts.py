@@ -1,7 +1,4 @@
-"""What must be reached, and whether it was: ratios of two servers that were paired in each round.
-
-Guarded by ``tests/acceptance/test_benchmarks.py``.
-"""
+"""What must be reached, and whether it was: ratios of two servers paired in each round."""
 
 from __future__ import annotations
 

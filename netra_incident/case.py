@@ -53,7 +53,7 @@ class Tagged(Struct, frozen=True, forbid_unknown_fields=True):
     text: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a change of the package: what it is at each tag, the patches say."""
+        """Refuse a change of the package, which only the patches make."""
         if self.file is not None and self.file.startswith("netra_ws/"):
             raise ValueError(f"{self.subject!r}: only a broken commit changes netra_ws/")
 

@@ -1,4 +1,4 @@
-"""Who uses a function whose colour changed, and uses it as it was before."""
+"""The callers that use a function as it was before its colour changed."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class Repository:
         return tuple(sorted(name for name in names if (self.root / name).is_file()))
 
     def changes(self, revision: str) -> tuple[Change, ...]:
-        """Return the Python files that the working tree has otherwise than `revision`."""
+        """Return the Python files that differ between `revision` and the working tree."""
         with self._index() as environment:
             # "--raw" names blobs; a file that moved is one change.
             raw = self._git(*("diff", "--raw", "-z", *RENAMES, revision), environment=environment)

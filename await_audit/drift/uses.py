@@ -16,7 +16,7 @@ from await_audit.resolver.resolution import Resolver
 
 
 class Use(Enum):
-    """What a place takes a value for; `PASSED`: that shows only where the value goes on to."""
+    """What a place takes a value for; after `PASSED` that shows only further on."""
 
     AWAIT = Colour.COROUTINE
     ITERATE = Colour.ASYNC_GENERATOR

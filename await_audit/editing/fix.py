@@ -125,7 +125,7 @@ class _Attempt:
         return [one for one in findings if (one.kind, one.rule, one.span) not in known]
 
     def needs_all_files(self, judged: Report) -> bool:
-        """Say whether a judgement by a part of the files has what is new, or certain only now."""
+        """Say whether a judgement by some of the files has something new, or newly certain."""
         known = self._known()
         return any(
             (one.kind, one.rule, one.span) not in known

@@ -100,7 +100,7 @@ FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
 
 @contextmanager
 def readable(name: str, installed: str) -> Iterator[None]:
-    """Turn whatever is raised over an answer of another form into the error that says so."""
+    """Turn what an answer of an unexpected form raises into the error that says so."""
     try:
         yield
     except FORM as error:

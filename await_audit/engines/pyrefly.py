@@ -219,7 +219,7 @@ def _by_kind(kind: str, words: str) -> Meaning | None:
 
 
 def _by_coroutine(kind: str, words: str) -> Meaning | None:
-    """Return what a message means that may be about a coroutine used as a value."""
+    """Return what a message means if it is about a coroutine that is used as a value."""
     types = _types(words)
     parts = [part for written in types for part in members(written)]
     # Of a union with `Any` in it nobody knows where the coroutine came from.

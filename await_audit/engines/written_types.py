@@ -92,7 +92,7 @@ def class_name(written: str) -> str | None:
 
 
 def may_be_awaitable(written: str) -> bool:
-    """Say whether one member of a type says nothing against awaiting it."""
+    """Say whether one member of a type may be awaitable."""
     name = class_name(written)
     return name in OPEN or written.startswith("@") or LATER.match(written) is not None
 

@@ -1,4 +1,4 @@
-"""The places that the type checkers flagged, one of each place whoever names it."""
+"""The places that type checkers flagged, each once even if several name it."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _judged(
 ) -> tuple[int, int]:
     """Return how many injected lines are mended, and how many files are edited wrongly.
 
-    `own` are the files with an edit that the project as it is gets too.
+    `own` are the files that the fix edits without an injection too.
     """
     mended = wrong_edits = 0
     for fix in fixes:

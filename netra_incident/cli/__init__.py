@@ -1,4 +1,4 @@
-"""The command line `netra-ws`: a module a command, named as the command."""
+"""The command line `netra-ws`: a module for each command, named as the command."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def _show_attempts(judged: Sequence[Judgement]) -> None:
 
 @contextmanager
 def _progress() -> Iterator[RunProgress]:
-    """Show a bar a run on standard error."""
+    """Show a bar for each run on standard error."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -160,7 +160,7 @@ def _label(area: Axes, name: str, caption: str, color: str, *, above_names: bool
 
 @look()
 def isolation_matrix(panels: Mapping[str, Matrix]) -> Picture:
-    """Draw one matrix a panel: rows receive, columns own.
+    """Draw a matrix for each panel: rows receive, columns own.
 
     What a panel means is judged from its counts. A user who got nothing still has a row as soon
     as any panel knows them: an outage leaks nothing, and isolates nobody either.

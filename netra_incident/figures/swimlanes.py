@@ -225,7 +225,7 @@ def _draw_panels(area: Axes, top: float, panels: Sequence[Panel], limit: float) 
 
 @look()
 def swimlanes(broken: Sequence[Session], working: Sequence[Session]) -> Picture:
-    """Draw a lane a user, broken above working, on one axis from the moment the user asked.
+    """Draw a lane for each user, broken above working, from the moment the user asked.
 
     All sessions of a user lie over each other in their lane; the bold marks are the medians. The
     five types step down, because over loopback several arrive at the same moment.

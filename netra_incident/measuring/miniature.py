@@ -1,7 +1,4 @@
-"""The bug in miniature: four awaits that raise, one that does not, for any tool to be tried on.
-
-Guarded by tests/prevention/test_matrix.py, which runs every line.
-"""
+"""The bug in miniature: four awaits that raise, one that does not, for any tool to be tried on."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ PASS_TO_PASS = "pass_to_pass"  # noqa: S105
 
 
 def _shown(seen: dict[str, tuple[str, ...]]) -> list[str]:
-    """Return what tests saw, one kind a line; places in one file share the line."""
+    """Return what tests saw, a line for each kind and file."""
     places: dict[tuple[str, str], set[int]] = {}
     for error in seen.get("error", ()):
         found = re.match(r"(\w+) at (?:.*/)?([\w.]+):(\d+) in ", error)
@@ -87,7 +87,7 @@ HEAD = ("category", "result", "tests passed", "seen", "expected by the plan")
 
 
 class Notes(list[str]):
-    """Remarks, one a line."""
+    """Remarks, each on its own line."""
 
     def __repr__(self) -> str:
         """Return them as plain text."""

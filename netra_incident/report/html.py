@@ -1,4 +1,4 @@
-"""The post-mortem as pages: one a notebook, a glossary and a contents page.
+"""The post-mortem as pages: one for each notebook, a glossary and a contents page.
 
 They need no network and no script; ``tests/acceptance/test_report_browser.py`` shows them to a
 browser.

@@ -36,7 +36,7 @@ AT_ONCE = 2
 
 @contextmanager
 def _progress(paths: Iterable[Path], console: Console) -> Iterator[Callable[[Path], Advance]]:
-    """Show one bar a notebook; yields what returns the function that advances its bar."""
+    """Show a bar for each notebook; yields what begins a bar and returns how to advance it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
