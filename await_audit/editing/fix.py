@@ -31,8 +31,7 @@ class FileFix:
     """What becomes of one file: its bytes before and after.
 
     `removed` counts the `await`s that are taken out. `left` are the findings that stay, with their
-    places in `after`. `reverted` says that edits were given up, because the copy was judged worse;
-    the reasons are in `left`.
+    places in `after`.
     """
 
     path: Path
@@ -40,7 +39,6 @@ class FileFix:
     after: bytes
     removed: int
     left: tuple[Left, ...]
-    reverted: bool = False
 
     @property
     def changed(self) -> bool:
@@ -149,14 +147,7 @@ class _Attempt:
 
     def outcome(self) -> FileFix:
         """Return what became of the file."""
-        return FileFix(
-            self.path,
-            self.before,
-            self.data,
-            self.removed,
-            self.edited.left,
-            reverted=bool(self.vetoes),
-        )
+        return FileFix(self.path, self.before, self.data, self.removed, self.edited.left)
 
 
 def _judge(report: Report, copies: Mapping[Path, bytes], paths: Iterable[Path]) -> Report:
