@@ -80,7 +80,7 @@ lock: setup  ## Renew the lock with the newest versions, and print what moved
 lock-check: setup  ## Say nothing if what is installed is what the lock says
 	@$(BIN)/python requirements/lock.py check
 
-audit: setup  ## Look for wrong awaits and dropped coroutines in the project's own code
+audit: setup  ## Look for superfluous awaits and dropped coroutines in the project's own code
 	@$(BIN)/netra-ws audit netra_ws await_audit netra_incident benchmarks tests requirements docs
 
 check: setup audit  ## Lint, types, import contracts, the documents and the audit

@@ -1,1 +1,1 @@
-"""Find and mend a wrong `await` in anyone's code: the audit, the fix and the drift check."""
+"""Find and mend a superfluous `await` in anyone's code: the audit, the fix and the drift check."""

@@ -15,7 +15,7 @@ from await_audit.engines import Engine, Settings, pyrefly, pyright
 from await_audit.engines.diagnostic import Diagnostic
 from await_audit.engines.known import check_known
 from await_audit.files import Files, find_files
-from await_audit.finding import Report, Unjudged
+from await_audit.finding import Finding, Report, Unjudged
 from await_audit.ignores import Ignore, apply_ignores, find_ignores
 from await_audit.interpreter import find_interpreter
 from await_audit.judging.judgement import judge
@@ -54,7 +54,7 @@ def audit(
     the folders that imports start from, absolute, if `paths` are a part of what was judged before.
     `only` are the absolute paths of those files that the type checkers are to check; the others are
     just read, for what they say of their classes. Every path in the report is absolute. Raises
-    PreventionError for what cannot be done as asked.
+    AuditError for what cannot be done as asked.
     """
     root = Path(os.path.abspath(root or Path.cwd()))  # noqa: PTH100 - links stay as they are named
     files = find_files(paths)
@@ -65,25 +65,10 @@ def audit(
     versions = tuple((one.NAME, one.version()) for one in engines)
     for one in engines:
         check_known(one)
-    checked = [path for path in files.paths if only is None or path in only]
-    # An engine is another process, and leaves this one idle. What parses stays in this thread: on
-    # CPython 3.11 two that make syntax trees at once end in SystemError.
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_said, engines, checked, settings, files)
-        looked = own_findings(files, root)
-        own = [one for one in looked if only is None or one.path in only]
-        said = asked.result()
+    said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
     judgement = judge(files, settings, said)
-    known = {(found.path, found.span.line, found.kind) for found in judgement.findings}
-    judgement.findings += [one for one in own if (one.path, one.span.line, one.kind) not in known]
-    marks = [
-        mark
-        for path in sorted(files.marked - judgement.broken)
-        for mark in find_ignores(path, files.text(path))
-    ]
-    ignores = [mark for mark in marks if isinstance(mark, Ignore)]
-    findings, unused = apply_ignores(judgement.findings, ignores)
-    unused += [mark for mark in marks if isinstance(mark, Unjudged)]
+    found_both = _joined(judgement.findings, own)
+    findings, unused = _without_ignored(found_both, files, judgement.broken)
     return Report(
         root=root,
         interpreter=interpreter.path,
@@ -96,14 +81,35 @@ def audit(
     )
 
 
-def _said(
-    engines: Iterable[ModuleType], checked: Sequence[Path], settings: Settings, files: Files
-) -> list[tuple[str, Diagnostic]]:
-    return [
-        (one.NAME, diagnostic)
-        for one in engines
-        for diagnostic in one.check(checked, settings, files.recoded)
-    ]
+def _look(
+    engines: Iterable[ModuleType], files: Files, settings: Settings, root: Path, only: set[Path]
+) -> tuple[list[tuple[str, Diagnostic]], list[Finding]]:
+    """Return what the type checkers say of the files in `only`, and what the own checks find."""
+    checked = [path for path in files.paths if path in only]
+    # An engine is another process, and leaves this one idle. What parses stays in this thread: on
+    # CPython 3.11 two that make syntax trees at once end in SystemError.
+    with ThreadPoolExecutor(1) as pool:
+        asked = [
+            (one.NAME, pool.submit(one.check, checked, settings, files.recoded)) for one in engines
+        ]
+        own = [one for one in own_findings(files, root) if one.path in only]
+        return [(name, said) for name, answer in asked for said in answer.result()], own
+
+
+def _joined(judged: list[Finding], own: Iterable[Finding]) -> list[Finding]:
+    """Add what the own checks alone found."""
+    known = {(found.path, found.span.line, found.kind) for found in judged}
+    return judged + [one for one in own if (one.path, one.span.line, one.kind) not in known]
+
+
+def _without_ignored(
+    findings: Iterable[Finding], files: Files, broken: set[Path]
+) -> tuple[list[Finding], list[Unjudged]]:
+    """Take out what is ignored, and name the ignores that are wrong or silence none."""
+    paths = sorted(files.marked - broken)
+    marks = [mark for path in paths for mark in find_ignores(path, files.text(path))]
+    left, unused = apply_ignores(findings, [mark for mark in marks if isinstance(mark, Ignore)])
+    return left, unused + [mark for mark in marks if isinstance(mark, Unjudged)]
 
 
 def _order(place: Unjudged) -> tuple[Path, int, str]:

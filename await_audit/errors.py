@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class PreventionError(Exception):
+class AuditError(Exception):
     """Raised when there is nothing to judge with, or nothing to judge: exit code 2."""
 
     exit_code = 2

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.finding import Unjudged
 from await_audit.ignores import MARK
 from await_audit.source import Text, UndecodableError, decode
@@ -39,7 +39,7 @@ class Files:
 def find_files(paths: Sequence[Path]) -> Files:
     """Find the Python files at and below `paths`, each once, and try to read them.
 
-    What cannot be read becomes Unjudged. Raises PreventionError for a path that does not exist,
+    What cannot be read becomes Unjudged. Raises AuditError for a path that does not exist,
     for a file that is not Python, and where no file is left to judge nor to complain of.
     """
     files = Files()
@@ -68,7 +68,7 @@ def find_files(paths: Sequence[Path]) -> Files:
     if not files.paths and not files.unjudged:
         where = ", ".join(str(path) for path in paths)
         msg = f"expected Python files (*.py) at {where}, found none; give another path"
-        raise PreventionError(msg)
+        raise AuditError(msg)
     files.paths.sort()
     return files
 
@@ -80,7 +80,7 @@ def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Pat
             folder = path.is_dir()
             path.stat()
         except FileNotFoundError as error:
-            raise PreventionError(f"{given}: no such file or folder") from error
+            raise AuditError(f"{given}: no such file or folder") from error
         except OSError as error:
             unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
@@ -90,7 +90,7 @@ def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Pat
             yield path
         else:
             msg = f"{given}: expected a Python file (*.py) or a folder; rename it or leave it out"
-            raise PreventionError(msg)
+            raise AuditError(msg)
 
 
 def _below(folder: Path, above: frozenset[str], unjudged: list[Unjudged]) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from await_audit.source import Text
 MARK = b"netra:"
 """What a file must contain for its comments to be looked at."""
 
+KINDS = sorted(kind.value for kind in Kind)
+
 COMMENT = re.compile(r"#\s*netra:\s*ignore(?:\[(?P<kinds>[^\]]*)\])?")
 
 
@@ -28,7 +30,17 @@ class Ignore:
 
 
 def find_ignores(path: Path, text: Text) -> Iterator[Ignore | Unjudged]:
-    """Yield the ignores of a file, and what looks like one and names no kind that there is."""
+    """Yield the ignores of a file, and as Unjudged what is wrong with one."""
+    for line, named in _marks(text):
+        known = [name for name in named if name in KINDS]
+        for why in _faults(named):
+            yield Unjudged(path, line, why)
+        if known:
+            yield Ignore(path, line, frozenset(map(Kind, known)))
+
+
+def _marks(text: Text) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line of each mark and the names in it; none if the file has a syntax error."""
     # One line end for all, so that the lines that tokenize counts are those of Text.
     lines = (text.line(number) + "\n" for number in range(1, len(text.starts) + 1))
     try:
@@ -36,22 +48,18 @@ def find_ignores(path: Path, text: Text) -> Iterator[Ignore | Unjudged]:
     except (tokenize.TokenError, SyntaxError):
         return  # said by the type checker already
     for token in tokens:
-        match = COMMENT.search(token.string) if token.type == tokenize.COMMENT else None
-        if match is None:
-            continue
-        named = [name.strip() for name in (match["kinds"] or "").split(",") if name.strip()]
-        known = {kind.value for kind in Kind}
-        line = token.start[0]
-        expected = ", ".join(sorted(known))
-        if not named:
-            why = f"this ignore names no kind; write # netra: ignore[{expected}] or one of them"
-            yield Unjudged(path, line, why)
-        for name in named:
-            if name not in known:
-                why = f"this ignore names {name!r}, expected one of {expected}"
-                yield Unjudged(path, line, why)
-        if kinds := frozenset(Kind(name) for name in named if name in known):
-            yield Ignore(path, line, kinds)
+        if token.type == tokenize.COMMENT and (match := COMMENT.search(token.string)):
+            names = (name.strip() for name in (match["kinds"] or "").split(","))
+            yield token.start[0], [name for name in names if name]
+
+
+def _faults(named: list[str]) -> Iterator[str]:
+    expected = ", ".join(KINDS)
+    if not named:
+        yield f"this ignore names no kind; write # netra: ignore[{expected}] or one of them"
+    for name in named:
+        if name not in KINDS:
+            yield f"this ignore names {name!r}, expected one of {expected}"
 
 
 def apply_ignores(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 OLDEST = (3, 8)
 """The oldest version whose library the type checkers know."""
@@ -34,7 +34,7 @@ def find_interpreter(
 
     The first of these: `python` as the user gave it, a name on PATH included; the virtual
     environment that VIRTUAL_ENV names; the nearest `.venv` beside or above `path`; the Python that
-    runs this program. Each must start, or PreventionError is raised: to go on with another one
+    runs this program. Each must start, or AuditError is raised: to go on with another one
     would resolve other imports than the project has.
     """
     if python is not None:
@@ -64,19 +64,14 @@ def _checked(path: Path, source: str) -> Interpreter:
     do = "give the project's own with --python"
     code = "import sys; print(*sys.version_info[:3], sep='.')"
     try:
-        run = subprocess.run(
-            [path, "-I", "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        command = [str(path), "-I", "-c", code]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     except FileNotFoundError as error:
-        raise PreventionError(f"{what}, there is none; {do}") from error
+        raise AuditError(f"{what}, there is none; {do}") from error
     except OSError as error:
-        raise PreventionError(f"{what}, it did not start ({error.strerror}); {do}") from error
+        raise AuditError(f"{what}, it did not start ({error.strerror}); {do}") from error
     except subprocess.TimeoutExpired as error:
-        raise PreventionError(f"{what}, it gave no answer in {TIMEOUT_S:g} s; {do}") from error
+        raise AuditError(f"{what}, it gave no answer in {TIMEOUT_S:g} s; {do}") from error
     version = run.stdout.strip()
     try:
         numbers = tuple(int(part) for part in version.split("."))
@@ -84,8 +79,8 @@ def _checked(path: Path, source: str) -> Interpreter:
         numbers = ()
     if run.returncode or not numbers:
         said = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-        raise PreventionError(f"{what}, what is there failed ({said}); {do}")
+        raise AuditError(f"{what}, what is there failed ({said}); {do}")
     if numbers < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise PreventionError(f"{what} of at least {oldest}, it is {version}; {do}")
+        raise AuditError(f"{what} of at least {oldest}, it is {version}; {do}")
     return Interpreter(path, source, version)

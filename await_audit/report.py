@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def relative(path: Path, folder: Path) -> str:
 
 
 def json_lines(report: Report, folder: Path) -> Iterator[str]:
-    """Yield one JSON object a finding."""
+    """Yield a JSON object for each finding."""
     for finding in report.findings:
         yield json.dumps(
             {
@@ -51,13 +51,13 @@ def json_lines(report: Report, folder: Path) -> Iterator[str]:
 
 
 def github(report: Report, folder: Path) -> Iterator[str]:
-    """Yield one workflow command a finding, and one a place that was not judged.
+    """Yield a workflow command for each finding and for each place that was not judged.
 
     The form is GitHub's: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
     """
     for finding in report.findings:
         span = finding.span
-        yield _command(
+        yield workflow_command(
             "error",
             {
                 "file": relative(finding.path, folder),
@@ -73,10 +73,12 @@ def github(report: Report, folder: Path) -> Iterator[str]:
         if place.line is not None:
             fields["line"] = str(place.line)
         title = "unused ignore" if place in report.unused_ignores else "not judged"
-        yield _command("warning", {**fields, "title": title}, place.why)
+        yield workflow_command("warning", {**fields, "title": title}, place.why)
 
 
-def _command(name: str, fields: dict[str, str], message: str) -> str:
+def workflow_command(name: str, fields: dict[str, str], message: str) -> str:
+    """Return a workflow command of GitHub Actions."""
+
     def escaped(text: str, more: str = "") -> str:
         for letter in f"%\r\n{more}":
             text = text.replace(letter, f"%{ord(letter):02X}")
@@ -103,10 +105,7 @@ def full(report: Report, folder: Path) -> Iterator[Styled]:
 
 
 def not_judged(report: Report, folder: Path) -> Iterator[str]:
-    """Yield one line an ignore that is not used, and one a thing that was not judged.
-
-    What was not judged in many places for one reason is one line with their number.
-    """
+    """Yield a line for each unused ignore, and for each reason why something was not judged."""
     for place in report.unused_ignores:
         yield f"{_at(place, folder)}: {place.why}"
     by_reason: dict[str, list[Unjudged]] = defaultdict(list)
@@ -115,8 +114,7 @@ def not_judged(report: Report, folder: Path) -> Iterator[str]:
         key = place.why if place.line is not None else f"{place.path}: {place.why}"
         by_reason[key].append(place)
     for places in by_reason.values():
-        more = f" (and in {len(places) - 1} more places)" if len(places) > 1 else ""
-        more = more.replace("1 more places", "1 more place") if len(places) == 2 else more
+        more = f" (and in {count(len(places) - 1, 'more place')})" if len(places) > 1 else ""
         yield f"{_at(places[0], folder)}: not judged: {places[0].why}{more}"
 
 
@@ -127,17 +125,17 @@ def summary(report: Report, folder: Path) -> Iterator[str]:
     if interpreter.is_relative_to(folder):
         interpreter = interpreter.relative_to(folder)
     yield f"Python: {interpreter} ({report.interpreter_source}); checked with {engines}"
-    findings, files = _count(report.findings, "finding"), _count(report.files, "file")
+    findings, files = count(len(report.findings), "finding"), count(len(report.files), "file")
     places = (*report.unjudged, *report.unused_ignores)
-    rest = f"; {_count(report.unjudged, 'place')} not judged" if report.unjudged else ""
+    rest = f"; {count(len(report.unjudged), 'place')} not judged" if report.unjudged else ""
     if report.unused_ignores:
-        rest += f"; {_count(report.unused_ignores, 'ignore')} to take out or to mend"
+        rest += f"; {count(len(report.unused_ignores), 'ignore')} to take out or to mend"
     yield f"{findings} in {files}{rest}" + ("" if report.findings or places else ": clean")
 
 
-def _count(things: Iterable[object], noun: str) -> str:
-    n = sum(1 for _ in things)
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _at(place: Unjudged, folder: Path) -> str:

@@ -6,7 +6,7 @@ import configparser
 import os
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 INI_SECTIONS = {"pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
@@ -20,30 +20,39 @@ def search_path(
 
     They are the root, those in PYTHONPATH, those in the `pythonpath` of pytest's settings in the
     root, the folders of a `conftest.py`, which pytest puts there as well, and the folders above
-    the packages that `files` belong to. One of the last is taken only if no other package has the
-    same name: the type checker looks above each importing file as well, and finds the right one
-    there.
+    the packages that `files` belong to.
+    """
+    given = [Path(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    named = [root / entry for entry in _of_pytest(root)]
+    every = (root, *given, *named, *_of_conftests(files), *_above_packages(root, files))
+    absolute = [Path(os.path.abspath(path)) for path in every]  # noqa: PTH100
+    return tuple(dict.fromkeys(absolute))
+
+
+def _of_conftests(files: Iterable[Path]) -> list[Path]:
+    folders = (path.parent for path in files if path.name == "conftest.py")
+    return sorted(folder for folder in folders if not (folder / "__init__.py").is_file())
+
+
+def _above_packages(root: Path, files: Iterable[Path]) -> list[Path]:
+    """Return the folders above packages, each if no other package has the same name.
+
+    The type checker looks above each importing file as well, and finds the right one there.
     """
     tops: dict[str, set[Path]] = defaultdict(set)
     for folder in {path.parent for path in files}:
-        top = folder
-        while (top / "__init__.py").is_file() and top.parent != top:
-            top = top.parent
+        top = _above_package(folder)
         if top != folder:
             tops[folder.relative_to(top).parts[0]].add(top)
         elif not folder.is_relative_to(root):
             tops[str(folder)].add(folder)
-    single = sorted({next(iter(found)) for found in tops.values() if len(found) == 1})
-    given = [Path(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    named = [root / entry for entry in _of_pytest(root)]
-    tests = sorted(
-        path.parent
-        for path in files
-        if path.name == "conftest.py" and not (path.parent / "__init__.py").is_file()
-    )
-    every = (root, *given, *named, *tests, *single)
-    absolute = [Path(os.path.abspath(path)) for path in every]  # noqa: PTH100
-    return tuple(dict.fromkeys(absolute))
+    return sorted(next(iter(found)) for found in tops.values() if len(found) == 1)
+
+
+def _above_package(folder: Path) -> Path:
+    while (folder / "__init__.py").is_file() and folder.parent != folder:
+        folder = folder.parent
+    return folder
 
 
 def _of_pytest(root: Path) -> list[str]:

@@ -80,6 +80,15 @@ class Text:
             return len(self.text)
         return min(self.starts[line - 1] + column, len(self.text))
 
+    def byte_offset(self, line: int | None, column: int | None) -> int:
+        """Return the offset of a place as `ast` counts it, its column in bytes of UTF-8."""
+        number = line or 1
+        return self.offset(number, len(self.line(number).encode()[: column or 0].decode()))
+
+    def offsets(self, span: Span) -> tuple[int, int]:
+        """Return the offsets of both ends of a span."""
+        return self.offset(span.line, span.column), self.offset(span.end_line, span.end_column)
+
     def place(self, offset: int) -> tuple[int, int]:
         """Return line and column of an offset."""
         line = bisect_right(self.starts, offset)
@@ -91,8 +100,7 @@ class Text:
 
     def slice(self, span: Span) -> str:
         """Return what stands in a span."""
-        start = self.offset(span.line, span.column)
-        return self.text[start : self.offset(span.end_line, span.end_column)]
+        return self.text[slice(*self.offsets(span))]
 
     def line(self, number: int) -> str:
         """Return a line without its end."""

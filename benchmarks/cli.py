@@ -91,8 +91,8 @@ def command(
 
     \b
     Exit codes:
-      0    all that must be reached, of what was measured, is
-      1    something is not
+      0    everything that was measured reaches what it must
+      1    something does not
       2    it could not be measured as asked
       130  interrupted
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from benchmarks.results import Results, middle, ratios
 from benchmarks.scenarios import GROWN
 from benchmarks.servers import BEFORE, OURS, PROGRAMS, Program
 from benchmarks.verdicts import Verdict, judge
+from netra_incident.table import Table
 
 
 class Measure(NamedTuple):
@@ -37,9 +38,6 @@ CLOSED = ("50x1", "500x8", "alone", "growth")
 """The scenarios in which the client asks as fast as it can: it must not be the limit."""
 
 Rows = list[tuple[str, ...]]
-
-BAR = r"\|"
-"""A bar within a cell."""
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> Rows:
@@ -136,19 +134,13 @@ def conditions(results: Results) -> str:
     )
 
 
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown; a bar in a cell stays a bar."""
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(one.replace('|', BAR) for one in line)} |" for line in lines)
-
-
 def markdown(results: Results) -> str:
     """Return the results as the documentation shows them."""
     return "\n\n".join(
         (
-            markdown_table(VERDICT_HEADS, verdict_rows(judge(results))),
+            Table(VERDICT_HEADS, verdict_rows(judge(results))).markdown(),
             "What each server has cost, of its core's time:",
-            markdown_table(server_heads(results), server_rows(results)),
+            Table(server_heads(results), server_rows(results)).markdown(),
             conditions(results),
         )
     )

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from recall import judge
 
 from benchmarks.audit.table import markdown, read
-from benchmarks.table import markdown_table
+from netra_incident.table import Table
 
 
 def recall() -> str:
@@ -15,7 +15,7 @@ def recall() -> str:
     judged = judge()
     about = f"The tests hold {judged.cases} small modules."
     tools = ", ".join(f"{name} {version(name)}" for name in ("pyrefly", "libcst"))
-    table = markdown_table(("", "found or mended", "wrongly"), judged.rows())
+    table = Table(("", "found or mended", "wrongly"), judged.rows()).markdown()
     return f"{about} With {tools}:\n\n{table}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table import markdown_table
+from netra_incident.table import Table
 from netra_ws.serving.descriptors import ACCEPTED_AT_ONCE, RESERVE
 from netra_ws.settings import Settings
 
@@ -97,7 +97,7 @@ def promises() -> str:
             "error `stopping`; status `cancelled`; 1012",
         ),
     ]
-    return markdown_table(("promise", "limit", "past it"), rows)
+    return Table(("promise", "limit", "past it"), rows).markdown()
 
 
 def descriptors() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.table import markdown_table
+from netra_incident.table import Table
 
 RESULTS = Path(__file__).with_name("faults.json")
 HEADS = ("fault", "promise", "measured")
@@ -18,5 +18,5 @@ def faults() -> str:
         f"Python {kept['python']}, {kept['cpus']} cores, loopback; median (least-most, n) where "
         "there were several measurements."
     )
-    table = markdown_table(HEADS, ([row[head] for head in HEADS] for row in kept["faults"]))
+    table = Table(HEADS, [[row[head] for head in HEADS] for row in kept["faults"]]).markdown()
     return f"{about}\n\n{table}"

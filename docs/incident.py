@@ -8,10 +8,10 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from benchmarks.table import markdown_table
 from docs.image import Image
 from netra_incident.report.navigation import label
 from netra_incident.report.notebooks import code_cells, find_notebooks, read_notebook
+from netra_incident.table import Table
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -44,4 +44,4 @@ def pages() -> str:
     for path in find_notebooks(NOTEBOOKS):
         title = read_notebook(path).cells[0].source.splitlines()[0]
         rows.append((f"[{label(path.stem)}](../notebooks/{path.name})", title.removeprefix("# ")))
-    return markdown_table(("page", "finding"), rows)
+    return Table(("page", "finding"), rows).markdown()

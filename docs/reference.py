@@ -17,9 +17,9 @@ from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 import netra_ws
-from benchmarks.table import markdown_table
 from docs.examples import CLIENT, SERVER
 from netra_incident.cli import COMMANDS, cli
+from netra_incident.table import Table
 from netra_ws import client, errors
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.client.backoff import CLOSES, STATUSES, Rule
@@ -131,7 +131,9 @@ def commands() -> str:
 
 def environment() -> str:
     """Return the variables of the environment."""
-    return markdown_table(("variable", "what it is"), ((f"`{k}`", v) for k, v in VARIABLES.items()))
+    return Table(
+        ("variable", "what it is"), [(f"`{k}`", v) for k, v in VARIABLES.items()]
+    ).markdown()
 
 
 def _messages(examples: Sequence[msgspec.Struct]) -> str:
@@ -160,12 +162,14 @@ def server_messages() -> str:
 def error_codes() -> str:
     """Return the codes of the typed error."""
     heads = ("code", "when", "what to do")
-    return markdown_table(heads, ((f"`{code}`", *words) for code, words in CODES.items()))
+    return Table(heads, [(f"`{code}`", *words) for code, words in CODES.items()]).markdown()
 
 
 def close_codes() -> str:
     """Return each close code and its meaning."""
-    return markdown_table(("code", "meaning"), ((str(int(one)), one.meaning) for one in CloseCode))
+    return Table(
+        ("code", "meaning"), [(str(int(one)), one.meaning) for one in CloseCode]
+    ).markdown()
 
 
 def exceptions() -> str:
@@ -175,7 +179,7 @@ def exceptions() -> str:
         if isinstance(one, type) and issubclass(one, NetraError) and one is not NetraError:
             when = _first(one.__doc__).removeprefix("Raised when ")
             rows.append((f"`{name}`", when, ERRORS[name]))
-    return markdown_table(("error", "raised when", "what to do"), rows)
+    return Table(("error", "raised when", "what to do"), rows).markdown()
 
 
 def settings() -> str:
@@ -194,7 +198,7 @@ def settings() -> str:
             bound = "> 0" if field.type.gt is not None else f"≥ {field.type.ge:g}"
             allowed = f"{kind} {bound}"
         rows.append((f"`{field.name}`", shown, allowed, _first(words[field.name])))
-    return markdown_table(("setting", "default", "allowed", "what it bounds, and why"), rows)
+    return Table(("setting", "default", "allowed", "what it bounds, and why"), rows).markdown()
 
 
 def _number(value: float) -> str:
@@ -214,7 +218,7 @@ def _metrics(exposition: Exposition) -> str:
         labels = dict.fromkeys(label for sample in family.samples for label in sample.labels)
         named = ", ".join(f"`{label}`" for label in labels)
         rows.append((f"`{name}`", family.type, named, family.documentation))
-    return markdown_table(("metric", "type", "labels", "what it says"), rows)
+    return Table(("metric", "type", "labels", "what it says"), rows).markdown()
 
 
 def backend_metrics() -> str:
@@ -284,19 +288,19 @@ def names() -> str:
         is_called = inspect.isclass(value) or inspect.isfunction(value)
         text = value.__doc__ if is_called else _assigned(netra_ws, name)
         rows.append((f"`{name}`", _first(text)))
-    return markdown_table(("name", "what it is"), rows)
+    return Table(("name", "what it is"), rows).markdown()
 
 
 def _rules(head: str, rules: Sequence[Rule]) -> str:
-    rows = (
+    rows = [
         (
             f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}",
             "yes" if one.again else "no",
             one.reason,
         )
         for one in rules
-    )
-    return markdown_table((head, "tries again", "why"), rows)
+    ]
+    return Table((head, "tries again", "why"), rows).markdown()
 
 
 def closes() -> str:

@@ -13,8 +13,10 @@ import tomllib
 from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import grimp
+from matplotlib.axes import Axes
 
 from docs.image import Image
 from netra_incident.figures.style import (
@@ -110,19 +112,63 @@ def lines() -> str:
     return "\n\n".join(parts)
 
 
+class _Box(NamedTuple):
+    """A package on the picture: its left side, width and height in inches, and its rows."""
+
+    x: float
+    width: float
+    height: float
+    rows: list[str]
+
+
+def _boxes(level: list[str]) -> dict[str, _Box]:
+    """Return the boxes of packages that stand side by side."""
+    width = (WIDTH - 2 * MARGIN - GAP * (len(level) - 1)) / len(level)
+    characters = int((width - 2 * PAD) * 72 / TEXT / MONOSPACE_ADVANCE)
+    boxes = {}
+    for number, package in enumerate(level):
+        rows = [textwrap.fill(" · ".join(row), characters) for row in _within(package)]
+        height = HEAD + PAD + sum(LINE * (row.count("\n") + 1) + ROW_GAP for row in rows)
+        boxes[package] = _Box(MARGIN + number * (width + GAP), width, height, rows)
+    return boxes
+
+
+def _draw_box(area: Axes, package: str, box: _Box, top: float) -> None:
+    right, bottom = box.x + box.width, top - box.height
+    area.plot((box.x, right, right, box.x, box.x), (top, top, bottom, bottom, top), color=FAINT)
+    area.text(box.x + PAD, top - 0.08, package, color=INK, weight="bold", va="top")
+    y = top - HEAD
+    for row in box.rows:
+        for line in row.splitlines():
+            y -= LINE
+            area.text(box.x + PAD, y, line, color=QUIET, va="baseline", family=MONOSPACE)
+        y -= ROW_GAP
+
+
+def _draw_arrow(area: Axes, start: float, target: _Box, end: float) -> None:
+    """Draw an arrow from the bottom of a box to the top of another."""
+    area.annotate(
+        "",
+        (target.x + target.width / 2, end + 0.03),
+        (target.x + target.width / 2, start),
+        arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1},
+    )
+
+
+def _facts(imports: dict[str, list[str]]) -> list[str]:
+    return [
+        *(f"{one} imports {target}" for one, targets in imports.items() for target in targets),
+        *(f"{one}: {'; '.join(', '.join(row) for row in _within(one))}" for one in imports),
+    ]
+
+
 @look()
 def rooms() -> Image:
     """Draw each package as a box of its rooms, with an arrow to each package that it imports."""
-    levels = _rows({package: _imports(1)[package] for package in packages()})
-    boxes = {}
-    for level in levels:
-        width = (WIDTH - 2 * MARGIN - GAP * (len(level) - 1)) / len(level)
-        characters = int((width - 2 * PAD) * 72 / TEXT / MONOSPACE_ADVANCE)
-        for number, package in enumerate(level):
-            rows = [textwrap.fill(" · ".join(row), characters) for row in _within(package)]
-            height = HEAD + PAD + sum(LINE * (row.count("\n") + 1) + ROW_GAP for row in rows)
-            boxes[package] = MARGIN + number * (width + GAP), width, height, rows
-    tallest = [max(boxes[package][2] for package in level) for level in levels]
+    imports = {package: sorted(_imports(1)[package]) for package in packages()}
+    levels = [_boxes(level) for level in _rows({one: set(below) for one, below in imports.items()})]
+    boxes = {package: box for level in levels for package, box in level.items()}
+    tallest = [max(box.height for box in level.values()) for level in levels]
     count = sum(len(row) for package in packages() for row in _within(package))
     figure, top = canvas(
         "Imports go down: no room imports one that stands above it",
@@ -131,32 +177,12 @@ def rooms() -> Image:
         sum(tallest) + GAP * (len(levels) - 1) + MARGIN,
     )
     area = drawing(figure)
-    arrows = []
     for level, height in zip(levels, tallest, strict=True):
-        for package in level:
-            x, width, own, rows = boxes[package]
-            right, bottom = x + width, top - own
-            area.plot((x, right, right, x, x), (top, top, bottom, bottom, top), color=FAINT)
-            area.text(x + PAD, top - 0.08, package, color=INK, weight="bold", va="top")
-            y = top - HEAD
-            for row in rows:
-                for line in row.splitlines():
-                    y -= LINE
-                    area.text(x + PAD, y, line, color=QUIET, va="baseline", family=MONOSPACE)
-                y -= ROW_GAP
-            for target in sorted(_imports(1)[package]):
-                middle = boxes[target][0] + boxes[target][1] / 2
-                area.annotate(
-                    "",
-                    (middle, top - height - GAP + 0.03),
-                    (middle, bottom),
-                    arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1},
-                )
-                arrows.append(f"{package} imports {target}")
+        for package, box in level.items():
+            _draw_box(area, package, box, top)
+            for target in imports[package]:
+                _draw_arrow(area, top - box.height, boxes[target], top - height - GAP)
         top -= height + GAP
-    facts = [
-        *arrows,
-        *(f"{one}: {'; '.join(', '.join(row) for row in _within(one))}" for one in packages()),
-    ]
+    facts = _facts(imports)
     alt = f"Boxes of names, one a package. {'. '.join(facts)}."
     return Image(alt, Picture(figure, facts, alt).png)

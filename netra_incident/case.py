@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta, Struct, field
 
+from netra_incident.table import UNLIMITED, Table, tally
 from netra_ws.decoding import not_utf8
 from netra_ws.errors import ConfigurationError
 
@@ -52,7 +53,7 @@ class Tagged(Struct, frozen=True, forbid_unknown_fields=True):
     text: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a change of the package: what it is at each tag, the patches say."""
+        """Refuse a change of the package, which only the patches make."""
         if self.file is not None and self.file.startswith("netra_ws/"):
             raise ValueError(f"{self.subject!r}: only a broken commit changes netra_ws/")
 
@@ -119,9 +120,9 @@ class ActionItems(list[Action]):
 
     def _repr_markdown_(self) -> str:
         """Return the table for a notebook."""
-        rows = [f"| {action.kind} | {action.what} | | | | `{action.verify}` |" for action in self]
-        head = "| kind | action | owner | due | ticket | shown done by |\n|---|---|---|---|---|---|"
-        return "\n".join([head, *rows])
+        head = ("kind", "action", "owner", "due", "ticket", "shown done by")
+        rows = [(one.kind, one.what, "", "", "", f"`{one.verify}`") for one in self]
+        return Table(head, rows).markdown()
 
 
 class TriageRow(Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,9 +149,8 @@ class TriageRow(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def cells(self) -> tuple[str, ...]:
         """The row as a reader sees it; its head is `TriageTable.HEAD`."""
-        statuses = Counter(self.endpoints).items()
-        endpoints = ", ".join(f"{status} × {count}" for status, count in statuses)
-        return self.name, str(self.close_code), str(self.events), endpoints, self.log, self.next
+        codes = str(self.close_code), str(self.events)
+        return self.name, *codes, tally(self.endpoints), self.log, self.next
 
 
 class TriageTable(list[TriageRow]):
@@ -160,15 +160,15 @@ class TriageTable(list[TriageRow]):
 
     def __repr__(self) -> str:
         """Return the table as plain text."""
-        rows = [self.HEAD, *(row.cells for row in self)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ("  ".join(map(str.ljust, row, widths)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
+        return repr(self._table)
 
     def _repr_markdown_(self) -> str:
         """Return the table for a notebook, and for the runbook."""
-        rows = [self.HEAD, ("---",) * len(self.HEAD), *(row.cells for row in self)]
-        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        return self._table.markdown()
+
+    @property
+    def _table(self) -> Table:
+        return Table(self.HEAD, [row.cells for row in self], width=UNLIMITED)
 
 
 class History(Struct, frozen=True, forbid_unknown_fields=True):
@@ -211,7 +211,6 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     impact_source: str
     fingerprint: str
     categories: Annotated[list[Category], Meta(min_length=1)]
-    hints: list[str]
     milestones: list[Milestone]
     actions: list[Action]
     history: History
@@ -267,8 +266,9 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
             "Impact": f"{self.impact}, {self.impact_source}",
             "Fingerprint": self.fingerprint,
         }
-        rows = "\n".join(f"| **{name}** | {value} |" for name, value in facts.items())
-        return f"**{self.title}** (#{self.id})\n\n{self.summary}\n\n| | |\n|---|---|\n{rows}"
+        rows = [(f"**{name}**", value) for name, value in facts.items()]
+        table = Table(("", ""), rows).markdown()
+        return f"**{self.title}** (#{self.id})\n\n{self.summary}\n\n{table}"
 
 
 # What msgspec knows of a type is made at its first use, and two threads that make it at once end

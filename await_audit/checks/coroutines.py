@@ -123,11 +123,15 @@ class Coroutines:
         """
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) if name in self._names:
-                module = self._tree.module(source.relative)
-                same = self._same(node, module) if module is not None else None
-                if module is not None and same is not None:
-                    return self._plain(self._resolver.reference(same, module))
+                return self._plain(self._reference(node, source))
         return []
+
+    def _reference(self, node: ast.expr, source: Source) -> Values:
+        module = self._tree.module(source.relative)
+        same = self._same(node, module) if module is not None else None
+        if module is None or same is None:
+            return frozenset()
+        return self._resolver.reference(same, module)
 
     def _plain(self, values: Values) -> list[tuple[Function, str]]:
         found = []
@@ -150,11 +154,7 @@ class Coroutines:
 
     def attribute(self, owner: ast.expr, name: str, source: Source) -> tuple[Function, str] | None:
         """Return the function that is the attribute `name` of the module that `owner` names."""
-        module = self._tree.module(source.relative)
-        same = self._same(owner, module) if module is not None else None
-        if module is None or same is None:
-            return None
-        match list(self._resolver.reference(same, module)):
+        match list(self._reference(owner, source)):
             case [ModuleValue(name=dotted)]:
                 return self.member(f"{dotted}.{name}", source)
         return None

@@ -1,4 +1,4 @@
-"""Who uses a function whose colour changed, and uses it as it was before."""
+"""The callers that use a function as it was before its colour changed."""
 
 from __future__ import annotations
 
@@ -99,21 +99,24 @@ class Search:
 
     def _judge(self, node: ast.Name | ast.Attribute, module: Module) -> None:
         found = self._resolver.reference(node, module)
-        hits = [self._flipped[one] for one in found if isinstance(one, FunctionValue)
-                and one in self._flipped]  # fmt: skip
-        certain = bool(hits) and len(hits) == len(found)
-        if hits:
-            certain = certain and len({(one.was.colour, one.now.colour) for one in hits}) == 1
-            certain = certain and not any(
-                self._doubts.is_overridden(node, one, module) for one in hits
-            )
-        else:
-            hits = list(self._doubts.may_be(node, found, module))
-        for one in hits:
+        hits = [one for value in found if (one := self._flipped_by(value)) is not None]
+        certain = bool(hits) and len(hits) == len(found) and self._is_certain(node, hits, module)
+        for one in hits or list(self._doubts.may_be(node, found, module)):
             for place in self._left_behind(node, one, module):
                 sure = certain and place.certain and one.still is Answer.NO
                 if place.use is not Use.PASSED or self._unchanged(place.node, module):
                     self._add(one, module, place, certain=sure and place.use is not Use.PASSED)
+
+    def _flipped_by(self, value: object) -> Flipped | None:
+        return self._flipped.get(value) if isinstance(value, FunctionValue) else None
+
+    def _is_certain(
+        self, node: ast.Name | ast.Attribute, hits: Sequence[Flipped], module: Module
+    ) -> bool:
+        """Say whether all hits changed alike, and no class overrides one of them."""
+        changes = {(one.was.colour, one.now.colour) for one in hits}
+        overridden = (self._doubts.is_overridden(node, one, module) for one in hits)
+        return len(changes) == 1 and not any(overridden)
 
     def _left_behind(
         self, node: ast.Name | ast.Attribute, one: Flipped, module: Module
@@ -143,16 +146,10 @@ class Search:
 
     def _add(self, one: Flipped, module: Module, place: Place, *, certain: bool) -> None:
         end = place.node.end_lineno or place.node.lineno
-        caller = Caller(
-            Path(module.path),
-            place.node.lineno,
-            end,
-            place.how.format(one.now.qualname),
-            certain,
-        )
-        same = {
-            seen for seen in one.callers if (seen.path, seen.line) == (caller.path, caller.line)
-        }
+        how = place.how.format(one.now.qualname)
+        caller = Caller(Path(module.path), place.node.lineno, end, how, certain)
+        here = (caller.path, caller.line)
+        same = {seen for seen in one.callers if (seen.path, seen.line) == here}
         if certain or not same:
             one.callers -= {seen for seen in same if not seen.certain}
             one.callers.add(caller)

@@ -12,7 +12,7 @@ from await_audit.drift.flipped import Flipped
 from await_audit.drift.git import Change, Repository
 from await_audit.drift.history import Attribution, Comparison
 from await_audit.drift.model import Drift, Flip
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.finding import Unjudged
 from await_audit.resolver.functions import Unparsable
 from await_audit.resolver.modules import Tree
@@ -21,24 +21,22 @@ from await_audit.resolver.modules import Tree
 def drift(paths: Sequence[Path], since: str) -> Drift:
     """Compare the working tree that `paths` lie in with a revision of its repository.
 
-    Flips are looked for in the whole working tree. Those are kept that lie below `paths`, or of
-    which a caller does; of the callers those below `paths`. Paths in the outcome are absolute.
-
-    Raises `PreventionError` if a path does not exist or they lie in more than one repository, if
-    there is no repository, no git, no such revision, or nothing that it has in common with HEAD.
+    The outcome has the callers below `paths`, and the flips that lie there or have such a caller.
+    Its paths are absolute. Raises `AuditError` if there is no path, repository, revision or git, if
+    the paths lie in several repositories, or if the revision has nothing in common with HEAD.
     """
     if not paths:
-        raise PreventionError("--since needs a path: expected a file or a folder, got none")
+        raise AuditError("--since needs a path: expected a file or a folder, got none")
     below = []
     for path in paths:
         if not path.exists():
-            raise PreventionError(f"{path}: no such file or folder")
+            raise AuditError(f"{path}: no such file or folder")
         below.append(path.resolve())
     repository, *others = [Repository(path) for path in below]
     for other, path in zip(others, paths[1:], strict=True):
         if other.root != repository.root:
             msg = f"{path} is not in the repository of {paths[0]}: audit one at a time"
-            raise PreventionError(msg)
+            raise AuditError(msg)
     return _Check(repository, below, since).run()
 
 

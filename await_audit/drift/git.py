@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from await_audit.drift.model import Commit
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 SETTINGS = {
     "core.abbrev": "auto",
@@ -30,7 +30,7 @@ RENAMES = ("--find-renames=50%", "-l2000", "--no-ext-diff", "--no-textconv", "--
 """How much of a file has to stay the same for it to have moved, and among how many files."""
 
 
-class GitFailed(PreventionError):
+class GitFailed(AuditError):
     """Raised when git runs and ends with an exit code other than 0."""
 
 
@@ -52,13 +52,13 @@ class Repository:
     """The repository whose working tree a path lies in; `root` is the top of that tree."""
 
     def __init__(self, path: Path) -> None:
-        """Find the repository of `path`. Raises `PreventionError` if there is none."""
+        """Find the repository of `path`. Raises `AuditError` if there is none."""
         self.root = path if path.is_dir() else path.parent
         try:
             top = self._git("rev-parse", "--show-toplevel").decode(errors="surrogateescape")
         except GitFailed as error:
             msg = f"{path}: --since needs a git working tree, and this lies in none ({error})"
-            raise PreventionError(msg) from error
+            raise AuditError(msg) from error
         self.root = Path(top.rstrip("\n"))
 
     def _git(
@@ -95,9 +95,9 @@ class Repository:
                 capture_output=True,
             )
         except FileNotFoundError as error:
-            raise PreventionError("git was not found: install it, or add it to PATH") from error
+            raise AuditError("git was not found: install it, or add it to PATH") from error
         except OSError as error:
-            raise PreventionError(f"git cannot be run: {error.strerror}") from error
+            raise AuditError(f"git cannot be run: {error.strerror}") from error
         if done.returncode != 0:
             why = " ".join(done.stderr.decode(errors="replace").split())
             raise GitFailed(f"git {arguments[0]}: {why or f'exit code {done.returncode}'}")
@@ -111,23 +111,23 @@ class Repository:
 
         It is `since` itself if the working tree comes after it, and else the last commit that
         both have in common, so that what others did after it is not taken for a change here.
-        Raises `PreventionError` for a revision that is unknown or has nothing in common.
+        Raises `AuditError` for a revision that is unknown or has nothing in common.
         """
         shallow = self._line("rev-parse", "--is-shallow-repository") == "true"
         deepen = "; this clone is shallow: git fetch --unshallow" if shallow else ""
         if since.startswith("-"):
-            raise PreventionError(f"--since {since}: expected a revision, got an option")
+            raise AuditError(f"--since {since}: expected a revision, got an option")
         try:
             revision = self._line("rev-parse", "--verify", "--quiet", f"{since}^{{commit}}")
         except GitFailed as error:
             hint = deepen or "; git log names those there are, git fetch brings others"
-            raise PreventionError(f"--since {since}: no such revision{hint}") from error
+            raise AuditError(f"--since {since}: no such revision{hint}") from error
         try:
             found = self._line("merge-base", revision, "HEAD")
         except GitFailed as error:
             hint = deepen or "; expected one that HEAD descends from"
             msg = f"--since {since}: nothing in common with HEAD{hint}"
-            raise PreventionError(msg) from error
+            raise AuditError(msg) from error
         short, _, subject = self._line("show", "-s", "--format=%h %s", found).partition(" ")
         return found, Commit(short, subject)
 
@@ -138,7 +138,7 @@ class Repository:
         return tuple(sorted(name for name in names if (self.root / name).is_file()))
 
     def changes(self, revision: str) -> tuple[Change, ...]:
-        """Return the Python files that the working tree has otherwise than `revision`."""
+        """Return the Python files that differ between `revision` and the working tree."""
         with self._index() as environment:
             # "--raw" names blobs; a file that moved is one change.
             raw = self._git(*("diff", "--raw", "-z", *RENAMES, revision), environment=environment)
@@ -186,14 +186,7 @@ class Repository:
         `path` is that of HEAD; a rename is followed.
         """
         out = self._git(
-            *(
-                "log",
-                "--topo-order",
-                "--follow",
-                "--raw",
-                "-z",
-                "--format=%x01%h %s",
-            ),
+            *("log", "--topo-order", "--follow", "--raw", "-z", "--format=%x01%h %s"),
             *(*RENAMES, *extra, f"{revision}..HEAD", "--", path),
         )
         commit = None

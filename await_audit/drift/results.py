@@ -51,7 +51,7 @@ def names_in(annotation: ast.expr) -> frozenset[str]:
 
 
 def still_gives(was: Function, now: Function, module: Module, resolver: Resolver) -> Answer:
-    """Whether a use that `was` asked for is right for `now` as well, which is in `module`."""
+    """Whether what was right for `was` is right for `now` as well; `now` is in `module`."""
     if was.colour is Colour.SYNC and (_is_coroutine_by_decorator(was) or _promises(was, now)):
         return Answer.YES
     if not was.plain or not now.plain:

@@ -97,7 +97,7 @@ def takes(call: ast.Call, module: Module, resolver: Resolver) -> Colour | None:
 
 
 def starts(call: ast.Call, module: Module, resolver: Resolver) -> Colour | None:
-    """Return as what a call calls a function that it is given, `None` if that is not known."""
+    """Return the colour that a call expects of a function given to it, `None` if not known."""
     callees = resolver.reference(call.func, module)
     if any(isinstance(one, FunctionValue) for one in callees):
         return None

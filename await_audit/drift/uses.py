@@ -16,7 +16,7 @@ from await_audit.resolver.resolution import Resolver
 
 
 class Use(Enum):
-    """What a place takes a value for; `PASSED`: that shows only where the value goes on to."""
+    """What a place takes a value for; after `PASSED` that shows only further on."""
 
     AWAIT = Colour.COROUTINE
     ITERATE = Colour.ASYNC_GENERATOR
@@ -78,40 +78,14 @@ class _Uses:
         match parent:
             case ast.Await():
                 yield Place(Use.PASSED if inside else Use.AWAIT, parent, "awaits {}")
-            case ast.Starred() | ast.IfExp() | ast.BoolOp() if node is not _test(parent):
-                yield from self.of(parent, inside=inside)
-            case ast.Tuple() | ast.List() | ast.Set():
-                yield from self._element(node, parent)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() if node is parent.elt:
-                yield from self.of(parent, inside=True)
-            case ast.comprehension(iter=iterated, target=target, is_async=is_async):
-                if node is iterated:
-                    yield from self._loop(node, target, bool(is_async), inside=inside)
-                else:
-                    yield self._plain(node, inside=inside)
-            case ast.For(iter=iterated, target=target) if node is iterated:
-                yield from self._loop(node, target, is_async=False, inside=inside)
-            case ast.AsyncFor(iter=iterated, target=target) if node is iterated:
-                yield from self._loop(node, target, is_async=True, inside=inside)
-            case ast.withitem():
-                if isinstance(self._module.parents[parent], ast.AsyncWith):
-                    yield Place(Use.ENTER, node, "enters {} with async with")
-                else:
-                    yield self._plain(node, inside=inside)
-            case ast.NamedExpr():
-                yield from self.of(parent, inside=inside)
-                yield from self._variable(node, parent.target, inside=inside)
-            case ast.Assign(targets=targets):
-                for target in targets:
-                    yield from self._assigned(node, target, inside=inside)
-            case ast.AnnAssign(target=target):
-                yield from self._assigned(node, target, inside=inside)
-            case ast.Call() if node is not parent.func:
-                yield from self._argument(node, parent, inside=inside)
-            case ast.keyword():
-                call = self._module.parents[parent]
-                if isinstance(call, ast.Call):
-                    yield from self._argument(node, call, inside=inside)
+            case ast.comprehension() | ast.For() | ast.AsyncFor() if node is parent.iter:
+                yield from self._loop(node, parent, inside=inside)
+            case ast.withitem() if isinstance(self._module.parents[parent], ast.AsyncWith):
+                yield Place(Use.ENTER, node, "enters {} with async with")
+            case ast.NamedExpr() | ast.Assign() | ast.AnnAssign():
+                yield from self._bound(node, parent, inside=inside)
+            case ast.Call() | ast.keyword():
+                yield from self._in_call(node, parent, inside=inside)
             case ast.Return():
                 yield self._returned(node, inside=inside)
             case ast.Lambda() | ast.Yield() | ast.YieldFrom() | ast.Dict() | ast.DictComp():
@@ -119,7 +93,36 @@ class _Uses:
             case ast.Attribute() if inside:
                 return  # a method of the collection: what it holds is not touched
             case _:
+                yield from self._in_expression(node, parent, inside=inside)
+
+    def _in_expression(self, node: ast.expr, parent: ast.AST, *, inside: bool) -> Iterator[Place]:
+        """Yield what becomes of the expression that a value is a part of, if that has the value."""
+        match parent:
+            case ast.Starred() | ast.IfExp() | ast.BoolOp() if node is not _test(parent):
+                yield from self.of(parent, inside=inside)
+            case ast.Tuple() | ast.List() | ast.Set():
+                yield from self._element(node, parent)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() if node is parent.elt:
+                yield from self.of(parent, inside=True)
+            case _:
                 yield self._plain(node, inside=inside)
+
+    def _bound(
+        self, node: ast.expr, parent: ast.NamedExpr | ast.Assign | ast.AnnAssign, *, inside: bool
+    ) -> Iterator[Place]:
+        if isinstance(parent, ast.NamedExpr):
+            yield from self.of(parent, inside=inside)
+        for target in parent.targets if isinstance(parent, ast.Assign) else [parent.target]:
+            yield from self._assigned(node, target, inside=inside)
+
+    def _in_call(
+        self, node: ast.expr, parent: ast.Call | ast.keyword, *, inside: bool
+    ) -> Iterator[Place]:
+        call = self._module.parents[parent] if isinstance(parent, ast.keyword) else parent
+        if isinstance(call, ast.Call) and call.func is node:
+            yield self._plain(node, inside=inside)
+        elif isinstance(call, ast.Call):
+            yield from self._argument(node, call, inside=inside)
 
     def _plain(self, node: ast.expr, *, inside: bool) -> Place:
         return Place(Use.PASSED, node, PASSED) if inside else Place(Use.PLAIN, node, BARE)
@@ -137,13 +140,15 @@ class _Uses:
         yield from self.of(parent, inside=True)
 
     def _loop(
-        self, node: ast.expr, target: ast.expr, is_async: bool, *, inside: bool
+        self, node: ast.expr, loop: ast.comprehension | ast.For | ast.AsyncFor, *, inside: bool
     ) -> Iterator[Place]:
-        if is_async:
+        if isinstance(loop, ast.AsyncFor) or (
+            isinstance(loop, ast.comprehension) and loop.is_async
+        ):
             use = Use.PASSED if inside else Use.ITERATE
             yield Place(use, node, "iterates over {} with async for")
-        elif inside and isinstance(target, ast.Name):
-            yield from self._variable(node, target, inside=False)
+        elif inside and isinstance(loop.target, ast.Name):
+            yield from self._variable(node, loop.target, inside=False)
         else:
             yield self._plain(node, inside=inside)
 

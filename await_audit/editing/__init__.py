@@ -1,1 +1,1 @@
-"""Taking wrong awaits out, and no other byte."""
+"""Taking superfluous awaits out, and no other byte."""

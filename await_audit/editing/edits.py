@@ -1,4 +1,4 @@
-"""Which wrong `await`s of one file can be taken out without a decision, and the file without them.
+"""Which superfluous `await`s of a file can go without a decision, and the file without them.
 
 An `await` binds tighter than every operator, and what it awaits binds at least as tight. So what
 is awaited may stand where the `await` stood, with the parentheses that it has: the keyword and the
@@ -45,7 +45,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A file without its mechanical wrong `await`s; the same bytes where there is none.
+    """A file without its mechanical superfluous `await`s; the same bytes where there is none.
 
     `old` and `new` are its text before and after, and empty where nothing is taken out.
     """
@@ -61,8 +61,7 @@ class Edited:
         """Return where a stretch of the old text stands in the new one."""
         if not self.cuts:
             return span
-        start = self._moved(self.old.offset(span.line, span.column))
-        return self.new.span(start, self._moved(self.old.offset(span.end_line, span.end_column)))
+        return self.new.span(*map(self._moved, self.old.offsets(span)))
 
     def _moved(self, offset: int) -> int:
         by = 0
@@ -76,34 +75,49 @@ class Edited:
 def edit(
     data: bytes, findings: Sequence[Finding], vetoes: Mapping[Span, str] | None = None
 ) -> Edited:
-    """Take out of a file's bytes the wrong `await`s that are certain and mechanical.
+    """Take out of a file's bytes the superfluous `await`s that are certain and mechanical.
 
     `findings` are those of this file; `vetoes` say of the spans of some why they are to stay. Every
     byte stays but the keywords and the blanks behind them. What is not taken out is returned with
     its reason, in the order of the findings.
     """
-    # Where an awaitable is wanted, `gather(await f())`, taking the `await` out mends nothing.
-    wanted = {
-        one.span: f"without the `await`, {one.message}"
-        for one in findings
-        if one.kind is Kind.AWAIT_SYNC and one.rule != AWAIT_RULE
-    }
-    vetoes = wanted | dict(vetoes or {})
+    vetoes = _where_wanted(findings) | dict(vetoes or {})
     staying = [_undecided(one) or vetoes.get(one.span) for one in findings]
     if all(staying):  # then there is no need to read the file
         return _unedited(data, findings, staying, "")
     try:
-        decoded, encoding = decode(data)
-        text = Text(decoded)
-        reasons, sites = _chosen(text, find_awaits(text), findings, staying)
-        cuts = tuple(_cut(text.text, site) for site in sites)
-        new = Text(_without(text.text, cuts))
-        result = _encoded(data, text.text, encoding, new.text) if cuts else data
-        shown = any(site.shown for site in sites)
-        if cuts and not same_without_awaits(text.text, new.text, len(cuts), shown=shown):
-            raise _RefusedError("without the `await` it would be another program")
+        return _edited(data, findings, staying)
     except (UndecodableError, UnparsedError, _RefusedError) as error:
         return _unedited(data, findings, staying, f"the file cannot be edited: {error}")
+
+
+def _where_wanted(findings: Iterable[Finding]) -> dict[Span, str]:
+    """Return where an awaitable is wanted, `gather(await f())`: there no `await` is too many."""
+    return {
+        one.span: f"without the `await`, {one.message}"
+        for one in findings
+        if one.kind is Kind.AWAIT_SYNC and one.rule != AWAIT_RULE
+    }
+
+
+def _edited(data: bytes, findings: Sequence[Finding], staying: Sequence[str | None]) -> Edited:
+    """Edit a file, and look whether it is still the same program. Raises _RefusedError if not."""
+    decoded, encoding = decode(data)
+    text = Text(decoded)
+    awaits = find_awaits(text)
+    sites = [awaits.sites.get(text.offset(one.span.line, one.span.column)) for one in findings]
+    alone = [
+        why or _obstacle(finding, text, site)
+        for finding, site, why in zip(findings, sites, staying, strict=True)
+    ]
+    reasons = _with_generators(alone, sites, awaits)
+    going = _going(sites, reasons)
+    cuts = tuple(_cut(text.text, site) for site in sorted(going, key=lambda site: site.keyword))
+    new = Text(_without(text.text, cuts))
+    result = _encoded(data, text.text, encoding, new.text) if cuts else data
+    shown = any(site.shown for site in going)
+    if cuts and not same_without_awaits(text.text, new.text, len(cuts), shown=shown):
+        raise _RefusedError("without the `await` it would be another program")
     pairs = list(zip(findings, reasons, strict=True))
     return Edited(
         data=result,
@@ -127,32 +141,25 @@ class _RefusedError(Exception):
     """Raised when the last look at an edit finds it wrong; its words say why."""
 
 
-def _chosen(
-    text: Text, awaits: Awaits, findings: Sequence[Finding], staying: Sequence[str | None]
-) -> tuple[list[str | None], list[Site]]:
-    """Return for each finding why it is left, or None, and the sites whose `await` goes."""
-    places = [
-        awaits.sites.get(text.offset(finding.span.line, finding.span.column))
-        for finding in findings
-    ]
-    reasons = [
-        why or _obstacle(finding, text, site)
-        for finding, site, why in zip(findings, places, staying, strict=True)
-    ]
-    going = {
-        site for site, why in zip(places, reasons, strict=True) if why is None and site is not None
-    }
-    taken = Counter(site.generator for site in going)
-    turned = {number for number, count in awaits.asynchronous.items() if taken[number] == count}
-    for at, site in enumerate(places):
-        if site is not None and site in going and site.generator in turned:
-            reasons[at] = (
-                "the generator expression would no longer be asynchronous, and what takes its "
-                "values would have to change with it"
-            )
-    mechanical = [site for site in going if site.generator not in turned]
-    return reasons, sorted(mechanical, key=lambda site: site.keyword)
+def _going(sites: Sequence[Site | None], reasons: Sequence[str | None]) -> set[Site]:
+    return {site for site, why in zip(sites, reasons, strict=True) if site and why is None}
 
+
+def _with_generators(
+    reasons: Sequence[str | None], sites: Sequence[Site | None], awaits: Awaits
+) -> list[str | None]:
+    """Add why an `await` stays without which a generator would no longer be asynchronous."""
+    going = _going(sites, reasons)
+    taken = Counter(site.generator for site in going)
+    emptied = {number for number, count in awaits.asynchronous.items() if taken[number] == count}
+    turned = {site for site in going if site.generator in emptied}
+    return [GENERATOR if site in turned else why for site, why in zip(sites, reasons, strict=True)]
+
+
+GENERATOR = (
+    "the generator expression would no longer be asynchronous, and what takes its values would "
+    "have to change with it"
+)
 
 MEANT = {
     ("time.pyi", "`sleep` "): "`asyncio.sleep`",
@@ -163,16 +170,10 @@ MEANT = {
 
 def _meant_instead(finding: Finding) -> str | None:
     at = finding.definition
-    if at is None:
-        return None
-    return next(
-        (
-            meant
-            for (file, name), meant in MEANT.items()
-            if at.path.name == file and at.why.startswith(name)
-        ),
-        None,
-    )
+    for (file, name), meant in MEANT.items():
+        if at is not None and at.path.name == file and at.why.startswith(name):
+            return meant
+    return None
 
 
 def _undecided(finding: Finding) -> str | None:

@@ -1,8 +1,8 @@
 """Mend a report's mechanical findings in copies, and judge the copies before anything is written.
 
-A wrong `await` hides others: of what it gives a type checker knows nothing, so that `await m.f()`
-behind `m = await get()` shows only once the first is gone. So each file is edited and judged in
-turn until nothing mechanical is left in it.
+A superfluous `await` hides others: of what it gives a type checker knows nothing, so that
+`await m.f()` behind `m = await get()` shows only once the first is gone. So each file is edited and
+judged in turn until nothing mechanical is left in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from await_audit.audit import audit
 from await_audit.editing.edits import AWAIT_RULE, Edited, Left, edit
 from await_audit.engines import Engine, pyright
 from await_audit.engines.mirror import Mirror, mirrored
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.finding import Finding, Kind, Report, Span, Unjudged
 from await_audit.search_path import search_path
 from await_audit.source import decode
@@ -31,8 +31,7 @@ class FileFix:
     """What becomes of one file: its bytes before and after.
 
     `removed` counts the `await`s that are taken out. `left` are the findings that stay, with their
-    places in `after`. `reverted` says that edits were given up, because the copy was judged worse;
-    the reasons are in `left`.
+    places in `after`.
     """
 
     path: Path
@@ -40,7 +39,6 @@ class FileFix:
     after: bytes
     removed: int
     left: tuple[Left, ...]
-    reverted: bool = False
 
     @property
     def changed(self) -> bool:
@@ -55,7 +53,7 @@ def propose(report: Report) -> list[FileFix]:
     finding, in the order of their paths. An edit is given up if with it a type checker complains
     of what stands at its place now; all new edits of a file are given up if it shows a coroutine
     that nobody awaits and did not before, or can no longer be judged as it was. Raises
-    PreventionError if a file cannot be read or a type checker fails.
+    AuditError if a file cannot be read or a type checker fails.
     """
     attempts = [
         _Attempt(path, before := _read(path), before, tuple(found))
@@ -125,7 +123,7 @@ class _Attempt:
         return [one for one in findings if (one.kind, one.rule, one.span) not in known]
 
     def needs_all_files(self, judged: Report) -> bool:
-        """Say whether a judgement by a part of the files has what is new, or certain only now."""
+        """Say whether a judgement by some of the files has something new, or newly certain."""
         known = self._known()
         return any(
             (one.kind, one.rule, one.span) not in known
@@ -149,14 +147,7 @@ class _Attempt:
 
     def outcome(self) -> FileFix:
         """Return what became of the file."""
-        return FileFix(
-            self.path,
-            self.before,
-            self.data,
-            self.removed,
-            self.edited.left,
-            reverted=bool(self.vetoes),
-        )
+        return FileFix(self.path, self.before, self.data, self.removed, self.edited.left)
 
 
 def _judge(report: Report, copies: Mapping[Path, bytes], paths: Iterable[Path]) -> Report:
@@ -198,4 +189,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise PreventionError(f"{path}: cannot be read: {error.strerror}") from error
+        raise AuditError(f"{path}: cannot be read: {error.strerror}") from error

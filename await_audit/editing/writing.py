@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from await_audit.editing.fix import FileFix
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 ANYBODY_WRITES = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -20,7 +20,7 @@ def write(fixes: Iterable[FileFix]) -> list[Path]:
 
     Each new file is made whole beside the old one, with its mode and, where that is allowed, its
     owner, and then takes its place; a symbolic link stays and its target is written. If one of them
-    cannot be made, none is written. Raises PreventionError for a file that may not be written, or
+    cannot be made, none is written. Raises AuditError for a file that may not be written, or
     that is no longer what was judged.
     """
     fixes = [fix for fix in fixes if fix.changed]
@@ -84,8 +84,8 @@ def _made_beside(target: Path, fix: FileFix) -> Path:
     return temporary
 
 
-def _refused(path: Path, why: str, done: str = "; nothing was written") -> PreventionError:
-    return PreventionError(f"{path}: cannot be written: {why}{done}")
+def _refused(path: Path, why: str, done: str = "; nothing was written") -> AuditError:
+    return AuditError(f"{path}: cannot be written: {why}{done}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -37,16 +37,8 @@ AWAITED = frozenset(
 
 AWAITING_FUNCTIONS = frozenset(
     {
-        "as_completed",
-        "create_task",
-        "ensure_future",
-        "gather",
-        "run",
-        "run_coroutine_threadsafe",
-        "run_until_complete",
-        "shield",
-        "wait",
-        "wait_for",
+        *("as_completed", "create_task", "ensure_future", "gather", "run"),
+        *("run_coroutine_threadsafe", "run_until_complete", "shield", "wait", "wait_for"),
     }
 )
 """The functions of asyncio that await their argument: `create_task` is TaskGroup's as well."""
@@ -62,11 +54,10 @@ LATER = re.compile(r"\b(Awaitable|Coroutine|CoroutineType|Future|Generator|Task)
 class Diagnostic:
     """One message of a type checker.
 
-    `span` is what the type checker underlines. For an `await`, `operand` is what is awaited and
-    `span` begins at the keyword; elsewhere both are the same. `types` are the types that it names
-    as wrong, of a union one after the other; `subject` is the function that was called or the
-    module that was not found. Where `listed`, the span is that of all arguments of a call, and the
-    one type a list of theirs.
+    `span` is what the type checker underlines; for an `await` it begins at the keyword. `types` are
+    the types that it names as wrong, of a union one after the other; `subject` is the function that
+    was called or the module that was not found. Where `listed`, the span is that of all arguments
+    of a call, and the one type a list of theirs.
     """
 
     path: Path

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from await_audit.engines import Settings
 from await_audit.engines.diagnostic import Diagnostic, Symptom
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 TESTED = {"pyrefly": "1.5.0", "pyright": "1.1.414"}
 """The versions that the tests of this project run with, which are those of its lock."""
@@ -73,7 +73,7 @@ class TypeChecker(Protocol):
 
 
 def check_known(engine: TypeChecker) -> None:
-    """Raise PreventionError if this version was not tested and does not say what is known."""
+    """Raise AuditError if this version was not tested and does not say what is known."""
     installed = engine.version()
     if installed == TESTED[engine.NAME]:
         return
@@ -88,12 +88,11 @@ def check_known(engine: TypeChecker) -> None:
     if engine.NAME == "pyrefly":
         known.add((broken, 1, Symptom.SYNTAX_ERROR))
     else:
-        known = {one for one in known if one[1] <= len(KNOWN) and one[2] not in IMPORTS}
+        no_import = Symptom.UNRESOLVED_IMPORT
+        known = {one for one in known if one[1] <= len(KNOWN) and one[2] is not no_import}
     if not known <= found:
         raise unreadable(engine.NAME, installed)
 
-
-IMPORTS = {Symptom.UNRESOLVED_IMPORT}
 
 FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading an answer raises that has another form than it had."""
@@ -101,23 +100,23 @@ FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
 
 @contextmanager
 def readable(name: str, installed: str) -> Iterator[None]:
-    """Turn whatever is raised over an answer of another form into the error that says so."""
+    """Turn what an answer of an unexpected form raises into the error that says so."""
     try:
         yield
     except FORM as error:
         raise unreadable(name, installed) from error
 
 
-def failed(name: str, installed: str, why: str) -> PreventionError:
+def failed(name: str, installed: str, why: str) -> AuditError:
     """Return the error for a type checker that did not do its work."""
     if installed == TESTED[name]:
-        return PreventionError(f"{name} {why}")
-    return PreventionError(f"{name} {installed} {why}; {_tested(name)}")
+        return AuditError(f"{name} {why}")
+    return AuditError(f"{name} {installed} {why}; {_tested(name)}")
 
 
-def unreadable(name: str, installed: str) -> PreventionError:
+def unreadable(name: str, installed: str) -> AuditError:
     """Return the error that says which versions can be read instead."""
-    return PreventionError(f"what {name} {installed} says cannot be read; {_tested(name)}")
+    return AuditError(f"what {name} {installed} says cannot be read; {_tested(name)}")
 
 
 def _tested(name: str) -> str:

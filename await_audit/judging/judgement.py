@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from await_audit.engines import Settings
 from await_audit.engines.diagnostic import Diagnostic, Symptom
@@ -34,57 +35,100 @@ class Judgement:
 
 
 def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic]]) -> Judgement:
-    """Turn what each engine says into findings. Raises PreventionError if an engine fails."""
+    """Turn what each engine says into findings. Raises AuditError if an engine fails."""
     judgement = _unjudged(diagnostic for _, diagnostic in said)
-    everything = {path: files.text(path).text for path in files.paths}
-    candidates = find_candidates(everything)
-    paths = {one.path for _, one in said if one.symptom not in NO_FLAG} - judgement.broken
-    asked_of = {path for path, _ in candidates.calls} - judgement.broken
-    texts = {path: Text(everything[path]) for path in paths | asked_of}
-    calls = {call for call in candidates.calls if call[0] in asked_of}
-    first = gather_flags(said, texts)
-    callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in first}
-    wanted = _names_of(callees)
-    # Two other processes, and this one has work of its own. What parses stays in this thread.
-    with ThreadPoolExecutor(2) as pool:
-        asked = _asked(first, callees) | calls
-        early = pool.submit(find_definitions, asked, list(first), texts, settings)
-        searched = pool.submit(search_names, everything.items(), wanted) if first else None
-        flags, places = ask(first, texts, settings), early.result()
-        names = read_methods(searched.result()) if searched else None
-    if not callees.keys() >= set(map(id, flags)):
-        # What was hidden is asked about too, and in files without the new wrong awaits.
-        callees = {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
-        places = find_definitions(_asked(flags, callees) | calls, flags, texts, settings)
-    known = {(flag.path, flag.span) for flag in flags}
-    for flag in infer(candidates, places, texts):
-        if (flag.path, flag.span) not in known:
-            flags.append(flag)
-            callees[id(flag)] = callee_of(texts[flag.path], flag.operand)
-    if not flags:
-        return judgement
-    if names is None or not _names_of(callees) <= wanted:
-        names = read_methods(search_names(everything.items(), _names_of(callees)))
-    flags = [flag for flag in flags if flag.kind is Kind.UNAWAITED or not is_open(flag, names)]
-    misused = [flag for flag in flags if flag.kind is Kind.UNAWAITED]
-    for flag in flags:
-        callee = callees[id(flag)]
-        at = places.get((flag.path, callee.offset or -1)) if callee else None
-        if flag.kind is Kind.AWAIT_SYNC and at and rests_on_abstract(look_up(*at), names):
-            continue
-        finding = _finding(flag, callee, at, names, misused)
-        # What no type checker said is said only if nothing speaks against it.
-        if finding.certain or not flag.inferred:
-            judgement.findings.append(finding)
+    sources = {path: files.text(path).text for path in files.paths}
+    candidates = find_candidates(sources)
+    calls = {call for call in candidates.calls if call[0] not in judgement.broken}
+    flagged = {one.path for _, one in said if one.symptom not in NO_FLAG} - judgement.broken
+    texts = {path: Text(sources[path]) for path in flagged | {path for path, _ in calls}}
+    evidence = _ask(gather_flags(said, texts), calls, texts, sources, settings)
+    evidence = _with_inferred(evidence, infer(candidates, evidence.places, texts), texts)
+    if evidence.flags:
+        judgement.findings += _findings(evidence, _known_names(evidence, sources))
     return judgement
 
 
-def _names_of(callees: Mapping[int, Callee | None]) -> set[str]:
+Callees = Mapping[int, Callee | None]
+"""The callee of each flag, by the flag's id."""
+
+
+class _Evidence(NamedTuple):
+    """The flags, what each calls, where that is defined, and what was found of the first names."""
+
+    flags: list[Flag]
+    callees: Callees
+    places: Mapping[Place, tuple[Path, int]]
+    names: Names | None
+
+
+def _ask(
+    first: list[Flag],
+    calls: set[Place],
+    texts: Mapping[Path, Text],
+    sources: Mapping[Path, str],
+    settings: Settings,
+) -> _Evidence:
+    """Ask the engines again, about what is hidden as well, and search all files for the names."""
+    callees = _callees(first, texts)
+    asked = _places_of(first, callees) | calls
+    # Two other processes, and this one has work of its own. What parses stays in this thread.
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(find_definitions, asked, first, texts, settings)
+        searched = pool.submit(search_names, sources.items(), _names_of(callees)) if first else None
+        flags, places = ask(first, texts, settings), early.result()
+        names = read_methods(searched.result()) if searched else None
+    if any(id(flag) not in callees for flag in flags):
+        # In files without the superfluous awaits that came to light.
+        callees = _callees(flags, texts)
+        places = find_definitions(_places_of(flags, callees) | calls, flags, texts, settings)
+    return _Evidence(flags, callees, places, names)
+
+
+def _with_inferred(
+    evidence: _Evidence, inferred: Iterable[Flag], texts: Mapping[Path, Text]
+) -> _Evidence:
+    """Add the flags that no type checker raised."""
+    known = {(flag.path, flag.span) for flag in evidence.flags}
+    new = [flag for flag in inferred if (flag.path, flag.span) not in known]
+    callees = {**evidence.callees, **_callees(new, texts)}
+    return evidence._replace(flags=evidence.flags + new, callees=callees)
+
+
+def _known_names(evidence: _Evidence, sources: Mapping[Path, str]) -> Names:
+    """Search all files again, if there are names that they were not searched for."""
+    wanted = _names_of(evidence.callees)
+    if evidence.names is not None and wanted <= evidence.names.wanted:
+        return evidence.names
+    return read_methods(search_names(sources.items(), wanted))
+
+
+def _findings(evidence: _Evidence, names: Names) -> Iterator[Finding]:
+    """Yield what holds; what no type checker said only if nothing speaks against it."""
+    misused = [flag for flag in evidence.flags if flag.kind is Kind.UNAWAITED]
+    for flag in evidence.flags:
+        callee = evidence.callees[id(flag)]
+        at = evidence.places.get((flag.path, callee.offset or -1)) if callee else None
+        if flag.kind is Kind.AWAIT_SYNC and _may_be_right(flag, at, names):
+            continue
+        finding = _finding(flag, callee, at, names, misused)
+        if finding.certain or not flag.inferred:
+            yield finding
+
+
+def _may_be_right(flag: Flag, at: tuple[Path, int] | None, names: Names) -> bool:
+    return is_open(flag, names) or (at is not None and rests_on_abstract(look_up(*at), names))
+
+
+def _callees(flags: Iterable[Flag], texts: Mapping[Path, Text]) -> Callees:
+    return {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
+
+
+def _names_of(callees: Callees) -> set[str]:
     return {callee.name for callee in callees.values() if callee and callee.name}
 
 
-def _asked(flags: Iterable[Flag], callees: Mapping[int, Callee | None]) -> set[Place]:
-    """Return the places of the names that the flags are about."""
+def _places_of(flags: Iterable[Flag], callees: Callees) -> set[Place]:
     found = ((flag.path, callees[id(flag)]) for flag in flags)
     return {(path, one.offset) for path, one in found if one and one.offset is not None}
 

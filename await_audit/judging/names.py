@@ -49,8 +49,9 @@ class Replacement:
 
 @dataclass(slots=True)
 class Names:
-    """The names of a set of files."""
+    """What a set of files says of the `wanted` names."""
 
+    wanted: set[str]
     texts: dict[Path, str] = field(default_factory=dict)
     """The text of the files that replace something; the others are not kept."""
     coloured: dict[Path, str] = field(default_factory=dict)
@@ -109,12 +110,12 @@ class Names:
 
     def is_replaced(self, function: str, path: Path, owner: str | None) -> bool:
         """Say whether something else is put in the place of a function or method of `path`."""
-        for one in self.replaced.get(function, ()):
-            words = (
-                {path.stem} if owner is None else {name for _, name in self.related((path, owner))}
-            )
-            own = one.subject in {"self", "cls"}
-            if own and owner is None:
+        if function not in self.replaced:
+            return False
+        related = {(path, path.stem)} if owner is None else self.related((path, owner))
+        words = {name for _, name in related}
+        for one in self.replaced[function]:
+            if owner is None and one.subject in {"self", "cls"}:
                 continue
             named = re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\b", self.texts[one.path])
             if named or one.path == path:
@@ -135,8 +136,8 @@ def search_names(texts: Iterable[tuple[Path, str]], wanted: Iterable[str]) -> Na
 
     Nothing is parsed, so any thread may do this; `read_methods` has the rest.
     """
-    names = Names()
-    any_of = "|".join(re.escape(name) for name in sorted(set(wanted))) or r"(?!)"
+    names = Names(set(wanted))
+    any_of = "|".join(re.escape(name) for name in sorted(names.wanted)) or r"(?!)"
     coloured = re.compile(rf"async\s+def\s+(?:{any_of})\b")
     assigned = re.compile(
         rf"\.(?P<name>{any_of})\s*(?::[^=\n]*)?=(?!=)"

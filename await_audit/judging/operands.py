@@ -31,38 +31,44 @@ def arguments(text: Text, span: Span, types: Sequence[str]) -> list[tuple[Span, 
     `span` is what stands in the call's brackets, and they themselves; `types` are the types of the
     arguments in their order.
     """
-    begin = text.offset(span.line, span.column)
+    given = zip(_arguments(text, span), types, strict=False)
+    typed = [
+        (place, _type_of_items(written) if starred else written)
+        for (place, starred), written in given
+    ]
+    found = [one for one in typed if not any(map(may_be_awaitable, members(one[1])))]
+    # Where one is a plain value, that is the wrong one, and an instance may have `__await__`.
+    values = [one for one in found if all(map(is_value, members(one[1])))]
+    return values or found
+
+
+def _arguments(text: Text, span: Span) -> list[tuple[Span, bool]]:
+    """Return where each argument of a call stands, and whether a star stands before it."""
+    begin = text.offset(span.line, span.column) - 1
     source = f"_{text.slice(span)}"
+    inside = Text(source)
     try:
         call = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError):
         return []
-    if not isinstance(call, ast.Call):
-        return []
-    inside = Text(source)
-    found: list[tuple[Span, str]] = []
-    for argument, written in zip(call.args, types, strict=False):
-        if isinstance(argument, ast.Starred):
-            items = re.fullmatch(r"\*\w+\[(.*)\]", written)
-            written = items[1] if items else "Unknown"
+    found = []
+    for argument in call.args if isinstance(call, ast.Call) else ():
+        starred = isinstance(argument, ast.Starred)
         node = argument.value if isinstance(argument, ast.Starred) else argument
-        places = [(node.lineno, node.col_offset), (node.end_lineno or 1, node.end_col_offset or 0)]
-        start, end = (
-            begin - 1 + inside.offset(line, len(inside.line(line).encode()[:column].decode()))
-            for line, column in places
-        )
-        parts = members(written)
-        if not any(may_be_awaitable(part) for part in parts):
-            found.append((text.span(start, end), written))
-    # Where one is a plain value, that is the wrong one, and an instance may have `__await__`.
-    values = [item for item in found if all(is_value(part) for part in members(item[1]))]
-    return values or found
+        start = begin + inside.byte_offset(node.lineno, node.col_offset)
+        end = begin + inside.byte_offset(node.end_lineno, node.end_col_offset)
+        found.append((text.span(start, end), starred))
+    return found
+
+
+def _type_of_items(written: str) -> str:
+    items = re.fullmatch(r"\*\w+\[(.*)\]", written)
+    return items[1] if items else "Unknown"
 
 
 def operand_of(text: Text, diagnostic: Diagnostic) -> Span:
     """Return the span of what is awaited: behind the keyword, its blanks and its comments."""
-    span = diagnostic.span
-    start, end = text.offset(span.line, span.column), text.offset(span.end_line, span.end_column)
+    start, end = text.offsets(diagnostic.span)
     if diagnostic.symptom is Symptom.NOT_AWAITABLE:
         keyword = AFTER_KEYWORD.match(text.text, start, end)
         start = keyword.end() if keyword else start

@@ -11,17 +11,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from await_audit.resolver.functions import is_generator, own_nodes
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-ARITHMETIC = (
-    ast.Add,
-    ast.Sub,
-    ast.Mult,
-    ast.Div,
-    ast.FloorDiv,
-    ast.Mod,
-    ast.Pow,
-)
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 """The operators that no library makes awaitables of; `|` and `>>` are some library's pipes."""
 
 MADE_HERE = (
@@ -58,9 +52,9 @@ def returned(function: Function) -> list[ast.expr] | None:
     """
     if function.returns is not None or isinstance(function, ast.AsyncFunctionDef):
         return None
-    nodes = list(own_nodes(function))
-    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
+    if is_generator(function):
         return None
+    nodes = own_nodes(function)
     return [node.value for node in nodes if isinstance(node, ast.Return) and node.value]
 
 
@@ -97,19 +91,24 @@ def bind(function: Function, call: ast.Call, bound: bool) -> dict[str, ast.expr]
     return found
 
 
-def own_nodes(function: Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function without those of the functions and classes inside it."""
-    todo: list[ast.AST] = list(function.body)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, Function | ast.ClassDef | ast.Lambda):
-            todo.extend(ast.iter_child_nodes(node))
+def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the expressions that decide whether `node` gives an awaitable."""
+    match node:
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _alternatives(value)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _alternatives(body)
+            yield from _alternatives(orelse)
+        case ast.NamedExpr(value=value):
+            yield from _alternatives(value)
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub() | ast.Invert(), operand=operand):
+            yield from _alternatives(operand)
+        case _:
+            yield node
 
 
 class _Scope:
-    """What the names of a function stand for."""
-
     def __init__(self, function: Function, arguments: Mapping[str, ast.expr] | None) -> None:
         self._function, self._arguments = function, arguments
         spec = function.args
@@ -122,19 +121,16 @@ class _Scope:
 
     def is_plain(self, node: ast.expr) -> bool:
         """Say whether an expression gives no awaitable."""
+        return all(map(self._is_plain, _alternatives(node)))
+
+    def _is_plain(self, node: ast.expr) -> bool:
         match node:
             case ast.Name(id=name):
                 return self._name(name)
             case ast.BinOp(op=operator):
                 return isinstance(operator, ARITHMETIC)
-            case ast.UnaryOp(op=operator, operand=operand):
-                return isinstance(operator, ast.Not) or self.is_plain(operand)
-            case ast.BoolOp(values=values):
-                return all(self.is_plain(value) for value in values)
-            case ast.IfExp(body=body, orelse=orelse):
-                return self.is_plain(body) and self.is_plain(orelse)
-            case ast.NamedExpr(value=value):
-                return self.is_plain(value)
+            case ast.UnaryOp(op=ast.Not()):
+                return True
             case ast.Attribute(attr=name):
                 return name in NAMES_OF_THINGS
             case ast.Call(func=ast.Name(id=name)):

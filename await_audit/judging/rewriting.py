@@ -1,9 +1,9 @@
 """A source text in which operands are asked for their type, and the way between its places and the
 original's.
 
-`await (X)` becomes `reveal_type((X))`: the keyword goes, because what a wrong `await` gives has an
-unknown type and hides every wrong `await` that follows from it. Other operands keep the words
-before them. No line is added or taken away.
+`await (X)` becomes `reveal_type((X))`: the keyword goes, because what a superfluous `await` gives
+has an unknown type and hides every other that follows from it. Other operands keep the words before
+them. No line is added or taken away.
 """
 
 from __future__ import annotations
@@ -63,8 +63,7 @@ class Rewritten:
 
     def span(self, original: Text, new: Span) -> Span | None:
         """Return the span in the original that a new one is the copy of, None if there is none."""
-        start = self.old(self.text.offset(new.line, new.column))
-        end = self.old(self.text.offset(new.end_line, new.end_column))
+        start, end = map(self.old, self.text.offsets(new))
         return None if start is None or end is None else original.span(start, end)
 
     def question_at(self, offset: int) -> Question | None:
@@ -84,8 +83,7 @@ def rewrite(text: Text, questions: Iterable[Question]) -> Rewritten:
     for question in set(questions):
         span, operand = question.span, question.operand
         begin = text.offset(span.line, span.column)
-        start = text.offset(operand.line, operand.column)
-        end = text.offset(operand.end_line, operand.end_column)
+        start, end = text.offsets(operand)
         if question.awaited:
             opening = (begin, 1, -end, begin + len(KEYWORD), PROBE, question)
         else:

@@ -113,7 +113,7 @@ def infer(
             if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
                 function = node.value.func
                 name = getattr(function, "attr", getattr(function, "id", ""))
-                offset = _offset(text, function.end_lineno, function.end_col_offset) - len(name)
+                offset = text.byte_offset(function.end_lineno, function.end_col_offset) - len(name)
                 if offset in offsets and _gives_plain_value(node.value, places[path, offset]):
                     yield _flag(path, text, node)
 
@@ -122,30 +122,21 @@ def _gives_plain_value(call: ast.Call, at: tuple[Path, int]) -> bool:
     found = look_up(*at)
     if found is None or isinstance(found.node, ast.ClassDef) or not found.keeps_colour:
         return False
-    static = any(name.rpartition(".")[2] == "staticmethod" for name in found.decorators)
-    bound = found.owner is not None and isinstance(call.func, ast.Attribute) and not static
+    is_method = found.owner is not None and "staticmethod" not in found.decorators
+    bound = is_method and isinstance(call.func, ast.Attribute)
     arguments = bind(found.node, call, bound)
     return arguments is not None and is_plain(found.node, arguments)
 
 
 def _flag(path: Path, text: Text, node: ast.Await) -> Flag:
-    start = _offset(text, node.lineno, node.col_offset)
-    inner = _offset(text, node.value.lineno, node.value.col_offset)
-    end = _offset(text, node.end_lineno, node.end_col_offset)
+    start = text.byte_offset(node.lineno, node.col_offset)
+    inner = text.byte_offset(node.value.lineno, node.value.col_offset)
+    end = text.byte_offset(node.end_lineno, node.end_col_offset)
     return Flag(
         path=path,
         span=text.span(start, end),
         operand=text.span(inner, end),
         symptom=Symptom.NOT_AWAITABLE,
-        message="",
-        types=set(),
-        subject=None,
         engines=[NAME],
         inferred=True,
     )
-
-
-def _offset(text: Text, line: int | None, column: int | None) -> int:
-    """Turn a place as `ast` counts it, in bytes of UTF-8, into an offset."""
-    number = line or 1
-    return text.offset(number, len(text.line(number).encode()[: column or 0].decode()))

@@ -7,14 +7,7 @@ import ast
 from await_audit.resolver.functions import Unparsable, parse
 from await_audit.resolver.lookup import Lookup
 from await_audit.resolver.modules import Module
-from await_audit.resolver.values import (
-    FOREIGN,
-    UNKNOWN,
-    ClassValue,
-    Foreign,
-    Instance,
-    Values,
-)
+from await_audit.resolver.values import FOREIGN, UNKNOWN, ClassValue, Foreign, Instance, Values
 
 TRANSPARENT = frozenset({"Annotated", "ClassVar", "Final", "Optional", "Required", "NotRequired"})
 VAGUE = frozenset({"Any", "object"})
@@ -85,12 +78,8 @@ def _named(resolver: Lookup, annotation: ast.expr, module: Module) -> Values:
         match one:
             case ClassValue():
                 found |= {Instance(one.path, one.qualname)}
-            case Foreign(name=str() as dotted) if dotted and not _is_vague(dotted):
+            case Foreign(name=str() as dotted) if dotted and dotted.rpartition(".")[2] not in VAGUE:
                 found |= FOREIGN
             case _:
                 found |= UNKNOWN  # a type variable among others
     return found
-
-
-def _is_vague(dotted: str) -> bool:
-    return dotted.rpartition(".")[2] in VAGUE

@@ -98,7 +98,11 @@ class Tree:
         return self._parsed[path]
 
     def names(self, path: str) -> list[str]:
-        """Return the names that a file may be imported by, the most likely one first."""
+        """Return the names that a file may be imported by, the most likely one first.
+
+        That is from the first folder upwards that is no package. From the folders above it as well,
+        because a package needs no ``__init__.py``.
+        """
         return _dotted_names(path, self._present)
 
     def find(self, name: str, importer: str) -> str | None:
@@ -123,11 +127,6 @@ class Tree:
 
 
 def _dotted_names(path: str, present: frozenset[str]) -> list[str]:
-    """Return the names that a file may be imported by, the most likely one first.
-
-    That is from the first folder upwards that is no package. From the folders above it as well,
-    because a package needs no ``__init__.py``.
-    """
     file = PurePosixPath(path)
     parts = list(file.with_suffix("").parts)
     start = len(parts) - 1

@@ -118,12 +118,6 @@ class _Binder(ast.NodeVisitor):
         scope = self.scopes[node] = Scope(node, self._scope)
         return scope
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._function(node)
-
     def _function(self, node: FunctionNode) -> None:
         self._scope.bind(node.name, Defined(node))
         for outside in (*node.decorator_list, *_defaults(node.args)):
@@ -135,6 +129,8 @@ class _Binder(ast.NodeVisitor):
                 for name in one.names:
                     self.scopes[node].elsewhere[name] = isinstance(one, ast.Global)
         self._inside(node, *node.body)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = _function
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         for default in _defaults(node.args):
@@ -164,17 +160,7 @@ class _Binder(ast.NodeVisitor):
         self._open(node)
         self._inside(node, *ast.iter_child_nodes(node))
 
-    def visit_ListComp(self, node: ast.ListComp) -> None:
-        self._comprehension(node)
-
-    def visit_SetComp(self, node: ast.SetComp) -> None:
-        self._comprehension(node)
-
-    def visit_DictComp(self, node: ast.DictComp) -> None:
-        self._comprehension(node)
-
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
-        self._comprehension(node)
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -215,13 +201,8 @@ class _Binder(ast.NodeVisitor):
             scope = scope.parent
         scope.bind(node.target.id, Assigned(node.value))
 
-    def visit_With(self, node: ast.With) -> None:
-        self._with(node, "__enter__")
-
-    def visit_AsyncWith(self, node: ast.AsyncWith) -> None:
-        self._with(node, "__aenter__")
-
-    def _with(self, node: ast.With | ast.AsyncWith, method: str) -> None:
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        method = "__enter__" if isinstance(node, ast.With) else "__aenter__"
         for item in node.items:
             self.visit(item.context_expr)
             if isinstance(item.optional_vars, ast.Name):
@@ -232,23 +213,18 @@ class _Binder(ast.NodeVisitor):
         for statement in node.body:
             self.visit(statement)
 
+    visit_With = visit_AsyncWith = _with
+
     def visit_Name(self, node: ast.Name) -> None:
         if not isinstance(node.ctx, ast.Load):
             self._scope.bind(node.id, Opaque())
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        self._named(node)
 
     def _named(self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar) -> None:
         if node.name is not None:
             self._scope.bind(node.name, Opaque())
         self.generic_visit(node)
 
-    def visit_MatchAs(self, node: ast.MatchAs) -> None:
-        self._named(node)
-
-    def visit_MatchStar(self, node: ast.MatchStar) -> None:
-        self._named(node)
+    visit_ExceptHandler = visit_MatchAs = visit_MatchStar = _named
 
     def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
         if node.rest is not None:

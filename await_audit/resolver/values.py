@@ -12,37 +12,29 @@ class ModuleValue:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionValue:
+@dataclass(frozen=True)
+class _Placed:
+    path: str
+    qualname: str
+
+
+class FunctionValue(_Placed):
     """A function of the project."""
 
-    path: str
-    qualname: str
 
-
-@dataclass(frozen=True, slots=True)
-class ClassValue:
+class ClassValue(_Placed):
     """A class of the project."""
 
-    path: str
-    qualname: str
 
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An instance of a class of the project, or, unless `exact`, of a subclass of it."""
-
-    path: str
-    qualname: str
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Super:
+class Super(_Placed):
     """What ``super()`` gives in a method of a class."""
 
-    path: str
-    qualname: str
+
+@dataclass(frozen=True)
+class Instance(_Placed):
+    """An instance of a class of the project, or, unless `exact`, of a subclass of it."""
+
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +14,9 @@ from typing import NamedTuple
 import click
 
 from await_audit.audit import audit
-from await_audit.editing.fix import propose
-from await_audit.finding import Finding, Kind
-from benchmarks.audit.injection import choose, inject, sites
+from await_audit.editing.fix import FileFix, propose
+from await_audit.finding import Finding, Kind, Report
+from benchmarks.audit.injection import Site, choose, inject, sites
 from benchmarks.audit.projects import PROJECTS, Project, environment, fetch
 from benchmarks.audit.table import Measured, Results, keep, markdown
 
@@ -26,59 +26,93 @@ SEED = 1
 LIMIT_S = 600.0
 
 
+class Copy(NamedTuple):
+    """A copy of a project's release that is edited and audited."""
+
+    root: Path
+    package: str
+    python: Path
+
+    @property
+    def texts(self) -> dict[Path, bytes]:
+        """What its files hold now."""
+        return {path: path.read_bytes() for path in sorted(self.root.rglob("*.py"))}
+
+    def audit(self) -> Report:
+        """Audit it as it is."""
+        return audit([self.root / self.package], python=self.python, root=self.root)
+
+
 def measure(project: Project, rounds: int) -> Measured:
     """Measure one project."""
     python = environment(CACHE.absolute())
-    release = fetch(project, CACHE.absolute())
-    with TemporaryDirectory() as folder:
-        root = Path(folder).resolve()
-        shutil.copytree(release / project.package, root / project.package)
-        paths = sorted((root / project.package).rglob("*.py"))
-        before = _contents(paths)
-        clean = audit([root / project.package], python=python, root=root)
+    folder = fetch(project, CACHE.absolute())
+    with TemporaryDirectory() as scratch:
+        copy = Copy(Path(scratch).resolve(), project.package, python)
+        shutil.copytree(folder / copy.package, copy.root / copy.package)
+        before = copy.texts
+        clean = copy.audit()
         own = {fix.path: fix.after for fix in propose(clean) if fix.changed}
-        chosen = choose(sites(paths), INJECTED, SEED)
+        chosen = choose(sites(list(before)), INJECTED, SEED)
         inject(chosen)
-        wrong = _contents(paths)
-        report = audit([root / project.package], python=python, root=root)
-        at = _lines(one for one in report.findings if one.kind is Kind.AWAIT_SYNC)
-        lines = {(site.path, site.line) for site in chosen}
-        old = _lines(clean.findings)
-        mended = wrong_edits = 0
-        for fix in propose(report):
-            was = before[fix.path]
-            mended += _mended(was, wrong[fix.path], fix.after)
-            wrong_edits += not _right((was, wrong[fix.path], own.get(fix.path, was)), fix.after)
+        wrong = copy.texts
+        report = copy.audit()
+        found, elsewhere = _compared(chosen, clean, report)
+        mended, wrong_edits = _judged(propose(report), before, wrong, own)
         for path, data in before.items():
             path.write_bytes(data)
-        times = [_times(root, project.package, python) for _ in range(rounds)]
-        return Measured(
-            project.title,
-            len(paths),
-            sum(data.count(b"\n") for data in before.values()),
-            [
-                f"{one.path.relative_to(root).as_posix()}:{one.span.line}: {one.message}"
-                for one in clean.findings
-            ],
-            len(own),
-            len(lines),
-            len(lines & at),
-            len(at - lines - old),
-            mended,
-            wrong_edits,
-            [one[0].seconds for one in times],
-            [one[1].seconds for one in times],
-            [one[2].seconds for one in times],
-            [one[0].mib for one in times],
-        )
+        costs = [_times(copy.root, copy.package, python) for _ in range(rounds)]
+    return Measured(
+        project=project.title,
+        files=len(before),
+        lines=sum(data.count(b"\n") for data in before.values()),
+        findings=[_shown(finding, copy.root) for finding in clean.findings],
+        edits=len(own),
+        injected=len(_lines(chosen)),
+        found=found,
+        elsewhere=elsewhere,
+        mended=mended,
+        wrong_edits=wrong_edits,
+        audit_s=[own.seconds for own, _, _ in costs],
+        pyrefly_s=[pyrefly.seconds for _, pyrefly, _ in costs],
+        pyright_s=[pyright.seconds for _, _, pyright in costs],
+        audit_mib=[own.mib for own, _, _ in costs],
+    )
 
 
-def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in paths}
+def _shown(finding: Finding, root: Path) -> str:
+    place = finding.path.relative_to(root).as_posix()
+    return f"{place}:{finding.span.line}: {finding.message}"
 
 
-def _lines(findings: Iterable[Finding]) -> set[tuple[Path, int]]:
-    return {(one.path, one.span.line) for one in findings}
+def _lines(chosen: Iterable[Site]) -> set[tuple[Path, int]]:
+    return {(site.path, site.line) for site in chosen}
+
+
+def _compared(chosen: Iterable[Site], clean: Report, report: Report) -> tuple[int, int]:
+    """Return how many injected awaits are found, and how many lines without one are new."""
+    at = {(one.path, one.span.line) for one in report.findings if one.kind is Kind.AWAIT_SYNC}
+    old = {(one.path, one.span.line) for one in clean.findings}
+    lines = _lines(chosen)
+    return len(lines & at), len(at - lines - old)
+
+
+def _judged(
+    fixes: Iterable[FileFix],
+    before: Mapping[Path, bytes],
+    wrong: Mapping[Path, bytes],
+    own: Mapping[Path, bytes],
+) -> tuple[int, int]:
+    """Return how many injected lines are mended, and how many files are edited wrongly.
+
+    `own` are the files that the fix edits without an injection too.
+    """
+    mended = wrong_edits = 0
+    for fix in fixes:
+        was = before[fix.path]
+        mended += _mended(was, wrong[fix.path], fix.after)
+        wrong_edits += not _right((was, wrong[fix.path], own.get(fix.path, was)), fix.after)
+    return mended, wrong_edits
 
 
 def _mended(before: bytes, wrong: bytes, after: bytes) -> int:

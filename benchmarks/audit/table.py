@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.table import markdown_table
+from netra_incident.table import Table
 
 RESULTS = Path(__file__).with_name("results.json")
 HEADS = (
@@ -85,7 +85,7 @@ def markdown(results: Results) -> str:
     mib = max(max(one.audit_mib) for one in results.projects)
     tools = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     about = f"Median and spread of {rounds} rounds; largest process {mib:.0f} MiB; {tools}."
-    return f"{markdown_table(HEADS, rows)}\n\n{about}"
+    return f"{Table(HEADS, rows).markdown()}\n\n{about}"
 
 
 def keep(results: Results) -> None:

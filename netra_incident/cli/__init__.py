@@ -1,4 +1,4 @@
-"""The command line `netra-ws`: a module a command, named as the command."""
+"""The command line `netra-ws`: a module for each command, named as the command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from netra_incident.cli.lazy import Lazy, LazyGroup
 from netra_ws.errors import NetraError
 from netra_ws.serving.command_line import SETTINGS, run
@@ -39,10 +39,11 @@ COMMANDS = {
     ),
     "audit": Lazy(
         "netra_incident.cli.audit:audit_command",
-        "Find wrong awaits and coroutines that nobody awaits.",
+        "Find superfluous awaits and coroutines that nobody awaits.",
     ),
     "fix": Lazy(
-        "netra_incident.cli.fix:fix_command", "Take out wrong awaits; by default show the diff."
+        "netra_incident.cli.fix:fix_command",
+        "Take out superfluous awaits; by default show the diff.",
     ),
     "walkthrough": Lazy(
         "netra_incident.cli.walkthrough:walkthrough_command",
@@ -73,8 +74,8 @@ def cli() -> None:
     netra-ws verify                        the tests of the incident, before and after the fix
     netra-ws probe --base-url URL …        the golden path of any deployment, step by step
     netra-ws drill                         the emergency rollback, rehearsed and timed
-    netra-ws audit PATH                    wrong awaits and un-awaited coroutines, in any code
-    netra-ws fix PATH                      the same code without the wrong awaits, as a diff
+    netra-ws audit PATH                    superfluous awaits and un-awaited coroutines, in any code
+    netra-ws fix PATH                      the same code without the superfluous awaits, as a diff
     netra-ws audit --since REV PATH        callers left behind by functions that changed colour
     """
 
@@ -86,4 +87,4 @@ def main() -> NoReturn:
     if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
         # pre-commit names the environment of its hook there, which has nothing of the project.
         del os.environ["VIRTUAL_ENV"]
-    run(cli, "netra-ws", NetraError, PreventionError)
+    run(cli, "netra-ws", NetraError, AuditError)

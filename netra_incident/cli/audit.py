@@ -11,21 +11,26 @@ from netra_ws.serving.options import PathName
 
 PATHS = PathName(path_type=Path)
 
-
-@click.command("audit", short_help="Find wrong awaits and coroutines that nobody awaits.")
-@click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
-@click.option(
+paths_argument = click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
+python_option = click.option(
     "--python",
     type=PATHS,
-    help="The audited project's Python; otherwise VIRTUAL_ENV, or the nearest .venv.",
+    help="The project's Python; otherwise VIRTUAL_ENV, or the nearest .venv.",
 )
-@click.option(
+engine_option = click.option(
     "--engine",
     type=click.Choice(["pyrefly", "both"]),
     default="pyrefly",
     show_default=True,
     help="The type checker to ask; both: pyright gives a second opinion.",
 )
+"""What `netra-ws fix` takes as well."""
+
+
+@click.command("audit", short_help="Find superfluous awaits and coroutines that nobody awaits.")
+@paths_argument
+@python_option
+@engine_option
 @click.option(
     "--output-format",
     type=click.Choice(["full", "json-lines", "github"]),
@@ -70,16 +75,11 @@ def audit_command(
         from netra_incident.cli.drift import show_drift
 
         sys.exit(show_drift(paths, since, output_format))
+    from await_audit import report as reports
     from await_audit.audit import audit
     from await_audit.engines import Engine
-    from await_audit.errors import PreventionError
 
-    try:
-        report = audit(paths, python=python, engine=Engine(engine))
-    except PreventionError as error:
-        raise click.ClickException(str(error)) from error
-    from await_audit import report as reports
-
+    report = audit(paths, python=python, engine=Engine(engine))
     folder = Path.cwd()
     if output_format == reports.OutputFormat.FULL:
         from rich.console import Console

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from await_audit.drift import Caller, Drift, Flip, drift
+from await_audit.report import count, relative, workflow_command
 
 Lines = Iterator[tuple[bool, str]]
 """Lines of an output: whether a line is a result, which goes to standard output, and its text."""
@@ -21,7 +21,7 @@ def show_drift(paths: Sequence[Path], since: str, output_format: str) -> int:
 
     `output_format` is ``full``, ``json-lines`` or ``github``. In the last two standard output
     holds the callers left behind alone, in the form of the audit's findings, or what GitHub
-    shows; everything else is said on standard error. Raises `PreventionError` as `drift` does.
+    shows; everything else is said on standard error. Raises `AuditError` as `drift` does.
     """
     found = drift(paths, since)
     for is_result, line in FORMATS[output_format](found):
@@ -111,29 +111,17 @@ def _summary(found: Drift) -> str:
     left = sum(len(flip.left_behind) for flip in found.flips)
     possible = sum(len(flip.possible) for flip in found.flips)
     parts = [
-        f"since {found.since} ({found.base.id}): {_count(flips, 'function')} changed colour",
-        f"{_count(left, 'caller')} left behind",
+        f"since {found.since} ({found.base.id}): {count(flips, 'function')} changed colour",
+        f"{count(left, 'caller')} left behind",
         *([f"{possible} possible"] if possible else []),
-        *([f"{_count(len(found.unjudged), 'file')} not judged"] if found.unjudged else []),
+        *([f"{count(len(found.unjudged), 'file')} not judged"] if found.unjudged else []),
     ]
     return ", ".join(parts)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _relative(path: Path) -> str:
-    return Path(os.path.relpath(path, Path.cwd().resolve())).as_posix()
+    return relative(path, Path.cwd().resolve())
 
 
 def _annotation(level: str, path: Path, line: int, message: str) -> str:
-    """Return a workflow command of GitHub Actions."""
-    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{level} file={_property(_relative(path))},line={line}::{escaped}"
-
-
-def _property(text: str) -> str:
-    for plain, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        text = text.replace(plain, code)
-    return text
+    return workflow_command(level, {"file": _relative(path), "line": str(line)}, message)

@@ -9,29 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netra_ws.serving.options import PathName
+from netra_incident.cli.audit import engine_option, paths_argument, python_option
 
 if TYPE_CHECKING:
     from await_audit.editing.fix import FileFix
 
-PATHS = PathName(path_type=Path)
 
-
-@click.command("fix", short_help="Take out wrong awaits; by default show the diff.")
-@click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
+@click.command("fix", short_help="Take out superfluous awaits; by default show the diff.")
+@paths_argument
 @click.option("--write", "writes", is_flag=True, help="Write the files instead of a diff.")
-@click.option(
-    "--python",
-    type=PATHS,
-    help="The project's Python; otherwise VIRTUAL_ENV, or the nearest .venv.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["pyrefly", "both"]),
-    default="pyrefly",
-    show_default=True,
-    help="The type checker to ask; both: pyright gives a second opinion.",
-)
+@python_option
+@engine_option
 def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engine: str) -> None:
     """Take out every `await` of what is certainly not awaitable, and keep every byte around it.
 
@@ -57,17 +45,13 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
     from await_audit.editing.fix import propose
     from await_audit.editing.writing import write
     from await_audit.engines import Engine
-    from await_audit.errors import PreventionError
 
     folder = Path.cwd()
-    try:
-        report = audit(paths, python=python, engine=Engine(engine))
-        fixes = propose(report)
-        if writes:
-            write(fixes)
-    except PreventionError as error:
-        raise click.ClickException(str(error)) from error
-    if not writes:
+    report = audit(paths, python=python, engine=Engine(engine))
+    fixes = propose(report)
+    if writes:
+        write(fixes)
+    else:
         _show(fixes, folder)
     for fix in fixes:
         name = reports.relative(fix.path, folder)
@@ -84,19 +68,17 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
 
 
 def _summary(files: Sequence[Path], fixes: Sequence[FileFix], written: bool) -> str:
+    from await_audit.report import count
+
     changed = [fix for fix in fixes if fix.changed]
     removed, left = sum(fix.removed for fix in changed), sum(len(fix.left) for fix in fixes)
     rest = f"; {left} left" if left else ""
     if not changed:
-        return f"nothing to take out in {_count(len(files), 'file')}{rest}"
-    what = f"{_count(removed, 'await')} in {_count(len(changed), 'file')}"
+        return f"nothing to take out in {count(len(files), 'file')}{rest}"
+    what = f"{count(removed, 'await')} in {count(len(changed), 'file')}"
     if written:
         return f"took out {what}{rest}"
     return f"{what} to take out; --write does it{rest}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _show(fixes: Sequence[FileFix], folder: Path) -> None:

@@ -12,9 +12,7 @@ from netra_ws.serving.options import PathName
 MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red"), None: ("-", "dim")}
 """How the outcome of a step is shown: its word and its style."""
 
-
 FOLDER = PathName(path_type=Path, file_okay=False)
-
 
 case_option = click.option(
     "--case", metavar="NAME", help="Another incident than the one that the post-mortem tells."

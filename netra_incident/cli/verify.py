@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from netra_incident.case import BROKEN, MENDED
+from netra_incident.case import BROKEN, MENDED, Case
 from netra_incident.cli.options import FOLDER, case_option, chosen_case
 from netra_ws.errors import ConfigurationError
 from netra_ws.serving.options import PathName
@@ -75,25 +75,39 @@ def verify_command(
     if find_spec("pytest") is None:
         msg = "pytest is not installed; in a clone of netra_ws: pip install '.[test]'"
         raise ConfigurationError(msg)
-    from netra_incident.proof.judgement import attempts, judge, judge_attempts
-    from netra_incident.proof.verification import verify
-
     incident = chosen_case(case)
     if junitxml is not None:
         _check_writable(junitxml)  # better said now than in a minute
-    with _progress() as progress:
-        if tree is not None:
-            judgement = judge(incident, tree, progress=progress)
-        else:
-            verified = verify(incident, progress=progress)
-            judged = judge_attempts(attempts(incident), progress=progress) if partial_fixes else []
     if tree is not None:
-        _write(junitxml, {judgement.name: judgement.run})
-        _show_judgement(judgement, as_json)
-        sys.exit(0 if judgement.is_fix else 1)
+        good = _judge_tree(incident, tree, junitxml, as_json)
+    else:
+        good = _compare_revisions(incident, partial_fixes, junitxml, as_json)
+    sys.exit(0 if good else 1)
+
+
+def _judge_tree(incident: Case, tree: Path, junitxml: Path | None, as_json: bool) -> bool:
+    """Run the tests on a tree, show how they came out, and say whether it is a fix."""
+    from netra_incident.proof.judgement import judge
+
+    with _progress() as progress:
+        judgement = judge(incident, tree, progress=progress)
+    _write(junitxml, {judgement.name: judgement.run})
+    _show_judgement(judgement, as_json)
+    return judgement.is_fix
+
+
+def _compare_revisions(
+    incident: Case, partial_fixes: bool, junitxml: Path | None, as_json: bool
+) -> bool:
+    """Run the tests on both revisions, and say whether they tell them and all attempts apart."""
+    from netra_incident.proof.judgement import attempts, judge_attempts
+    from netra_incident.proof.verification import verify
+
+    with _progress() as progress:
+        verified = verify(incident, progress=progress)
+        judged = judge_attempts(attempts(incident), progress=progress) if partial_fixes else []
     runs = {BROKEN: verified.broken, MENDED: verified.mended}
     _write(junitxml, {**runs, **{item.name: item.run for item in judged}})
-    uncaught = [item for item in judged if not item.caught_by]
     if as_json:
         document = verified.as_json()
         if partial_fixes:
@@ -101,11 +115,8 @@ def verify_command(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         _show(verified)
-        for item in judged:
-            _show_attempt(item)
-        if judged:
-            click.echo(f"{len(judged) - len(uncaught)} of {len(judged)} attempts caught")
-    sys.exit(1 if verified.problems() or uncaught else 0)
+        _show_attempts(judged)
+    return not verified.problems() and all(item.caught_by for item in judged)
 
 
 def _check_writable(path: Path) -> None:
@@ -164,16 +175,20 @@ def _show_judgement(judgement: Judgement, as_json: bool) -> None:
             click.echo(f"  {test.outcome}: {test.id}: {words}")
 
 
-def _show_attempt(item: Judgement) -> None:
-    state = f"caught by {len(item.caught_by)} tests" if item.caught_by else "NOT CAUGHT"
-    click.echo(f"{item.name}: {state}{': ' + item.run.said if item.run.said else ''}")
-    for test in item.caught_by:
-        click.echo(f"  {test}")
+def _show_attempts(judged: Sequence[Judgement]) -> None:
+    for item in judged:
+        state = f"caught by {len(item.caught_by)} tests" if item.caught_by else "NOT CAUGHT"
+        click.echo(f"{item.name}: {state}{': ' + item.run.said if item.run.said else ''}")
+        for test in item.caught_by:
+            click.echo(f"  {test}")
+    if judged:
+        caught = sum(bool(item.caught_by) for item in judged)
+        click.echo(f"{caught} of {len(judged)} attempts caught")
 
 
 @contextmanager
 def _progress() -> Iterator[RunProgress]:
-    """Show a bar a run on standard error."""
+    """Show a bar for each run on standard error."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

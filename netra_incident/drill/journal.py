@@ -154,7 +154,7 @@ class Drill:
         return "the drill went as planned"
 
     def __repr__(self) -> str:
-        """Return a line a step and the verdict; without times, so that a notebook may show it."""
+        """Return a line for each step and the verdict, without times, as a notebook shows it."""
         width = max((len(step.name) for step in self.steps), default=0)
         lines = [f"{step.name:{width}}  {OUTCOMES[step.ok]}: {step.detail}" for step in self.steps]
         return "\n".join([*lines, self.verdict])

@@ -30,8 +30,8 @@ HEAD, FOOT = 0.42, 0.1
 
 COLUMNS = {
     "failure": MARGIN,
-    "handshake": 1.5,
-    "close code": 2.35,
+    "handshake": 1.6,
+    "close code": 2.42,
     "events": 3.2,
     "endpoints": 3.85,
     "words in one line of the log": 4.75,

@@ -41,7 +41,7 @@ def _title(timeline: Timeline) -> str:
 
 @look()
 def milestones(timeline: Timeline) -> Picture:
-    """Draw a row a milestone: when it was reached, what it is, and what showed it.
+    """Draw a row for each milestone: when it was reached, what it is, and what showed it.
 
     Raises `ValueError` for a timeline without milestones.
     """

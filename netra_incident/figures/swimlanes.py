@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from netra_incident.figures.style import (
     short,
 )
 from netra_incident.measuring.load import Session
+from netra_incident.table import tally
 from netra_ws.events import EVENT_TYPES
 
 LANES = 4
@@ -79,8 +79,7 @@ def _end(session: Session) -> float:
 
 
 def _codes(sessions: Sequence[Session]) -> str:
-    codes = Counter(session.close_code for session in sessions if not session.completed)
-    return ", ".join(f"{code} × {count}" for code, count in sorted(codes.items()))
+    return tally(session.close_code for session in sessions if not session.completed)
 
 
 def _facts(panel: Panel) -> list[str]:
@@ -201,37 +200,49 @@ def _draw_panel(area: Axes, top: float, panel: Panel, limit: float, *, name_type
         y -= GAP - panel.depth
 
 
+def _limit(ends: Sequence[Sequence[float]]) -> float:
+    longest = SLOWEST * max((median(panel) for panel in ends if panel), default=0)
+    return 1.03 * max((end for panel in ends for end in panel if end <= longest), default=1)
+
+
+def _subtitle(panels: Sequence[Panel], users: int, slow: int) -> str:
+    counts = " and ".join(str(len(panel.sessions)) for panel in panels)
+    parts = [f"time from asking, over loopback; n = {counts} sessions", "bold: medians"]
+    if users > LANES:
+        parts.append(f"{LANES} of {users} users shown")
+    if slow:
+        parts.append(f"{slow} slower than the axis")
+    return "; ".join(parts)
+
+
+def _draw_panels(area: Axes, top: float, panels: Sequence[Panel], limit: float) -> None:
+    """Draw the panels downwards from `top`; the types are named in the first that has events."""
+    named = next((panel for panel in panels if panel.depth), None)
+    for panel in panels:
+        _draw_panel(area, top, panel, limit, name_types=panel is named)
+        top -= panel.height
+
+
 @look()
 def swimlanes(broken: Sequence[Session], working: Sequence[Session]) -> Picture:
-    """Draw a lane a user, broken above working, on one axis from the moment the user asked.
+    """Draw a lane for each user, broken above working, from the moment the user asked.
 
     All sessions of a user lie over each other in their lane; the bold marks are the medians. The
     five types step down, because over loopback several arrive at the same moment.
     """
     panels = (Panel("broken", broken, BROKEN), Panel("working", working, WORKS))
-    ends = [[_end(session) for session in panel.sessions] for panel in panels if panel.sessions]
-    longest = SLOWEST * max(map(median, ends), default=0)
-    limit = 1.03 * max((end for panel in ends for end in panel if end <= longest), default=1)
+    ends = [[_end(session) for session in panel.sessions] for panel in panels]
+    limit = _limit(ends)
     slow = sum(end > limit for panel in ends for end in panel)
     title = _title(broken, working)
     users = max((panel.users for panel in panels), key=len)
-    subtitle = f"time from asking, over loopback; n = {len(broken)} and {len(working)} sessions"
-    subtitle += "; bold: medians"
-    if len(users) > LANES:
-        subtitle += f"; {LANES} of {len(users)} users shown"
-    if slow:
-        subtitle += f"; {slow} slower than the axis"
     height = AXIS + sum(panel.height for panel in panels)
-    figure, _ = canvas(title, subtitle, height + 0.06)
+    figure, _ = canvas(title, _subtitle(panels, len(users), slow), height + 0.06)
     left = MARGIN + 0.12 + CHARACTER * max((len(short(user)) for user in users[:LANES]), default=0)
     area = axes(figure, left, AXIS, RIGHT, height)
     top = height - AXIS
     area.set(xlim=(0, limit), ylim=(0, top), yticks=[], xlabel="milliseconds since the user asked")
-    named = False
-    for panel in panels:
-        _draw_panel(area, top, panel, limit, name_types=bool(panel.depth) and not named)
-        named = named or bool(panel.depth)
-        top -= panel.height
+    _draw_panels(area, top, panels, limit)
     facts = [fact for panel in panels for fact in _facts(panel)]
     alt = (
         f"Lanes of {len(users)} users on a time axis, broken above working. {title}. "

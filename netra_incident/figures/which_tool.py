@@ -32,7 +32,7 @@ class Outcome(Protocol):
 
     @property
     def found(self) -> int:
-        """How many wrong awaits it found."""
+        """How many superfluous awaits it found."""
 
     @property
     def says_why(self) -> bool:
@@ -98,12 +98,12 @@ def _title(rows: Sequence[Row], kinds: Sequence[str], of: int) -> str:
 def which_tool(rows: Sequence[Row], kinds: Sequence[str], of: int) -> Picture:
     """Draw a row for each tool and a column for each of `kinds`, in the order of the outcomes.
 
-    `of` is how many wrong awaits there are in each kind of code.
+    `of` is how many superfluous awaits there are in each kind of code.
     """
     below = ROW * (len(rows) + 1) + 2 * MARGIN
     figure, top = canvas(
         _title(rows, kinds, of),
-        f"wrong awaits found, of {of} in each kind of code; version and time for all of it",
+        f"superfluous awaits found, of {of} in each kind of code; version and time for all of it",
         below,
     )
     span = top - MARGIN

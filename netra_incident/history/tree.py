@@ -61,7 +61,7 @@ def commit_of(tree: Path) -> str:
 
 
 class TreeLacks(ConfigurationError):
-    """Raised when the package in a tree has not what the investigator imports from it."""
+    """Raised when the package in a tree lacks a module that the investigator imports."""
 
 
 def check_tree(tree: Path) -> Path:

@@ -1,8 +1,8 @@
 """Which tool would have seen it: each one is run on the bug in miniature, for real.
 
-A tool has seen a wrong await if it says, of that line, that what is awaited is not awaitable; what
-else it says of the line does not count. Each is run with its own defaults or with what its name
-says, and never with the configuration of whoever runs it.
+A tool has seen a superfluous await if it says, of that line, that what is awaited is not awaitable;
+what else it says of the line does not count. Each is run with its own defaults or with what its
+name says, and never with the configuration of whoever runs it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from netra_incident.measuring.miniature import CALLERS_FILES, MINIATURES, WRONG, write
+from netra_incident.table import Table
 
 TIMEOUT_S = 60.0
 AT_A_TIME = 2
@@ -82,7 +83,7 @@ TOOLS = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tool said of one miniature: how many wrong awaits it `found`, and how many `false`.
+    """What a tool said of one miniature: superfluous awaits that it `found`, and `false` ones.
 
     `says_why`: whether it told that an import is not resolved, so that silence is no all-clear.
     """
@@ -115,18 +116,14 @@ class Matrix:
 
     def __repr__(self) -> str:
         """Return the table."""
-        lines: list[tuple[str, ...]] = [("", *MINIATURES, "false")]
+        rows: list[tuple[str, ...]] = []
         for row in self.rows:
             if row.version is None:
-                lines.append((row.tool, *("not installed" for _ in MINIATURES), "-"))
+                rows.append((row.tool, *("not installed" for _ in MINIATURES), "-"))
             else:
                 false = sum(outcome.false for outcome in row.outcomes)
-                lines.append((row.tool, *map(str, row.outcomes), str(false)))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+                rows.append((row.tool, *map(str, row.outcomes), str(false)))
+        return repr(Table(("", *MINIATURES, "false"), rows))
 
 
 def _read(output: str, file: str) -> Outcome:
@@ -170,7 +167,7 @@ def _row(tool: Tool, sources: Path, scratch: Path) -> Row:
             f"{tool.name}: expected an exit code up to {tool.judged}, got {done.returncode}: "
             f"{(done.stderr or done.stdout).strip().rpartition(chr(10))[2]}"
         )
-        raise PreventionError(msg)
+        raise AuditError(msg)
     output = done.stdout + done.stderr
     return Row(tool.name, installed, seconds, tuple(_read(output, file) for file in CALLERS_FILES))
 
@@ -178,7 +175,7 @@ def _row(tool: Tool, sources: Path, scratch: Path) -> Row:
 def measure_matrix(tools: Iterable[Tool] = TOOLS) -> Matrix:
     """Run each tool on the miniatures, `AT_A_TIME` of them at a time.
 
-    Raises `PreventionError` if one does not do its work, `subprocess.TimeoutExpired` if it takes
+    Raises `AuditError` if one does not do its work, `subprocess.TimeoutExpired` if it takes
     longer than `TIMEOUT_S`.
     """
     with TemporaryDirectory() as folder, ThreadPoolExecutor(AT_A_TIME) as pool:

@@ -52,7 +52,7 @@ class Timeline:
         return all(moment.at_s is not None for moment in self.moments)
 
     def __repr__(self) -> str:
-        """Return a line a milestone; without times, so that a notebook may show it."""
+        """Return a line for each milestone, without times, so that a notebook may show it."""
         return "\n".join(
             f"{moment.milestone.name:10}  {moment.evidence}" for moment in self.moments
         )
@@ -65,7 +65,7 @@ class Timeline:
         return {"text/plain": repr(self)}, {TIMES: [moment.at_s for moment in self.moments]}
 
     def with_times(self) -> str:
-        """Return a line a milestone with its time, which is another in every rehearsal."""
+        """Return a line for each milestone with its time, which differs between rehearsals."""
         times = (moment.at_s for moment in self.moments)
         words = ["not reached" if at is None else f"rehearsed +{at:.2f} s" for at in times]
         lines = repr(self).splitlines()

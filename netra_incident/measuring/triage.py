@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from netra_incident.case import Case
 from netra_incident.history.control import failing_tree
 from netra_incident.history.deployment import deploy
-from netra_incident.measuring.comparison import render
 from netra_incident.measuring.fingerprint import Fingerprint, fingerprint
+from netra_incident.table import Table, tally
 
 
 class Failures(dict[str, Fingerprint]):
@@ -18,12 +16,10 @@ class Failures(dict[str, Fingerprint]):
         """Return the measured table; compared from run to run."""
         rows = []
         for name, found in self.items():
-            statuses = Counter(found.endpoints.values()).items()
-            endpoints = ", ".join(f"{status} × {count}" for status, count in statuses)
-            codes = str(found.handshake), str(found.close_code)
-            rows.append((name, *codes, str(found.events), endpoints, found.log_words))
-        titles = ["failure", "handshake", "close code", "events", "endpoints", "log"]
-        return render(rows, titles, width=120)
+            numbers = str(found.handshake), str(found.close_code), str(found.events)
+            rows.append((name, *numbers, tally(found.endpoints.values()), found.log_words))
+        head = ("failure", "handshake", "close code", "events", "endpoints", "log")
+        return repr(Table(head, rows, width=120))
 
     def differences(self, case: Case) -> list[str]:
         """Return the names of the failures that show something else than the triage table says."""

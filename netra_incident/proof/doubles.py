@@ -19,7 +19,7 @@ import msgspec
 from netra_incident.case import Revision
 from netra_incident.history.checkout import scratch_checkout
 from netra_incident.history.tree import commit_of, tree_environment
-from netra_incident.measuring.comparison import html_table, render
+from netra_incident.table import Table
 from netra_ws.context import UserExecutionContext
 from netra_ws.manager import (
     ManagerRegistry,
@@ -65,24 +65,14 @@ async def try_doubles() -> dict[str, str]:
     return outcomes
 
 
-class Doubles:
+class Doubles(Table):
     """How one test comes out with each double, revision beside revision."""
 
     def __init__(self, outcomes: dict[str, dict[str, str]]) -> None:
+        names = next(iter(outcomes.values()))
+        rows = [[name, *(of[name] for of in outcomes.values())] for name in names]
+        super().__init__(("", *outcomes), rows)
         self.outcomes = outcomes
-
-    @property
-    def _rows(self) -> list[list[str]]:
-        first = next(iter(self.outcomes.values()))
-        return [[name, *(of[name] for of in self.outcomes.values())] for name in first]
-
-    def __repr__(self) -> str:
-        """Return the table as plain text."""
-        return render(self._rows, ("", *self.outcomes))
-
-    def _repr_html_(self) -> str:
-        """Return the table as HTML."""
-        return html_table(self._rows, ("", *self.outcomes))
 
 
 def compare_doubles(revisions: Sequence[Revision]) -> Doubles:

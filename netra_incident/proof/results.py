@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from netra_incident.case import Category
-from netra_incident.measuring.comparison import html_table, render
 from netra_incident.proof.suite import Test
 
 FAIL_TO_PASS = "fail_to_pass"  # noqa: S105 - no password
@@ -17,7 +15,7 @@ PASS_TO_PASS = "pass_to_pass"  # noqa: S105
 
 
 def _shown(seen: dict[str, tuple[str, ...]]) -> list[str]:
-    """Return what tests saw, one kind a line; places in one file share the line."""
+    """Return what tests saw, a line for each kind and file."""
     places: dict[tuple[str, str], set[int]] = {}
     for error in seen.get("error", ()):
         found = re.match(r"(\w+) at (?:.*/)?([\w.]+):(\d+) in ", error)
@@ -88,24 +86,8 @@ class Result:
 HEAD = ("category", "result", "tests passed", "seen", "expected by the plan")
 
 
-class Table:
-    """The results on one revision: plain text for a terminal, HTML for a page."""
-
-    def __init__(self, title: str, rows: Sequence[Sequence[str]]) -> None:
-        self.title = title
-        self.rows = rows
-
-    def __repr__(self) -> str:
-        """Return the table as plain text."""
-        return f"{self.title}\n\n{render(self.rows, HEAD, width=120)}"
-
-    def _repr_html_(self) -> str:
-        """Return the table as HTML."""
-        return f"<p><strong>{self.title}</strong></p>{html_table(self.rows, HEAD)}"
-
-
 class Notes(list[str]):
-    """Remarks, one a line."""
+    """Remarks, each on its own line."""
 
     def __repr__(self) -> str:
         """Return them as plain text."""

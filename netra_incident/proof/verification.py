@@ -9,8 +9,9 @@ from typing import Any
 
 from netra_incident.case import BROKEN, MENDED, Case
 from netra_incident.history.checkout import scratch_checkout
-from netra_incident.proof.results import FAIL_TO_PASS, PASS_TO_PASS, Notes, Result, Table
+from netra_incident.proof.results import FAIL_TO_PASS, HEAD, PASS_TO_PASS, Notes, Result
 from netra_incident.proof.suite import WORKERS, Run, RunProgress, Test, run_case
+from netra_incident.table import Table
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Verification:
     def before(self) -> Table:
         """The table of the broken revision."""
         rows = [result.row(result.category.before) for result in self.results(self.broken)]
-        return Table(f"BEFORE the fix, on {BROKEN}", rows)
+        return Table(HEAD, rows, f"BEFORE the fix, on {BROKEN}", 120)
 
     @property
     def after(self) -> Table:
         """The table of the mended revision."""
         rows = [result.row(result.category.after) for result in self.results(self.mended)]
-        return Table(f"AFTER the fix, on {MENDED}", rows)
+        return Table(HEAD, rows, f"AFTER the fix, on {MENDED}", 120)
 
     @property
     def notes(self) -> Notes:

@@ -1,4 +1,4 @@
-"""The post-mortem as pages: one a notebook, a glossary and a contents page.
+"""The post-mortem as pages: one for each notebook, a glossary and a contents page.
 
 They need no network and no script; ``tests/acceptance/test_report_browser.py`` shows them to a
 browser.
@@ -14,7 +14,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nbconvert import HTMLExporter
 
 from netra_incident.case import Case
-from netra_incident.measuring.comparison import html_table
 from netra_incident.report.hypertext import Heading, headings, read_markdown
 from netra_incident.report.markup import Anchors, finish
 from netra_incident.report.minutes import ACTIONS, POST_MORTEM, write_minutes
@@ -79,7 +78,7 @@ class Report:
 
         Raises `LookupError` if no page compares before and after.
         """
-        table = headline(self.pages)
+        measured = headline(self.pages)
         sections = {
             page.name: [one for one in self._anchors[f"{page.name}.ipynb"] if one.level == 2]
             for page in self.pages
@@ -87,8 +86,8 @@ class Report:
         return self._render(
             "contents.html.j2",
             source="index.html",
-            body=html_table(table.rows, ["", *table.titles]),
-            measured=table.page,
+            body=measured.table._repr_html_(),
+            measured=measured.page,
             sections=sections,
             downloads=[POST_MORTEM, ACTIONS],
         )

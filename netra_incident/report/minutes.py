@@ -6,15 +6,26 @@ Everything in them comes from the case and from the pages of one run.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from netra_incident.case import Case, Cause
 from netra_incident.measuring.timeline import TIMES
 from netra_incident.report.notebooks import code_cells
 from netra_incident.report.page import Page, find_cell, headline
+from netra_incident.table import Table
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "pages"),
+    autoescape=False,  # noqa: S701 - Markdown
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
 
 POST_MORTEM = ("post-mortem.md", "the post-mortem as Markdown, for a wiki or a ticket")
 ACTIONS = ("actions.csv", "its actions as a table, for a tracker")
@@ -79,7 +90,7 @@ def actions_csv(case: Case) -> str:
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows(_actions(case))
+    writer.writerows((one.kind, one.what, "", "", "", one.verify) for one in case.actions)
     return text.getvalue()
 
 
@@ -88,73 +99,34 @@ def post_mortem(case: Case, pages: Sequence[Page]) -> str:
 
     Raises `LookupError` as `write_minutes` does.
     """
-    measured = headline(pages)
-    facts = [
+    facts = (
         ("Severity", case.severity),
         ("Status", case.status),
         ("Detection", case.detection),
         ("Fingerprint", case.fingerprint),
-    ]
-    page = f"[{measured.page.label}]({measured.page.name}.html)"
-    actions = [(*row[:-1], f"`{row[-1]}`") for row in _actions(case)]
-    parts = [
-        f"# Post-mortem of #{case.id}: {case.title}",
-        _table(("", ""), facts),
-        f"## Summary\n\n{case.summary}",
-        f"## Impact\n\n{case.impact}, {case.impact_source}.",
-        f"Measured in this run, on real servers on one machine ({page}):",
-        _table(("", *measured.titles), measured.rows),
-        f"## Trigger\n\n{case.trigger}",
-        "## Contributing causes",
-        *(_cause(cause, pages) for cause in case.causes),
-        f"## Resolution\n\n{case.resolution}",
-        "## Lessons",
-        _list("Went well", case.lessons.well),
-        _list("Went wrong", case.lessons.wrong),
-        _list("Where we were lucky", case.lessons.lucky),
-        "## Timeline",
-        _rehearsed(timeline(case, pages)),
-        "## Actions",
-        _table((*COLUMNS[:-1], "shown done by"), actions),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _actions(case: Case) -> list[tuple[str, ...]]:
-    return [(action.kind, action.what, "", "", "", action.verify) for action in case.actions]
+    )
+    return TEMPLATES.get_template("post-mortem.md.j2").render(
+        case=case,
+        facts=Table(("", ""), facts).markdown(),
+        headline=headline(pages),
+        causes=[(cause, _shown(cause, pages)) for cause in case.causes],
+        timeline=_rehearsed(timeline(case, pages)).markdown(),
+        actions=case.action_items._repr_markdown_(),
+    )
 
 
 def _evidence(page: Page, cell: str) -> str:
     return f"[{page.label}, cell {cell}]({page.name}.html#cell-{cell})"
 
 
-def _cause(cause: Cause, pages: Sequence[Page]) -> str:
-    shown = (_evidence(find_cell(pages, name)[0], name) for name in cause.evidence)
-    return f"**{cause.question}** {cause.answer} Shown by {' and '.join(shown)}."
+def _shown(cause: Cause, pages: Sequence[Page]) -> list[str]:
+    return [_evidence(find_cell(pages, name)[0], name) for name in cause.evidence]
 
 
-def _rehearsed(entries: Sequence[Entry]) -> str:
-    """Return the timeline as a table."""
+def _rehearsed(entries: Sequence[Entry]) -> Table:
     rows = []
     for entry in entries:
         after = "not reached" if entry.at_s is None else f"+{entry.at_s:.2f} s"
         row = (entry.name, entry.what, f"rehearsed, {after}", _evidence(entry.page, entry.cell))
         rows.append(row)
-    said = (
-        "The times are *rehearsed*, on one machine: seconds since the broken backend listened. "
-        "They hold what the machine did, and no person who has to notice, think or decide."
-    )
-    return f"{said}\n\n{_table(('milestone', 'what', 'when', 'evidence'), rows)}"
-
-
-def _list(title: str, items: Iterable[str]) -> str:
-    return f"**{title}**\n\n" + "\n".join(f"- {item}" for item in items)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_escape(cell) for cell in line)} |" for line in lines)
-
-
-def _escape(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
+    return Table(("milestone", "what", "when", "evidence"), rows)

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
-from netra_incident.measuring.comparison import MIME_TYPE, Row, render
+from netra_incident.measuring.comparison import MIME_TYPE
 from netra_incident.report.navigation import is_bar, label
 from netra_incident.report.notebooks import code_cells
+from netra_incident.table import Table
 
 PNG = "image/png"
 
@@ -79,17 +81,11 @@ class Page:
         return next((cell for cell in self.notebook.cells if cell.id == name), None)
 
 
-@dataclass(frozen=True)
-class Headline:
+class Headline(NamedTuple):
     """The before and after table of a run, and the page that measured it."""
 
     page: Page
-    titles: list[str]
-    rows: list[Row]
-
-    def __str__(self) -> str:
-        """Return the table as plain text."""
-        return render(self.rows, ["", *self.titles])
+    table: Table
 
 
 def headline(pages: Sequence[Page]) -> Headline:
@@ -102,7 +98,7 @@ def headline(pages: Sequence[Page]) -> Headline:
             for output in cell.outputs:
                 found = output.get("data", {}).get(MIME_TYPE)
                 if found:
-                    return Headline(page, found["titles"], [tuple(row) for row in found["rows"]])
+                    return Headline(page, Table(("", *found["titles"]), found["rows"]))
     raise LookupError("no page compares before and after")
 
 

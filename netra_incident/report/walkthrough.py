@@ -36,7 +36,7 @@ AT_ONCE = 2
 
 @contextmanager
 def _progress(paths: Iterable[Path], console: Console) -> Iterator[Callable[[Path], Advance]]:
-    """Show one bar a notebook; yields what returns the function that advances its bar."""
+    """Show a bar for each notebook; yields what begins a bar and returns how to advance it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -115,7 +115,7 @@ def walk_through(notebooks: Path, build: Path, console: Console) -> Path:
     glossary = terms.read_text(encoding="utf-8") if terms.exists() else None
     index = write_report(case, pages, build / "post-mortem", glossary)
     console.print()
-    console.print(str(headline(pages)), highlight=False)
+    console.print(str(headline(pages).table), highlight=False, markup=False)
     console.print()
     figures = sum(len(page.pictures) for page in pages)
     took = time.perf_counter() - started

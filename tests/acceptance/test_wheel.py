@@ -61,6 +61,7 @@ READ_WHILE_IT_RUNS = (
     "netra_incident/history/stand_in/netra_ws/__init__.py",
     "netra_incident/py.typed",
     "netra_incident/report/pages/page.css",
+    "netra_incident/report/pages/post-mortem.md.j2",
     "netra_incident/report/pages/post_mortem/index.html.j2",
     "netra_ws/py.typed",
     "netra_ws/serving/live.html",

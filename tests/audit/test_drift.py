@@ -12,7 +12,7 @@ from drifting import IDENTITY, Repository, check, listed, only
 from processes import fake_git, git
 
 from await_audit.drift import Colour, drift
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 ROOT = Path(__file__).parents[2]
 
@@ -399,10 +399,10 @@ def shallow(tmp_path: Path, repository: Repository) -> Path:
 
 def test_a_shallow_history_is_said_with_what_to_do(tmp_path: Path, repository: Repository) -> None:
     clone = shallow(tmp_path, repository)
-    with pytest.raises(PreventionError, match=r"no such revision; .* git fetch --unshallow$"):
+    with pytest.raises(AuditError, match=r"no such revision; .* git fetch --unshallow$"):
         drift([clone], "start")
     git("fetch", "--quiet", "--depth=1", "origin", "tag", "start", cwd=clone)
-    with pytest.raises(PreventionError, match=r"nothing in common .* git fetch --unshallow$"):
+    with pytest.raises(AuditError, match=r"nothing in common .* git fetch --unshallow$"):
         drift([clone], "start")
     git("fetch", "--quiet", "--unshallow", cwd=clone)
     assert drift([clone], "start").exit_code == 0
@@ -411,7 +411,7 @@ def test_a_shallow_history_is_said_with_what_to_do(tmp_path: Path, repository: R
 def test_unrelated_histories_are_refused(repository: Repository) -> None:
     git("checkout", "--quiet", "--orphan", "elsewhere", cwd=repository.folder)
     repository.commit("Elsewhere")
-    with pytest.raises(PreventionError, match=r"nothing in common with HEAD; expected one that"):
+    with pytest.raises(AuditError, match=r"nothing in common with HEAD; expected one that"):
         repository.drift()
 
 

@@ -1,4 +1,4 @@
-"""Which wrong awaits are mechanical, and that a file keeps every other byte."""
+"""Which superfluous awaits are mechanical, and that a file keeps every other byte."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.files import find_files
 from await_audit.search_path import search_path
 
@@ -180,7 +180,7 @@ def test_a_pipe_is_not_waited_for(folder):
 def test_nothing_to_judge_is_an_error(folder, name, words):
     (folder / "empty").mkdir()
     write(folder / "notes.txt")
-    with pytest.raises(PreventionError, match=words):
+    with pytest.raises(AuditError, match=words):
         find_files([folder / name])
 
 

@@ -20,7 +20,7 @@ from await_audit.editing.diff import diff
 from await_audit.editing.edits import AWAIT_RULE
 from await_audit.editing.fix import FileFix, propose
 from await_audit.editing.writing import write
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.finding import Finding, Kind, Report, Span
 from netra_incident.case import told_case
 from netra_incident.history.checkout import scratch_checkout
@@ -100,7 +100,7 @@ async def run() -> None:
     (manager.send("b")).send("c")
     await manager.drain()
 """  # fmt: skip
-    assert (fix.removed, fix.left, fix.reverted) == (4, (), False)
+    assert (fix.removed, fix.left) == (4, ())
     write([fix])
     assert mend(tmp_path) == {}
 
@@ -199,7 +199,6 @@ def test_a_file_that_would_get_worse_is_left_as_it_was(tmp_path: Path) -> None:
     )
     fixes = propose(replace(report, findings=lies))
     for fix, words in zip(fixes, WORSE.values(), strict=True):
-        assert fix.reverted
         assert not fix.changed
         assert words in fix.left[0].why
 
@@ -282,7 +281,7 @@ def test_a_symbolic_link_stays_and_its_target_is_written(tmp_path: Path) -> None
 def test_a_read_only_file_is_refused_and_no_file_is_written(tmp_path: Path, first: bool) -> None:
     free, kept = one_fix(tmp_path / "free.py"), one_fix(tmp_path / "kept.py")
     kept.path.chmod(0o444)
-    with pytest.raises(PreventionError, match=r"kept\.py.*read-only; nothing was written"):
+    with pytest.raises(AuditError, match=r"kept\.py.*read-only; nothing was written"):
         write([kept, free] if first else [free, kept])
     assert free.path.read_bytes() == b"await f()\n"
     assert sorted(tmp_path.iterdir()) == [free.path, kept.path]
@@ -291,10 +290,10 @@ def test_a_read_only_file_is_refused_and_no_file_is_written(tmp_path: Path, firs
 def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
     fix = one_fix(tmp_path / "a.py")
     fix.path.write_bytes(b"await g()\n")
-    with pytest.raises(PreventionError, match="changed while it was judged"):
+    with pytest.raises(AuditError, match="changed while it was judged"):
         write([fix])
     fix.path.unlink()
-    with pytest.raises(PreventionError, match=os.strerror(errno.ENOENT)):
+    with pytest.raises(AuditError, match=os.strerror(errno.ENOENT)):
         write([fix])
 
 

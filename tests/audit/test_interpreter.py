@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from await_audit.interpreter import find_interpreter
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
@@ -95,7 +95,7 @@ def too_old(folder: Path) -> Path:
     ],
 )
 def test_one_that_does_not_work_is_an_error_and_no_other_is_taken(tmp_path, make, words):
-    with pytest.raises(PreventionError, match=words) as caught:
+    with pytest.raises(AuditError, match=words) as caught:
         find_interpreter(tmp_path, make(tmp_path), {})
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith("give the project's own with --python")

@@ -7,7 +7,7 @@ import pytest
 
 from await_audit.audit import audit
 from await_audit.engines import Engine, Settings, known, pyrefly, pyright
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 
 PYTHON = Path(sys.executable)
 BOTH = pytest.mark.parametrize("engine", [pyrefly, pyright], ids=lambda engine: engine.NAME)
@@ -29,7 +29,7 @@ def test_a_type_checker_whose_words_cannot_be_read_is_no_all_clear(
     monkeypatch.setitem(known.TESTED, engine.NAME, "0.0.0")
     answer = {"errors": said, "generalDiagnostics": said}
     monkeypatch.setattr(engine, "_run", lambda *_: answer)
-    with pytest.raises(PreventionError) as raised:
+    with pytest.raises(AuditError) as raised:
         audit([tmp_path], python=PYTHON, engine=Engine.BOTH)
     (line,) = str(raised.value).splitlines()
     assert engine.NAME in line
@@ -41,7 +41,7 @@ def test_without_node_pyright_downloads_none(tmp_path, monkeypatch):
     monkeypatch.setattr(pyright.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "app.py").touch()
-    with pytest.raises(PreventionError) as raised:
+    with pytest.raises(AuditError) as raised:
         audit([tmp_path], python=PYTHON, engine=Engine.BOTH)
     (line,) = str(raised.value).splitlines()
     assert "pip install 'pyright[nodejs]'" in line
@@ -68,7 +68,7 @@ def test_a_rule_that_has_another_name_is_no_all_clear(kind, tmp_path, monkeypatc
         return document
 
     monkeypatch.setattr(pyrefly, "_run", renamed)
-    with pytest.raises(PreventionError, match="cannot be read"):
+    with pytest.raises(AuditError, match="cannot be read"):
         audit([tmp_path], python=PYTHON)
 
 
@@ -85,7 +85,7 @@ def test_a_rule_that_has_another_name_is_no_all_clear(kind, tmp_path, monkeypatc
 def test_an_answer_of_another_form_is_one_line(engine, answer, tmp_path, monkeypatch):
     (tmp_path / "app.py").write_text("x = 1\n")
     monkeypatch.setattr(engine, "_run", lambda *_: answer)
-    with pytest.raises(PreventionError, match="cannot be read"):
+    with pytest.raises(AuditError, match="cannot be read"):
         engine.check([tmp_path / "app.py"], Settings(PYTHON, ()))
 
 
@@ -100,5 +100,5 @@ def test_a_file_that_nobody_asked_about_is_another_form(tmp_path, monkeypatch):
         return document
 
     monkeypatch.setattr(pyrefly, "_run", elsewhere)
-    with pytest.raises(PreventionError, match="cannot be read"):
+    with pytest.raises(AuditError, match="cannot be read"):
         audit([tmp_path], python=PYTHON)

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from await_audit.errors import PreventionError
+from await_audit.errors import AuditError
 from netra_incident.measuring.matrix import TOOLS, Matrix, measure_matrix
 from netra_incident.measuring.miniature import CALLERS, CALLERS_FILES, ELSEWHERE, WRONG, write
 
@@ -106,7 +106,7 @@ def test_a_tool_that_is_not_installed_is_said_to_be() -> None:
 
 def test_a_tool_that_does_not_do_its_work_has_not_found_nothing() -> None:
     broken = replace(RUFF, arguments=("check", "--no-such-option"))
-    with pytest.raises(PreventionError, match="expected an exit code up to 1, got 2"):
+    with pytest.raises(AuditError, match="expected an exit code up to 1, got 2"):
         measure_matrix([broken])
 
 

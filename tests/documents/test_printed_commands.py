@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks.audit.__main__ import main as audit
+from benchmarks.audit.__main__ import main as audit_benchmark
 from docs.rooms import packages
 from netra_incident.cli import COMMANDS
 
@@ -71,13 +71,10 @@ def fault(words: list[str]) -> str | None:
         case "netra-ws", ["--help"]:
             return None
         case "netra-ws", [name, *rest]:
-            return (
-                f"no command {name}"
-                if name not in COMMANDS
-                else parsed(COMMANDS[name].load(), rest)
-            )
+            known = name in COMMANDS
+            return parsed(COMMANDS[name].load(), rest) if known else f"no command {name}"
         case "make", targets:
-            return made(targets)
+            return next((f"the Makefile has no {one}" for one in targets if not made(one)), None)
         case "pip", arguments:
             return installed(arguments)
         case "python" | "python3", arguments:
@@ -85,18 +82,15 @@ def fault(words: list[str]) -> str | None:
     return None if program in OF_THE_SYSTEM else f"no test knows {program}"
 
 
-def made(targets: list[str]) -> str | None:
-    """Return what the Makefile has no rule or variable for."""
-    for word in targets:
-        name, is_variable, _ = word.partition("=")
-        pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
-        if not re.search(pattern, MAKEFILE, re.MULTILINE):
-            return f"the Makefile has no {word}"
-    return None
+def made(word: str) -> bool:
+    """Say whether the Makefile has a target, or a variable as in ``NAME=value``."""
+    name, is_variable, _ = word.partition("=")
+    pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
+    return re.search(pattern, MAKEFILE, re.MULTILINE) is not None
 
 
 def interpreted(arguments: list[str]) -> str | None:
-    """Return what is wrong with the arguments of python."""
+    """Return what is wrong with the arguments of Python, or `None`."""
     match arguments:
         case ["-m", "pip", *rest]:
             return installed(rest)
@@ -104,7 +98,7 @@ def interpreted(arguments: list[str]) -> str | None:
             absent = [word for word in rest if "/" in word and not (ROOT / word).exists()]
             return f"no such file: {absent[0]}" if absent else None
         case ["-m", "benchmarks.audit", *rest]:
-            return parsed(audit, rest)
+            return parsed(audit_benchmark, rest)
         case ["-m", "venv", _] | ["-c", _] | ["client.py", *_]:
             return None
     return f"no test knows python {' '.join(arguments)}"

@@ -416,7 +416,6 @@ impact = "None."
 impact_source = "nobody"
 fingerprint = "none"
 categories = [{ name = "toys", file = "test_toys.py", before = "-", after = "-", note = "-" }]
-hints = []
 milestones = []
 actions = []
 

@@ -68,5 +68,5 @@ def test_what_differs_from_the_table_is_named(failures: dict[str, Failure]) -> N
     found = Failures({name: failure.first for name, failure in failures.items()})
     assert found.differences(case) == []
     del found["abrupt drop"]
-    found["sync handler"] = found["needless await"]
+    found["sync handler"] = found["superfluous await"]
     assert found.differences(case) == ["abrupt drop", "sync handler"]

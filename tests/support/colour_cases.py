@@ -104,7 +104,7 @@ def imported(path: Path) -> Iterator[ModuleType]:
 
 def misbehaves(path: Path) -> set[tuple[str, Path, int]]:
     """Run the entries of a case; return kind, file and first line of each statement that does not
-    do what its author meant: it raises because of a wrong await, or drops a coroutine.
+    do what its author meant: it raises because of a superfluous await, or drops a coroutine.
     """
     found: set[tuple[str, Path, int]] = set()
     with imported(path) as module:

@@ -16,7 +16,7 @@ _SITE = (
 
 
 def raised_in(function: str, symptom: str = "") -> str:
-    """Return the reason of a test that meets the needless await in this function."""
+    """Return the reason of a test that meets the superfluous await in this function."""
     return rf"{symptom}[\s\S]*{_SITE.format(re.escape(function))}"
 
 

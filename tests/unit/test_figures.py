@@ -123,7 +123,7 @@ def failures() -> dict[str, Fingerprint]:
     sign = Sign("TypeError", "create_thing", "package/routes/a_long_name_of_a_file.py", awaits=True)
     down, up = dict.fromkeys(paths, 500), dict.fromkeys(paths, 200)
     return {
-        "needless await": Fingerprint(101, 1011, "", 0, 0, down, (sign,)),
+        "superfluous await": Fingerprint(101, 1011, "", 0, 0, down, (sign,)),
         "abrupt drop": Fingerprint(101, 1006, "", 0, 0, up, ()),
     }
 

@@ -1,4 +1,4 @@
-"""A wrong await in the item of a right `async with`."""
+"""A superfluous await in the item of a right `async with`."""
 
 import asyncio
 

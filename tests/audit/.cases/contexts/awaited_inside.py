@@ -1,4 +1,4 @@
-"""A wrong await inside a right `async with`."""
+"""A superfluous await inside a right `async with`."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Two wrong awaits and a right one on the same line."""
+"""Two superfluous awaits and a right one on the same line."""
 
 
 def left():

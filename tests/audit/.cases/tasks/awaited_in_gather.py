@@ -1,4 +1,4 @@
-"""A wrong await among the arguments of gather."""
+"""A superfluous await among the arguments of gather."""
 
 import asyncio
 
