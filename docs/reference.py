@@ -88,7 +88,7 @@ WIDTH = 96
 
 def _paragraphs(text: str | None) -> str:
     """Return a docstring without the name of its test."""
-    return inspect.cleandoc(text or "").partition("Guarded by")[0].strip()
+    return inspect.cleandoc(text or "").strip()
 
 
 def _first(text: str | None) -> str:
