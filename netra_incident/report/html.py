@@ -1,7 +1,6 @@
 """The post-mortem as pages: one for each notebook, a glossary and a contents page.
 
-They need no network and no script; ``tests/acceptance/test_report_browser.py`` shows them to a
-browser.
+They need no network and no script.
 """
 
 from __future__ import annotations

@@ -95,11 +95,29 @@ class HttpServer:
         """The transports of the connections, that with the oldest request first."""
         self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
         self.app.on_response_prepare.append(_hide_server)
+        self._allowed: dict[str, str] = {}
         self._runner = web.AppRunner(self.app, shutdown_timeout=STOP_TIMEOUT_S)
         self._address = host, port
         self._listener: asyncio.Server
 
+    def add_route(self, path: str, handler: Handler, *methods: str) -> None:
+        """Let `handler` answer requests for `path`."""
+        self._allowed[path] = ", ".join(methods)
+        for method in methods:
+            self.app.router.add_route(method, path, handler, expect_handler=_ignore)
+
+    async def _refuse(self, request: web.Request) -> web.StreamResponse:
+        allowed = self._allowed.get(request.path)
+        if allowed is None:
+            raise web.HTTPNotFound
+        refused = web.HTTPMethodNotAllowed(request.method, ())
+        refused.headers["Allow"] = allowed
+        refused.text = f"expected {allowed.replace(', ', ' or ')}"
+        raise refused
+
     async def __aenter__(self) -> Self:
+        # A route, too: where there is none aiohttp answers an Expect header by repeating it.
+        self.app.router.add_route("*", "/{path:.*}", self._refuse, expect_handler=_ignore)
         await self._runner.setup()
         assert self._runner.server is not None
         loop = asyncio.get_running_loop()
@@ -135,10 +153,7 @@ class HttpServer:
         try:
             return await handler(request)
         except web.HTTPNotFound as refused:
-            paths = (resource.canonical for resource in self.app.router.resources())
-            return _problem(refused, f"expected {' or '.join(paths)}")
-        except web.HTTPMethodNotAllowed as refused:
-            return _problem(refused, f"expected {refused.headers['Allow'].replace(',', ' or ')}")
+            return _problem(refused, f"expected {' or '.join(self._allowed)}")
         except web.HTTPException as refused:
             return _problem(refused, refused.text or "")
         except Exception as error:
@@ -174,6 +189,10 @@ async def read_body(request: web.Request, limit_s: float) -> bytes:
         refusal.text = "expected a body as long as its head says, or in chunks"
     refusal.headers["Connection"] = "close"
     raise refusal
+
+
+async def _ignore(_request: web.Request) -> None:
+    """Leave an Expect header to `read_body`: aiohttp's own refusal is no problem of RFC 9457."""
 
 
 def _problem(refused: web.HTTPException, detail: str) -> web.Response:

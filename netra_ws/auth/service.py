@@ -48,8 +48,8 @@ class AuthService(HttpServer):
         self._waiting = 0
         self.metrics.waiting.set_function(lambda: self._waiting)
         self.app.middlewares.insert(0, let_pages_post(LOGIN, self.origins))
-        self.app.router.add_post(LOGIN, self._login, expect_handler=_ignore)
-        self.app.router.add_get("/metrics", self._show_metrics, expect_handler=_ignore)
+        self.add_route(LOGIN, self._login, "POST")
+        self.add_route("/metrics", self._show_metrics, "GET", "HEAD")
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": self.metrics.content_type, "Cache-Control": "no-store"}
@@ -114,10 +114,3 @@ class AuthService(HttpServer):
 
     def _count(self, result: str) -> None:
         self.metrics.logins.labels(result).inc()
-
-
-async def _ignore(_request: web.Request) -> None:
-    """Leave an Expect header to `read_body`: aiohttp's own refusal is no problem of RFC 9457.
-
-    Where there is no route it stands: nothing replaces it there.
-    """

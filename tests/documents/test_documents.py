@@ -23,14 +23,8 @@ def test_only_the_case_names_its_incident() -> None:
             assert number not in path.read_text(encoding="utf-8"), path
 
 
-def test_every_guard_that_is_named_exists() -> None:
-    """A docstring that says which test guards it must not lie."""
-    named: set[tuple[str, str]] = set()
+def test_no_source_names_a_test() -> None:
+    """A test says what it guards; a source that says it, too, would soon say something else."""
     for path in sources():
-        words = " ".join(path.read_text(encoding="utf-8").split())
-        named |= set(re.findall(r"(tests/\w+/\w+\.py)(?:::(\w+))?", words))
-    assert len(named) > 30
-    for module, test in sorted(named):
-        assert (ROOT / module).is_file(), module
-        source = (ROOT / module).read_text(encoding="utf-8")
-        assert not test or f"def {test}(" in source, f"{module}::{test}"
+        named = re.findall(r"tests/\w+/\w+\.py", path.read_text(encoding="utf-8"))
+        assert named == [], path

@@ -480,6 +480,10 @@ MALFORMED: dict[str, tuple[bytes, list[int]]] = {
     "a false brotli": (post(GOOD, b"Content-Encoding: br"), [415]),
     "an unknown Expect": (post(GOOD, b"Expect: x"), [417]),
     "Expect: 100-continue": (post(b"{}", b"Expect: 100-continue"), [100, 422]),
+    "an unknown Expect where there is no route": (
+        post(b"", b"Expect: x", start=b"GET /nothing HTTP/1.1", length=False),
+        [404],
+    ),
     "a header of 100 kB": (post(GOOD, b"X: " + b"y" * 100_000), [400]),
     "a header name of 100 kB": (post(GOOD, b"y" * 100_000 + b": x"), [400]),
     "1000 headers": (post(GOOD, *[b"X-%d: y" % n for n in range(1000)]), [400]),
