@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from netra_ws.metrics import Exposition
 
@@ -15,16 +15,11 @@ class LoginMetrics(Exposition):
 
     def __init__(self) -> None:
         super().__init__()
-        self.logins = Counter(
-            "netra_ws_logins",
-            "Logins; malformed: the body was none; limited: not looked at.",
-            ["result"],
-            registry=self._registry,
+        self.logins = self._counter(
+            "logins", "Logins; malformed: the body was none; limited: not looked at.", "result"
         )
-        self.malformed_requests = Counter(
-            "netra_ws_malformed_requests",
-            "Requests to the login service that were not HTTP, or broke off.",
-            registry=self._registry,
+        self.malformed_requests = self._counter(
+            "malformed_requests", "Requests to the login service that were not HTTP, or broke off."
         )
         self.waiting = Gauge(
             "netra_ws_logins_waiting",
