@@ -90,6 +90,8 @@ class Metrics(Exposition, Collector):
         self.events_delivered = 0
         self._appended = appended
         self._registry.register(self)
+        self.commit = "unknown"
+        """The release that failures are logged with; the backend sets it."""
         self.connections = Gauge(
             "netra_ws_connections", "WebSocket connections open now.", registry=self._registry
         )
@@ -131,7 +133,7 @@ class Metrics(Exposition, Collector):
         ):
             yield CounterMetricFamily(f"netra_ws_{name}", help_text, value=value)
 
-    def failed(self, route: str, commit: str, error: Exception) -> None:
+    def failed(self, route: str, error: Exception) -> None:
         """Say that an exception of a route reached the server's boundary: one line, one counter."""
         self.failures.labels(route).inc()
-        logger.error("route failed", route=route, commit=commit, exc_info=error)
+        logger.error("route failed", route=route, commit=self.commit, exc_info=error)

@@ -17,7 +17,7 @@ from netra_ws.errors import CloseCode
 from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, timestamp
 from netra_ws.manager import WebSocketManager, get_websocket_manager
-from netra_ws.wire.transport import Socket
+from netra_ws.wire.socket import Socket
 
 
 async def create_websocket_manager_ssot(user_context: UserExecutionContext) -> WebSocketManager:

@@ -2,78 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from http import HTTPStatus
+from typing import NamedTuple
 
 import structlog
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 
 from netra_ws.auth.tokens import Tokens
-from netra_ws.context import UserExecutionContext
+from netra_ws.context import Claims, UserExecutionContext
 from netra_ws.errors import TokenError
+from netra_ws.event_log import Position
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.handshake import bearer_token, requested_position
-from netra_ws.wire.answer import no_room, refuse, response
-from netra_ws.wire.transport import Socket
+from netra_ws.wire.answer import Answer, no_room, refuse, response
 
 logger = structlog.get_logger(__name__)
+
+
+class Admitted(NamedTuple):
+    """A client who may connect: what its token says, and the position that it asked for."""
+
+    claims: Claims
+    context: UserExecutionContext
+    position: Position | None
 
 
 class Admission:
     """Decides on opening handshakes, and takes tokens out of use.
 
-    The server adds its own address to `origins`.
+    The server adds its own address to `origins`; `connections` are those that are open.
     """
 
-    def __init__(self, tokens: Tokens, registry: ManagerRegistry) -> None:
+    def __init__(self, tokens: Tokens, registry: ManagerRegistry, connections: Sized) -> None:
         self.origins = set(registry.settings.allowed_origins)
-        self._admitted = 0
+        self._connections = connections
         self._tokens = tokens
         self._registry = registry
 
-    def admit(self, socket: Socket, request: Request) -> Response | None:
-        """Return why a client may not connect; `None` means welcome.
-
-        Guarded by tests/integration/test_session_security.py::test_origins_are_compared_as_they_are
-        """
+    def admit(self, request: Request) -> Admitted | Answer:
+        """Return who is to be let in now, or why a client may not connect."""
+        headers = request.headers
         try:
-            claims = self._tokens.verify(bearer_token(request.headers))
+            claims = self._tokens.verify(bearer_token(headers))
         except TokenError as error:
             return self._refuse_token(error)
         user_id = claims.user_id
-        metrics = self._registry.metrics
-        origins = request.headers.get_all("Origin")
+        origins = headers.get_all("Origin")
         if origins and not (len(origins) == 1 and origins[0] in self.origins):
-            metrics.exceeded("allowed_origins", code=403, origins=origins, user_id=user_id)
+            exceeded = self._registry.metrics.exceeded
+            exceeded("allowed_origins", code=403, origins=origins, user_id=user_id)
             return refuse(HTTPStatus.FORBIDDEN, "this origin may not connect")
         try:
-            socket.position = requested_position(request.path.partition("?")[2])
+            position = requested_position(request.path.partition("?")[2])
         except ValueError as error:
             return refuse(HTTPStatus.BAD_REQUEST, str(error))
-        full = self.take_in(socket, user_id)
-        if full is None:
-            socket.claims = claims
-            socket.context = UserExecutionContext(user_id)
-        return full
+        return self.full(user_id) or Admitted(claims, UserExecutionContext(user_id), position)
 
-    def take_in(self, socket: Socket, user_id: str | None = None) -> Response | None:
-        """Count a connection until it is lost; returns the refusal if there is no room for it."""
-        if self._admitted >= self._registry.settings.max_connections:
-            self._registry.metrics.exceeded("max_connections", code=503, user_id=user_id)
-            return no_room()
-        if not socket.lost:
-            self._admitted += 1
-            socket.on_lost = self._let_go
-        return None
+    def full(self, user_id: str | None = None) -> Answer | None:
+        """Return the refusal of a connection if there is no room for it."""
+        if len(self._connections) < self._registry.settings.max_connections:
+            return None
+        self._registry.metrics.exceeded("max_connections", code=503, user_id=user_id)
+        return no_room()
 
-    def _let_go(self) -> None:
-        self._admitted -= 1
-
-    def revoke(self, request: Request) -> Response:
-        """``POST /ws/revoke``: refuse the bearer token from now on, end its connections.
-
-        Guarded by
-        tests/integration/test_session_security.py::test_revoke_takes_a_post_with_a_good_token_once
-        """
+    def revoke(self, request: Request) -> Answer:
+        """``POST /ws/revoke``: refuse the bearer token from now on, end its connections."""
         if request.method != "POST":
             return refuse(HTTPStatus.METHOD_NOT_ALLOWED, "expected POST", {"Allow": "POST"})
         try:
@@ -85,7 +79,7 @@ class Admission:
         return response(HTTPStatus.OK, b"{}", "application/json")
 
     @staticmethod
-    def _refuse_token(error: TokenError) -> Response:
+    def _refuse_token(error: TokenError) -> Answer:
         logger.warning("token refused", reason=str(error))
         challenge = {"WWW-Authenticate": 'Bearer realm="netra-ws"'}
         return refuse(HTTPStatus.UNAUTHORIZED, "expected a valid bearer token", challenge)

@@ -1,13 +1,12 @@
-"""The plain requests of the backend, and the boundary where an exception becomes an answer."""
+"""The plain requests of the backend."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
-from websockets.http11 import Response
 
 from netra_ws.manager import ManagerRegistry
 from netra_ws.routes.websocket_ssot import (
@@ -17,10 +16,12 @@ from netra_ws.routes.websocket_ssot import (
 )
 from netra_ws.serving.contract import asyncapi
 from netra_ws.serving.live import page, page_headers
-from netra_ws.wire.answer import refuse, response
+from netra_ws.wire.answer import Answer, response
+
+Endpoint: TypeAlias = Callable[[], Awaitable[Answer]]
 
 
-def _json(status: HTTPStatus, body: dict[str, Any]) -> Response:
+def _json(status: HTTPStatus, body: dict[str, Any]) -> Answer:
     return response(status, msgspec.json.encode(body), "application/json")
 
 
@@ -34,7 +35,7 @@ class Endpoints:
         self.auth_url: str | None = None
         self._metrics = registry.metrics
         self._commit = commit
-        self._endpoints: dict[str, Callable[[], Awaitable[Response]]] = {
+        self._endpoints: dict[str, Endpoint] = {
             "/": self._live,
             "/ws/health": self._health,
             "/ws/config": self._config,
@@ -43,35 +44,26 @@ class Endpoints:
             "/metrics": self._show_metrics,
         }
 
-    def __contains__(self, path: str) -> bool:
-        """Whether there is something at this path."""
-        return path in self._endpoints
+    def find(self, path: str) -> Endpoint | None:
+        """Return what answers a path; it raises what its route does."""
+        return self._endpoints.get(path)
 
-    async def answer(self, path: str) -> Response:
-        """Return the answer of a path; an exception of its route is a 500 without internals."""
-        try:
-            return await self._endpoints[path]()
-        except Exception as error:
-            self._metrics.failed(path, self._commit, error)
-            detail = "the request failed; the log says where"
-            return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-
-    async def _live(self) -> Response:
+    async def _live(self) -> Answer:
         headers = page_headers(self.auth_url)
         return response(HTTPStatus.OK, page(self.auth_url), "text/html; charset=utf-8", headers)
 
-    async def _health(self) -> Response:
+    async def _health(self) -> Answer:
         healthy, body = await websocket_health_check(self._commit)
         return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
-    async def _config(self) -> Response:
+    async def _config(self) -> Answer:
         return _json(HTTPStatus.OK, await websocket_config())
 
-    async def _stats(self) -> Response:
+    async def _stats(self) -> Answer:
         return _json(HTTPStatus.OK, await websocket_stats())
 
-    async def _contract(self) -> Response:
+    async def _contract(self) -> Answer:
         return _json(HTTPStatus.OK, asyncapi())
 
-    async def _show_metrics(self) -> Response:
+    async def _show_metrics(self) -> Answer:
         return response(HTTPStatus.OK, self._metrics.render(), self._metrics.content_type)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from urllib.parse import parse_qs
 
-from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.typing import Subprotocol
 
@@ -21,9 +20,6 @@ def bearer_token(headers: Headers) -> str:
 
     Raises `TokenError` if there is none, or more than one header. Never looks at the query:
     addresses end up in logs.
-
-    Guarded by
-    tests/integration/test_session_security.py::test_a_token_in_the_query_is_not_looked_at
     """
     match headers.get_all("Authorization"):
         case []:
@@ -34,16 +30,17 @@ def bearer_token(headers: Headers) -> str:
                 return token.strip()
         case _:
             raise TokenError("more than one Authorization header")
-    for line in headers.get_all("Sec-WebSocket-Protocol"):
-        for offered in line.split(","):
-            if offered.strip().startswith(BEARER_SUBPROTOCOL):
-                return offered.strip().removeprefix(BEARER_SUBPROTOCOL)
+    for offered in _offered(headers):
+        if offered.startswith(BEARER_SUBPROTOCOL):
+            return offered.removeprefix(BEARER_SUBPROTOCOL)
     msg = "no bearer token, expected an Authorization header or the subprotocol bearer.TOKEN"
     raise TokenError(msg)
 
 
 def requested_position(query: str) -> Position | None:
     """Return the position in a query ``epoch=E&seq=N``; raises `ValueError` for half of one."""
+    if not query:
+        return None
     fields = parse_qs(query, keep_blank_values=True)
     if "epoch" not in fields and "seq" not in fields:
         return None
@@ -57,8 +54,12 @@ def requested_position(query: str) -> Position | None:
         raise ValueError(msg) from None
 
 
-def choose_subprotocol(
-    _socket: ServerConnection, offered: Sequence[Subprotocol]
-) -> Subprotocol | None:
+def choose_subprotocol(headers: Headers) -> Subprotocol | None:
     """Return `SUBPROTOCOL` if it was offered, and never the one with the token in it."""
-    return SUBPROTOCOL if SUBPROTOCOL in offered else None
+    return SUBPROTOCOL if SUBPROTOCOL in _offered(headers) else None
+
+
+def _offered(headers: Headers) -> Iterator[str]:
+    """Return the subprotocols that a client offers."""
+    for line in headers.get_all("Sec-WebSocket-Protocol"):
+        yield from map(str.strip, line.split(","))

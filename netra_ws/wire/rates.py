@@ -23,9 +23,7 @@ class TokenBucket:
     Times are seconds of one monotonic clock, the caller's.
 
     The state is one number, the time at which the bucket is full again (the virtual scheduling
-    form of the algorithm, ITU-T I.371): a refusal writes nothing. Each connection has two.
-
-    Guarded by tests/unit/test_rates.py::test_no_window_holds_more_than_capacity_and_rate
+    form of the algorithm, ITU-T I.371): a refusal writes nothing.
     """
 
     __slots__ = ("_full_at", "_interval_s", "_slack_s")

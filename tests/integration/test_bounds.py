@@ -444,7 +444,7 @@ async def test_whoever_was_refused_and_stays_makes_room(bounded: Bounded, fetch:
         async with asyncio.timeout(LIMIT_S):
             assert (await refused.reader.readline()).startswith(b"HTTP/1.1 401 ")
         assert (await fetch(backend.url, "/ws/health")).status == 200
-        await until(lambda: len(backend._server.handler_tasks) == 1)
+        await until(lambda: len(backend._port) == 1)
         assert backend._pending == {}
 
 
@@ -570,7 +570,7 @@ async def test_a_request_that_does_not_come_is_408(
 
 
 async def test_a_request_too_large_is_431(bounded: Bounded) -> None:
-    """Guards `MAX_HEAD_BYTES` of `netra_ws.wire.transport`."""
+    """Guards `MAX_HEAD_BYTES` of `netra_ws.wire.socket`."""
     line = b"X-Much: " + b"x" * 8000 + b"\r\n"
     async with (
         bounded(Settings(close_timeout_s=0.1)) as backend,
@@ -579,7 +579,7 @@ async def test_a_request_too_large_is_431(bounded: Bounded) -> None:
         ann.writer.write(b"GET /ws HTTP/1.1\r\n" + line * 100)
         async with asyncio.timeout(LIMIT_S):
             assert (await ann.reader.readline()).startswith(b"HTTP/1.1 431 ")
-        await until(lambda: len(backend._server.handler_tasks) == 1)
+        await until(lambda: len(backend._port) == 1)
 
 
 STAYING: dict[str, tuple[Callable[[Peer], object], str]] = {
@@ -607,7 +607,7 @@ async def test_whoever_stays_after_the_end_is_dropped(
         act(ann)
         await ann.receive_type(CLOSE)
         await until(lambda: connections(backend) == 1)
-        await until(lambda: len(backend._server.handler_tasks) == 1)
+        await until(lambda: len(backend._port) == 1)
 
 
 async def test_empty_fragments_are_bounded(bounded: Bounded, bearer: Callable[[], str]) -> None:

@@ -234,7 +234,7 @@ def test_half_a_request_ends_with_its_client(peer: Peer, sent: bytes) -> None:
 
 @HALVES
 async def test_half_a_request_is_408_in_time(sent: bytes, clock: Clock) -> None:
-    """Guards `OpeningSocket._late`."""
+    """Guards `Opening._late`."""
     limits = Settings(open_timeout_s=OPEN_TIMEOUT_S)
     async with Backend(ManagerRegistry(limits), Tokens("s" * 32, limits)) as backend:
         host, port = backend.url.removeprefix("http://").split(":")

@@ -177,7 +177,7 @@ async def test_the_echo_reads_no_faster_than_it_is_read(tokens: Tokens, opcode: 
 async def test_who_is_let_go_while_a_reply_waits_can_say_goodbye(
     tokens: Tokens, open_tab: OpenTab, log_lines: LogLines
 ) -> None:
-    """Guards `Socket.finish`: nothing of a client is read whose reply waits, nor its close."""
+    """Guards `Socket.close`: nothing of a client is read whose reply waits, nor its close."""
     settings = Settings(
         retained_bytes=4 * FLOOD * EVENT_BYTES,
         write_high_water_bytes=16 * 1024,
@@ -197,7 +197,7 @@ async def test_who_is_let_go_while_a_reply_waits_can_say_goodbye(
             await agent.over.wait()
             await tab.send('{"type":"ping"}')
             await until(lambda: not served.transport.is_reading(), 0)
-        served.finish(CloseCode.SERVICE_RESTART)
+        served.close(CloseCode.SERVICE_RESTART)
         code, _, messages = await close_of(tab)
     assert code == CloseCode.SERVICE_RESTART
     assert 0 < len(messages) < 40

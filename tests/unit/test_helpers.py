@@ -119,7 +119,8 @@ def test_two_tokens_are_none() -> None:
 
 @pytest.mark.parametrize("offered", [[], ["bearer.TOKEN"], ["netra.v2"]])
 def test_no_other_subprotocol_is_chosen(offered: list[str]) -> None:
-    assert choose_subprotocol(None, offered) is None  # type: ignore[arg-type]
+    headers = Headers({"Sec-WebSocket-Protocol": ", ".join(offered)} if offered else {})
+    assert choose_subprotocol(headers) is None
 
 
 # Addresses

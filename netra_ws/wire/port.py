@@ -1,0 +1,46 @@
+"""What the connections of one listening port share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.http11 import Request
+
+from netra_ws.context import Claims
+from netra_ws.metrics import Metrics
+from netra_ws.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The limits, what answers a request, and all connections until they are lost.
+
+    `verify` returns what a token says or raises `TokenError`; `serve` is given an `Opening` and its
+    request.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    verify: Callable[[str], Claims]
+    serve: Callable[[Any, Request], Coroutine[Any, Any, None]]
+    pending: dict[Any, None] = field(default_factory=dict)
+    """The openings, the oldest first."""
+    sockets: set[Any] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __len__(self) -> int:
+        """Return the number of connections, whatever their phase."""
+        return len(self.pending) + len(self.sockets)
+
+    def lost(self) -> None:
+        """Note that a connection has been taken from `pending` or `sockets`."""
+        self._changed.set()
+
+    async def wait_empty(self) -> None:
+        """Wait until every connection is lost."""
+        while len(self):
+            self._changed.clear()
+            await self._changed.wait()

@@ -1,0 +1,350 @@
+"""The server's end of an open socket, with a bound for every wait and every buffer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from netra_ws.context import Claims
+from netra_ws.decoding import not_utf8
+from netra_ws.errors import CloseCode
+from netra_ws.wire import frames
+from netra_ws.wire.ending import code_of, refused_size
+from netra_ws.wire.port import Port
+from netra_ws.wire.rates import TokenBucket
+
+LARGE_READ_BYTES = 64 * 1024
+"""Bytes at once after which others have their turn. As long as it fills its buffer uvloop goes on
+reading, up to 8 MiB of one client in a turn of the loop: seconds, if they are small frames."""
+
+
+class Listener(Protocol):
+    """Who is told what happens on a socket; each call must return at once."""
+
+    def hear(self, message: str | bytes) -> None:
+        """Take a message; what this raises closes the connection with 1011."""
+
+    def drained(self) -> None:
+        """Write on: the buffer has drained after the socket was not writable."""
+
+    def lost(self) -> None:
+        """Let go: the connection has ended, however it came."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Socket(asyncio.Protocol):
+    """An open connection: it hands the messages of its client to a listener, where it parses them.
+
+    A task that received them would be a fifth of what a run of five events costs (measured).
+    """
+
+    port: Port
+    transport: asyncio.Transport
+    _protocol: ServerProtocol
+    claims: Claims | None
+    """What the client's token said at the opening; an echo has none."""
+    _held: bytes  # what the client said meanwhile
+    _has_ended: bool  # whether that was all
+    ending: bool = False
+    """Whether it was decided that this connection ends: nothing more is written or heard."""
+    listener: Listener | None = None
+    _waits: bool = False
+    _is_deaf: bool = False
+    _is_cut: bool = False
+    _behind: int = 0  # bytes fed to websockets that have not come back as frames
+    _fragments: list[bytes] | None = None
+    _is_text: bool = True
+    _pings: TokenBucket | None = None
+    _pinged: bool = False
+    _unsent_at_ping: int | None = None  # before one that had to wait; and what was written since
+    _stalling: asyncio.TimerHandle | None = None
+    _last_heard: float = field(init=False)
+    _timer: asyncio.TimerHandle = field(init=False)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def __post_init__(self) -> None:
+        """Send the answer that opens it; nothing is read before somebody listens."""
+        port = self.port
+        self._last_heard = self._loop.time()
+        self._timer = self._loop.call_later(port.settings.ping_interval_s, self._ping)
+        port.sockets.add(self)
+        port.metrics.connections.inc()
+        self.transport.pause_reading()
+        self.transport.set_protocol(self)
+        self.transport.set_write_buffer_limits(port.settings.write_high_water_bytes)
+        self._send()
+
+    @property
+    def remote_address(self) -> Any:
+        """The address of the client."""
+        return self.transport.get_extra_info("peername")
+
+    # Reading
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` what the client says, and what happens, from now on."""
+        if self in self.port.sockets:
+            self.listener = listener
+            self._read_held()
+        else:
+            listener.lost()
+
+    def _read_held(self) -> None:
+        held, self._held = self._held, b""
+        self.resume_reading()
+        if held:
+            self.data_received(held)
+        if self._has_ended:
+            self.eof_received()
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, which are a sign of life, unless nobody listens any more."""
+        self._last_heard = self._loop.time()
+        if self._is_deaf:
+            return
+        if not self._behind and self._fragments is None:
+            messages, end = frames.unpack(data, self.port.settings.max_message_bytes)
+            for message in messages:
+                self._deliver(message, True)
+            if end == len(data):
+                return
+            data = data[end:]
+        self._protocol.receive_data(data)
+        events = self._protocol.events_received()
+        self._send()
+        self._behind += len(data)
+        for frame in events:
+            assert isinstance(frame, Frame)
+            self._behind -= frames.size_of(frame)
+            if frame.opcode is Opcode.PING or frame.opcode is Opcode.PONG:
+                self._count_ping(frame.opcode)
+            elif frame.opcode is not Opcode.CLOSE:
+                self._assemble(frame)
+        if len(data) >= LARGE_READ_BYTES:
+            self.transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._waits:
+            self.transport.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Read nothing more of the client until `resume_reading`, or the end."""
+        self._waits = True
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._waits = False
+        self.transport.resume_reading()
+
+    def _count_ping(self, opcode: Opcode) -> None:
+        """Count a ping, which is answered by now, or a pong that nobody asked for."""
+        if opcode is Opcode.PONG and self._pinged:
+            self._pinged = False
+            return
+        rate, window_s = self.port.settings.max_pings_per_s, self.port.settings.rate_window_s
+        if self._pings is None:
+            self._pings = TokenBucket(rate, rate * window_s, self._last_heard)
+        if not self._pings.take(self._last_heard):
+            self.cut_too_fast("max_pings_per_s", rate)
+
+    def _assemble(self, frame: Frame) -> None:
+        """Put a message together; websockets checks the order of its frames, and their bytes."""
+        if frame.opcode is not Opcode.CONT:
+            self._is_text = frame.opcode is Opcode.TEXT
+        fragments = self._fragments or []
+        fragments.append(bytes(frame.data))
+        self._fragments = None if frame.fin else fragments
+        if frame.fin:
+            self._deliver(b"".join(fragments), self._is_text)
+        elif len(fragments) >= frames.MAX_FRAGMENTS and not self.ending:
+            self._break_off(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+
+    def _deliver(self, message: bytes, is_text: bool) -> None:
+        if self.ending or self.listener is None:
+            return
+        try:
+            self.listener.hear(message.decode() if is_text else message)
+        except UnicodeDecodeError as error:
+            self._break_off(CloseCode.INVALID_DATA, not_utf8(error))
+        except Exception as error:
+            self.fail(error)
+
+    # Keepalive
+
+    def _ping(self) -> None:
+        """Ping a client that has been silent for `ping_interval_s`; look again when others are."""
+        settings, now = self.port.settings, self._loop.time()
+        due_s = self._last_heard + settings.ping_interval_s - now
+        if due_s > 0:
+            self._timer = self._loop.call_later(due_s, self._ping)
+            return
+        waits = self.unsent_bytes > 0
+        self._protocol.send_ping(b"")
+        self._pinged = True
+        self._send()
+        self._unsent_at_ping = self.unsent_bytes if waits else None
+        self._timer = self._loop.call_later(settings.ping_timeout_s, self._check, now)
+
+    def _check(self, pinged: float) -> None:
+        """Cut off a client of whom no byte came since the ping.
+
+        Not where it is us who do not read: a write that stalls has a clock of its own. Nor where
+        the ping had to wait behind other bytes, and the system has taken some of them since.
+        """
+        before, self._unsent_at_ping = self._unsent_at_ping, None
+        is_read = before is not None and before > self.unsent_bytes
+        is_deaf = self._stalling is not None or self.listener is None
+        if self._last_heard < pinged and not is_read and not is_deaf:
+            reason = f"no byte for {self.port.settings.ping_timeout_s:g} s after a ping"
+            self.cut("ping_timeout_s", CloseCode.INTERNAL_ERROR, reason)
+        else:
+            self._ping()
+
+    # Writing
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written now may still arrive."""
+        return not self.ending and not self.transport.is_closing()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes in the buffer, that the system has not taken."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def room(self) -> int:
+        """Bytes up to the high-water mark, one at least; 0 where nothing may be written."""
+        transport = self.transport
+        if self._stalling is not None or self.ending or transport.is_closing():
+            return 0
+        unsent = transport.get_write_buffer_size()
+        return max(1, self.port.settings.write_high_water_bytes - unsent)
+
+    def write(self, messages: Iterable[bytes]) -> None:
+        """Hand messages of any size to the system in one call, while there is `room`."""
+        data = frames.pack(messages)
+        if self._unsent_at_ping is not None:
+            self._unsent_at_ping += len(data)
+        self.transport.write(data)
+
+    def write_binary(self, message: bytes) -> None:
+        """Hand one message to the system that is no text."""
+        self._protocol.send_binary(message)
+        self._send()
+
+    def _send(self) -> None:
+        """Write what websockets has to say; once that is a close frame, the time is limited."""
+        for data in self._protocol.data_to_send():
+            if data:
+                self.transport.write(data)
+            elif not self.transport.is_closing():
+                self.transport.write_eof()
+        if self._protocol.close_expected():
+            self._limit_closing()
+
+    def pause_writing(self) -> None:
+        """Start the time that the buffer may stay above its high-water mark."""
+        limit = self.port.settings.write_timeout_s
+        end = CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit:g} s"
+        self._stalling = self._loop.call_later(limit, self.cut, "write_timeout_s", *end)
+
+    def resume_writing(self) -> None:
+        """Say that the buffer has drained."""
+        if self._stalling is not None:
+            self._stalling.cancel()
+            self._stalling = None
+        if self.listener is not None:
+            self.listener.drained()
+
+    # The end
+
+    def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Start the closing handshake, without waiting; the first call decides the code."""
+        if not self.ending:
+            self._limit_closing()
+            self._read_held()  # or the client's own close frame stays unread
+            if self._protocol.state is State.OPEN and not self.transport.is_closing():
+                self._protocol.send_close(code, reason)
+                self._send()
+
+    def cut(self, limit: str, code: CloseCode, reason: str) -> None:
+        """Close because the connection met `limit`; what it has not read waits in the log."""
+        if not self.ending:
+            self._is_cut = True
+            self._exceeded(limit, code=int(code), reason=reason)
+            self.close(code, reason)
+
+    def cut_too_fast(self, limit: str, rate: float) -> None:
+        """Close on a client that sends too fast, and listen to it no more."""
+        self.cut(limit, CloseCode.TOO_FAST, f"more than {rate:g} per second")
+        self._is_deaf = True
+
+    def fail(self, error: Exception) -> None:
+        """Close because of an exception of the route: with 1011 and an empty reason."""
+        self.port.metrics.failed("/ws", error)
+        self.close(CloseCode.INTERNAL_ERROR)
+
+    def abort(self) -> None:
+        """Drop the connection at once, unsent bytes included."""
+        self.ending = True
+        self.transport.abort()
+
+    def _break_off(self, code: CloseCode, reason: str) -> None:
+        """Close on a client that breaks the protocol (RFC 6455 section 7.1.7)."""
+        self._protocol.fail(code, reason)
+        self._send()
+
+    def _limit_closing(self) -> None:
+        if not self.ending:
+            self.ending = True
+            self._timer.cancel()
+            limit = self.port.settings.close_timeout_s
+            self._timer = self._loop.call_later(limit, self._give_up)
+
+    def _give_up(self) -> None:
+        if not (self._is_cut or refused_size(self._closed())):  # then a limit has been named
+            self._exceeded("close_timeout_s", peer=self.remote_address)
+        self.transport.abort()
+
+    def _exceeded(self, limit: str, **fields: Any) -> None:
+        user_id = self.claims and self.claims.user_id
+        self.port.metrics.exceeded(limit, **fields, user_id=user_id)
+
+    def eof_received(self) -> None:
+        """Take the end of the stream; what is unsent has `close_timeout_s` to be read."""
+        self._protocol.receive_eof()
+        self._limit_closing()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Count the end, and let go of everything."""
+        self.ending = True
+        self._timer.cancel()
+        if self._stalling is not None:
+            self._stalling.cancel()
+        end = self._closed()
+        metrics = self.port.metrics
+        metrics.connections.dec()
+        metrics.disconnects.labels(code_of(end)).inc()
+        if refused_size(end):
+            self._exceeded("max_message_bytes", code=int(CloseCode.MESSAGE_TOO_BIG))
+        self.port.sockets.discard(self)
+        self.port.lost()
+        frames.forget(self._protocol, end)
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener.lost()
+
+    def _closed(self) -> ConnectionClosed:
+        self._protocol.receive_eof()  # harmless when repeated
+        return self._protocol.close_exc
