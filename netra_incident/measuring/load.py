@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -100,8 +100,35 @@ class Session:
         return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
+class _Together:
+    """Lets nobody ask before everybody is connected, or could not be.
+
+    Else one might be done before another is there to see what must not be seen.
+    """
+
+    def __init__(self, users: Iterable[str]) -> None:
+        self._missing = set(users)
+        self._complete = asyncio.Event()
+
+    def note(self, user_id: str) -> None:
+        """Count a user in."""
+        self._missing.discard(user_id)
+        if not self._missing:
+            self._complete.set()
+
+    async def wait(self, user_id: str) -> None:
+        """Count a user in, and wait for the others."""
+        self.note(user_id)
+        await self._complete.wait()
+
+
 async def _session(
-    deployment: Deployment, token: str, user_id: str, message: str, start: float
+    deployment: Deployment,
+    token: str,
+    user_id: str,
+    message: str,
+    start: float,
+    together: _Together,
 ) -> Session:
     session = Session(user_id, time.perf_counter() - start)
     url = deployment.backend.replace("http", "ws", 1) + "/ws"
@@ -116,6 +143,7 @@ async def _session(
             ) as socket,
         ):
             session.handshake = 101
+            await together.wait(user_id)
             try:
                 session.asked = time.perf_counter() - start
                 await socket.send(
@@ -155,12 +183,14 @@ async def run_sessions(
     logins = await asyncio.gather(
         *(login(deployment.auth, user.email, user.password) for user in deployment.users[:users])
     )
+    together = _Together(one.user.id for one in logins)
     start = time.perf_counter()
 
     async def one_user(token: str, user_id: str) -> list[Session]:
         sessions = []
         for _ in range(each):
-            sessions.append(await _session(deployment, token, user_id, message, start))
+            sessions.append(await _session(deployment, token, user_id, message, start, together))
+            together.note(user_id)
             progress()
         return sessions
 

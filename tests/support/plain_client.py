@@ -252,7 +252,8 @@ async def converse(
                 session.frames += await read_until(socket, "connection_ready")
                 await gate.wait()
                 await say(socket, {"type": "user_message", "content": content})
-                session.frames += await read_until(socket, "agent_completed")
+                while session.frames[-1].message.get("user_id") != login.user_id:
+                    session.frames += await read_until(socket, "agent_completed")
                 await gate.wait()
                 await say(socket, {"type": "ping"})
                 session.frames += await read_until(socket, "pong")
