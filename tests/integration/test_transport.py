@@ -45,7 +45,7 @@ def served(backend: Backend, user: str = "ann") -> Socket:
 
 
 def connection_of(backend: Backend, user: str = "ann") -> Any:
-    (one,) = backend._registry._managers[user]._connections
+    (one,) = backend._registry._managers[user].connections
     return one
 
 
