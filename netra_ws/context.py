@@ -23,7 +23,7 @@ def check_id(name: str, value: object) -> str:
         or " " in value  # the one white space that is printable
     ):
         expected = f"1 to {MAX_ID_LENGTH} printable characters without white space"
-        raise ContextError(name, value, expected)
+        raise ContextError(f"{name}: expected {expected}, got {value!r}")
     return value
 
 
@@ -31,7 +31,8 @@ def check_login_id(value: object) -> str:
     """Return `value` if a person can have it as id: as `check_id`, and without a colon."""
     user_id = check_id("user_id", value)
     if ":" in user_id:
-        raise ContextError("user_id", value, "no colon, which marks service users")
+        expected = "no colon, which marks service users"
+        raise ContextError(f"user_id: expected {expected}, got {value!r}")
     return user_id
 
 

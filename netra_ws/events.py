@@ -170,10 +170,11 @@ class Grammar:
         """Raise `GrammarError` unless the event may come next."""
         allowed = _FOLLOWERS[self._last]
         if event_type not in allowed:
-            raise GrammarError(allowed, event_type)
+            expected = " or ".join(allowed) or "no further event"
+            raise GrammarError(f"expected {expected}, got {event_type}")
         if event_type == "tool_completed" and tool_call_id != self._tool_call_id:
             expected = f"tool_completed of {self._tool_call_id}"
-            raise GrammarError((expected,), f"tool_completed of {tool_call_id}")
+            raise GrammarError(f"expected {expected}, got tool_completed of {tool_call_id}")
 
     def accept(self, event_type: str, tool_call_id: str | None = None) -> None:
         """Take the next event of the run; raises `GrammarError` if it may not come now."""
