@@ -27,10 +27,7 @@ class UserLog(Protocol):
         """Whether a cursor is half of what the log retains behind."""
 
     def append(self, encode: Callable[[str, int], bytes]) -> bytes:
-        """Append the event that `encode` makes of `epoch` and `seq`, wake the cursors, return it.
-
-        Nothing is appended if `encode` raises.
-        """
+        """Append and return what `encode` makes of `epoch` and `seq`; if it raises, nothing."""
 
     def cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """Return a cursor just after `after`, or at the head.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -32,13 +33,8 @@ class Cursor:
     lost: int | None
     """How many events were lost; `None` if that is not known."""
     wake: Callable[[], None]
-    _read_bytes: int = 0
+    _read_bytes: int
     """Where it is among all bytes that were ever appended: what is pending is a difference."""
-
-    def __post_init__(self) -> None:
-        log = self._log
-        replayed = (len(log.events[index]) for index in range(self.seq - log.head, 0))
-        self._read_bytes = log.appended_bytes - sum(replayed)
 
     @property
     def position(self) -> Position:
@@ -159,7 +155,8 @@ class MemoryUserLog:
             if after.epoch == self.epoch and after.seq <= self.head:
                 lost = max(0, oldest - after.seq)
                 place = after.seq + lost, not lost, lost
-        cursor = Cursor(self, *place, wake)
+        replayed = islice(reversed(self.events), self.head - place[0])
+        cursor = Cursor(self, *place, wake, self.appended_bytes - sum(map(len, replayed)))
         self.cursors += (cursor,)
         return cursor
 
