@@ -20,8 +20,6 @@ from netra_ws.parsing import parse
 logger = structlog.get_logger(__name__)
 
 FAILED = "The agent failed."
-TIMED_OUT = "The run took too long."
-STOPPED = "The run was stopped."
 
 EVENTS_A_TURN = 32
 """Events after which an agent that waits for nothing lets others have a turn of the loop."""
@@ -33,16 +31,11 @@ Agent: TypeAlias = Callable[["AgentRun", str], Awaitable[str]]
 """An agent: called with its run and the user's message, it returns the final response."""
 
 
-def agent_name(agent: Agent) -> str:
-    """Return the name that the events of `agent` carry."""
-    return getattr(agent, "__name__", type(agent).__name__)
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class ToolCall:
-    """One call of a tool, as a context manager; leaving it emits `tool_completed`.
+    """One call of a tool, as a context manager: set `results`, any JSON value, inside.
 
-    Set `results` (any JSON value) inside. An exception gives `success: false` and goes on.
+    Leaving it emits `tool_completed`; an exception gives `success: false` and goes on.
     """
 
     _run: AgentRun
@@ -96,8 +89,7 @@ class AgentRun:
 
     Entering emits `agent_started`, leaving emits exactly one `agent_completed`: `completed` after
     a response was set, `cancelled_as` after a cancellation, `failed` after anything else. Errors
-    of the agent end here, with one log line. `on_end` is called once `agent_completed` is in the
-    log, `on_tool_failure` for each tool that raised.
+    of the agent end here, with one log line.
     """
 
     context: UserExecutionContext
@@ -107,12 +99,11 @@ class AgentRun:
     _on_end: Callable[[events.RunStatus], object] = lambda _: None
     on_tool_failure: Callable[[], object] = lambda: None
     final_response: str | None = None
-    cancelled_as: tuple[events.RunStatus, str] = "cancelled", STOPPED
+    cancelled_as: tuple[events.RunStatus, str] = "cancelled", "The run was stopped."
     """Status and final response of the run, should its task be cancelled."""
     _grammar: events.Grammar = field(default_factory=events.Grammar)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    _undigested: list[bytes] = field(default_factory=list)
-    _undigested_bytes: int = 0
+    _undigested: bytearray = field(default_factory=bytearray)
     _count: int = 0
     _step: int = 0
     _turn_due: int = EVENTS_A_TURN
@@ -147,18 +138,16 @@ class AgentRun:
             await asyncio.sleep(0)
 
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
-        """Return a context manager for one call of the tool `name` with JSON `parameters`.
-
-        Entering it raises `GrammarError` during another tool call or after the end.
-        """
+        """Return one call of a tool; entering it raises `GrammarError` as `thinking` does."""
         self._calls += 1
         return ToolCall(self, f"{self.context.run_id}.{self._calls}", name, parameters)
 
     async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> bool:
         status: events.RunStatus
+        task = asyncio.current_task()
         if exc is None and self.final_response is not None:
             status, response = "completed", self.final_response
-        elif isinstance(exc, asyncio.CancelledError) and _is_cancelled():
+        elif isinstance(exc, asyncio.CancelledError) and task and task.cancelling():
             status, response = self.cancelled_as
         else:
             status, response = "failed", FAILED
@@ -175,10 +164,7 @@ class AgentRun:
         logger.error(what, run_id=self.context.run_id, **fields, exc_info=error)
 
     def end(self, status: events.RunStatus, response: str) -> None:
-        """Emit `agent_completed`, even if the agent is still at work: it then gets `GrammarError`.
-
-        A run that has not begun begins and ends; one that has ended stays as it is.
-        """
+        """Emit `agent_completed`, once; an agent that is still at work then gets `GrammarError`."""
         if self._grammar.ended:
             return
         if not self._count:
@@ -186,58 +172,38 @@ class AgentRun:
         if self._tool is not None:
             self._tool.fail()
         self._update_digest()
-        payload = events.AgentCompletedPayload(
-            status,
-            response,
-            _milliseconds_since(self._started),
-            self._count + 1,
-            self._digest.hexdigest(),
-        )
+        duration_ms = _milliseconds_since(self._started)
+        count, digest = self._count + 1, self._digest.hexdigest()
+        payload = events.AgentCompletedPayload(status, response, duration_ms, count, digest)
         self._emit(events.AgentCompleted, payload)
         self._on_end(status)
 
     def _emit(self, event: Any, payload: Any, tool_call_id: str | None = None) -> None:
         """Append one event: encoded once, counted and digested as it is."""
-        context = self.context
+        of = self.context
 
         def encode(epoch: str, seq: int) -> bytes:
-            return events.encode(
-                event(
-                    seq=seq,
-                    epoch=epoch,
-                    user_id=context.user_id,
-                    thread_id=context.thread_id,
-                    run_id=context.run_id,
-                    agent_name=self.name,
-                    timestamp=events.timestamp(),
-                    payload=payload,
-                )
-            )
+            now = events.timestamp()
+            one = event(seq, epoch, of.user_id, of.thread_id, of.run_id, self.name, now, payload)
+            return events.encode(one)
 
         tag = events.TAGS[event]
         self._grammar.check(tag, tool_call_id)
         sent = self._log.append(encode)  # raises, and appends nothing, if it cannot be encoded
         self._grammar.step(tag, tool_call_id)
         self._count += 1
-        self._undigested += sent, b"\n"
-        self._undigested_bytes += len(sent)
-        if self._undigested_bytes > DIGEST_BYTES:
+        self._undigested += sent
+        self._undigested += b"\n"
+        if len(self._undigested) > DIGEST_BYTES:
             self._update_digest()
 
     def _update_digest(self) -> None:
-        self._digest.update(b"".join(self._undigested))
+        self._digest.update(self._undigested)
         self._undigested.clear()
-        self._undigested_bytes = 0
 
 
 def _milliseconds_since(start: float) -> float:
     return round((time.perf_counter() - start) * 1000, 3)
-
-
-def _is_cancelled() -> bool:
-    """Whether this task was cancelled, and not only something that it awaits."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def source_reader(run: AgentRun, message: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from secrets import token_hex
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ def check_id(name: str, value: object) -> str:
         or " " in value  # the one white space that is printable
     ):
         expected = f"1 to {MAX_ID_LENGTH} printable characters without white space"
-        raise ContextError(name, value, expected)
+        raise ContextError(f"{name}: expected {expected}, got {value!r}")
     return value
 
 
@@ -31,7 +31,8 @@ def check_login_id(value: object) -> str:
     """Return `value` if a person can have it as id: as `check_id`, and without a colon."""
     user_id = check_id("user_id", value)
     if ":" in user_id:
-        raise ContextError("user_id", value, "no colon, which marks service users")
+        expected = "no colon, which marks service users"
+        raise ContextError(f"user_id: expected {expected}, got {value!r}")
     return user_id
 
 
@@ -40,20 +41,9 @@ def is_service(user_id: str) -> bool:
     return user_id.startswith(SERVICE_PREFIX)
 
 
-_random: list[str] = []
-"""128 random bits each, in hex: a system call for each id would be a twentieth of what a run of
-five events costs (measured)."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.clear)
-
-
 def new_id(kind: str) -> str:
     """Return a fresh random identifier such as ``run-5f0c…`` (128 random bits)."""
-    if not _random:
-        bits = os.urandom(16 * 256).hex()
-        _random.extend(bits[start : start + 32] for start in range(0, len(bits), 32))
-    return f"{kind}-{_random.pop()}"
+    return f"{kind}-{token_hex(16)}"
 
 
 class Claims(NamedTuple):
@@ -74,10 +64,8 @@ class UserExecutionContext(Struct, frozen=True):
     request_id: str = msgspec.field(default_factory=lambda: new_id("request"))
 
     def __post_init__(self) -> None:
-        check_id("user_id", self.user_id)
-        check_id("thread_id", self.thread_id)
-        check_id("run_id", self.run_id)
-        check_id("request_id", self.request_id)
+        for name in self.__struct_fields__:
+            check_id(name, getattr(self, name))
 
     @classmethod
     def for_service(cls, name: str) -> UserExecutionContext:

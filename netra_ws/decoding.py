@@ -15,8 +15,7 @@ T = TypeVar("T")
 def decode(data: bytes | str, decoder: msgspec.json.Decoder[T], expected: str) -> T:
     """Return what `data` holds; `expected` says what that should be: ``a list of numbers``.
 
-    Raises `JsonShapeError` for JSON that is something else, and its base class `JsonError` for what
-    is not UTF-8, not JSON or nested too deep.
+    Raises `JsonShapeError` for other JSON, and its base `JsonError` for what is not JSON at all.
     """
     try:
         # Not left to msgspec: it passes over the bytes of fields that nobody asked for.

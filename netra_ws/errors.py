@@ -1,7 +1,6 @@
 """The errors of this package, and the close codes of its connections.
 
-Close codes follow RFC 6455 section 7.4: 4000-4999 is for private use. Here 4000-4499 means
-"reconnect, you can resume" and 4500-4999 means "do not reconnect".
+Of the private close codes (RFC 6455, 7.4) 4000-4499 means "reconnect", 4500-4999 "do not".
 """
 
 from __future__ import annotations
@@ -31,15 +30,9 @@ class JsonShapeError(JsonError):
 class ContextError(NetraError, ValueError):
     """Raised when a field of a user execution context is empty, too long or not printable."""
 
-    def __init__(self, field: str, value: object, expected: str) -> None:
-        super().__init__(f"{field}: expected {expected}, got {value!r}")
-
 
 class GrammarError(NetraError):
     """Raised when an event does not fit the grammar of its run."""
-
-    def __init__(self, expected: tuple[str, ...], got: str) -> None:
-        super().__init__(f"expected {' or '.join(expected) or 'no further event'}, got {got}")
 
 
 class TokenError(NetraError):
@@ -56,10 +49,6 @@ class LoginError(NetraError):
 
 class CursorBehind(NetraError):
     """Raised when events were trimmed from a log before a cursor had read them."""
-
-    def __init__(self, lost: int) -> None:
-        super().__init__(f"{lost} events left the retained window before they were read")
-        self.lost = lost
 
 
 class TooCostly(NetraError):
@@ -117,7 +106,6 @@ class RunUnconfirmed(NetraError):
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"no run of {thread_id} has begun; the message was lost, or is late")
-        self.thread_id = thread_id
 
 
 class IncompleteRun(NetraError):

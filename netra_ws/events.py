@@ -63,7 +63,7 @@ class AgentCompletedPayload(Struct, frozen=True):
     digest: str
 
 
-class Envelope(Struct, frozen=True, kw_only=True, tag_field="type"):
+class Envelope(Struct, frozen=True, tag_field="type"):
     """What all events carry.
 
     `seq` rises by one per user from 1; it is a position only together with `epoch`, the name of
@@ -79,31 +79,31 @@ class Envelope(Struct, frozen=True, kw_only=True, tag_field="type"):
     timestamp: str
 
 
-class AgentStarted(Envelope, frozen=True, kw_only=True, tag="agent_started"):
+class AgentStarted(Envelope, frozen=True, tag="agent_started"):
     """A run has begun."""
 
     payload: AgentStartedPayload
 
 
-class AgentThinking(Envelope, frozen=True, kw_only=True, tag="agent_thinking"):
+class AgentThinking(Envelope, frozen=True, tag="agent_thinking"):
     """The agent says what it is about to do."""
 
     payload: AgentThinkingPayload
 
 
-class ToolExecuting(Envelope, frozen=True, kw_only=True, tag="tool_executing"):
+class ToolExecuting(Envelope, frozen=True, tag="tool_executing"):
     """A tool call has begun."""
 
     payload: ToolExecutingPayload
 
 
-class ToolCompleted(Envelope, frozen=True, kw_only=True, tag="tool_completed"):
+class ToolCompleted(Envelope, frozen=True, tag="tool_completed"):
     """The tool call has ended, well or not."""
 
     payload: ToolCompletedPayload
 
 
-class AgentCompleted(Envelope, frozen=True, kw_only=True, tag="agent_completed"):
+class AgentCompleted(Envelope, frozen=True, tag="agent_completed"):
     """The run has ended, well or not."""
 
     payload: AgentCompletedPayload
@@ -111,9 +111,7 @@ class AgentCompleted(Envelope, frozen=True, kw_only=True, tag="agent_completed")
 
 Event: TypeAlias = AgentStarted | AgentThinking | ToolExecuting | ToolCompleted | AgentCompleted
 
-TAGS: dict[type[Event], str] = {
-    struct: str(struct.__struct_config__.tag) for struct in get_args(Event)
-}
+TAGS: dict[type[Event], str] = {one: str(one.__struct_config__.tag) for one in get_args(Event)}
 """The value of `type` of each event's struct."""
 
 EVENT_TYPES: tuple[str, ...] = tuple(TAGS.values())
@@ -170,10 +168,11 @@ class Grammar:
         """Raise `GrammarError` unless the event may come next."""
         allowed = _FOLLOWERS[self._last]
         if event_type not in allowed:
-            raise GrammarError(allowed, event_type)
+            expected = " or ".join(allowed) or "no further event"
+            raise GrammarError(f"expected {expected}, got {event_type}")
         if event_type == "tool_completed" and tool_call_id != self._tool_call_id:
             expected = f"tool_completed of {self._tool_call_id}"
-            raise GrammarError((expected,), f"tool_completed of {tool_call_id}")
+            raise GrammarError(f"expected {expected}, got tool_completed of {tool_call_id}")
 
     def accept(self, event_type: str, tool_call_id: str | None = None) -> None:
         """Take the next event of the run; raises `GrammarError` if it may not come now."""

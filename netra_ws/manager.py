@@ -50,10 +50,6 @@ class OpenConnection(Protocol):
         """End it before anything more is delivered."""
 
 
-BEHIND_POLL_S = 0.02
-"""Time between two looks at whether the connections of a stopping server have caught up."""
-
-
 class WebSocketManager:
     """All of one user: the log, the runs that write it, the connections that read it."""
 
@@ -70,7 +66,6 @@ class WebSocketManager:
         self._canary: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        # No address, so that it can stand in a compared output.
         return f"{type(self).__name__}(user_id={self.user_id!r})"
 
     @property
@@ -111,10 +106,7 @@ class WebSocketManager:
         self.registry.rest(self)
 
     async def canary(self) -> None:
-        """Send an event through this manager and its log; concurrent calls share it.
-
-        Raises `TimeoutError` after `canary_timeout_s`.
-        """
+        """Send an event through the log, shared by concurrent calls; raises `TimeoutError`."""
         if self._canary is None or self._canary.done():
             self._canary = asyncio.create_task(self._send_canary())
             # Its exception counts as seen, should the probe that asked have gone.
@@ -214,7 +206,7 @@ class ManagerRegistry:
 
     async def drain(self, timeout_s: float) -> None:
         """Refuse new runs, and wait at most so long for runs to end and events to be delivered."""
-        self.refuse_runs()
+        self._refuse_runs()
         managers = self._managers.values()
         loop = asyncio.get_running_loop()
         by = loop.time() + timeout_s
@@ -223,17 +215,16 @@ class ManagerRegistry:
         while loop.time() < by and any(  # noqa: ASYNC110
             connection.is_behind for manager in managers for connection in manager.connections
         ):
-            await asyncio.sleep(BEHIND_POLL_S)
+            await asyncio.sleep(0.02)
 
-    def refuse_runs(self) -> None:
-        """Start no run from now on: the server is stopping."""
+    def _refuse_runs(self) -> None:
         self.stopping = True
         for manager in self._managers.values():
             manager.runs.stopping = True
 
     async def close(self, timeout_s: float = math.inf) -> None:
         """Refuse new runs and end those that go on, within `stop_timeout_s` and `timeout_s`."""
-        self.refuse_runs()
+        self._refuse_runs()
         within = min(self.settings.stop_timeout_s, timeout_s)
         stopping = (manager.runs.stop_all(within) for manager in self._managers.values())
         await asyncio.gather(*stopping)
@@ -248,10 +239,7 @@ _registry: ManagerRegistry | None = None
 
 
 def install_registry(registry: ManagerRegistry) -> None:
-    """Make `registry` the one that `get_websocket_manager` asks.
-
-    Raises `ConfigurationError` if another is in use: one would serve the users of the other.
-    """
+    """Have `get_websocket_manager` ask `registry`; raises `ConfigurationError` beside another."""
     global _registry
     if _registry is not None:
         msg = "one backend a process: another one is running in this one; stop it first"

@@ -1,7 +1,4 @@
-"""What travels beside the events: the client's messages, and the server's own.
-
-The server's are `{type, timestamp, payload}`: they are not in any log and have no `seq`.
-"""
+"""What travels beside the events, in no log and without a `seq`: the client's and the server's."""
 
 from __future__ import annotations
 
@@ -46,11 +43,7 @@ _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessa
 
 
 def decode_client_message(message: str) -> ClientMessage:
-    """Return the message of a client.
-
-    Raises `JsonShapeError` for JSON that is not one of the four, its base class `JsonError` for
-    what is not JSON.
-    """
+    """Return the message of a client; raises `JsonShapeError` or `JsonError` as `decode` does."""
     return decode(message, _decoder, "user_message, stop_agent, ping or renew_token")
 
 

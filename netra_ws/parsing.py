@@ -14,18 +14,14 @@ from netra_ws import source
 from netra_ws.errors import TooCostly
 
 SMALL = 1024
-"""Characters of a text that is parsed in the loop. The worst take 3 ms; of 64 KiB the worst take
-seconds (measured, 76 kinds of hostile text, Python 3.11 to 3.13)."""
-
-AT_A_TIME = 2
-"""Processes that parse larger texts."""
+"""Characters of a text parsed in the loop: 3 ms at worst; 64 KiB take seconds (measured)."""
 
 
 class _Turns:
     """Who may start a process: one text of each user, so that nobody waits for all of another's."""
 
     def __init__(self) -> None:
-        self.processes = asyncio.Semaphore(AT_A_TIME)
+        self.processes = asyncio.Semaphore(2)
         self.users: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -35,9 +31,8 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary
 async def parse(text: str, user_id: str) -> dict[str, Any]:
     """Return what `netra_ws.source.read_source` finds in a text of the user.
 
-    A large text is parsed in another process, and not in a thread: on CPython 3.11 two threads that
-    make syntax trees end in `SystemError`. Raises `TooCostly` past the limits of `netra_ws.source`,
-    `ChildProcessError` if the process fails, `OSError` if it cannot start.
+    Raises `TooCostly` past the limits of `netra_ws.source`, `ChildProcessError` if the process
+    that parses a large text fails, `OSError` if it cannot start.
     """
     if len(text) <= SMALL:
         return source.read_source(text)
@@ -47,7 +42,7 @@ async def parse(text: str, user_id: str) -> dict[str, Any]:
 
 
 async def _parse_aside(text: str) -> dict[str, Any]:
-    """Parse in another process, which gets no SIGINT of the terminal and ends with this one."""
+    """Parse without SIGINT; not in a thread: in CPython 3.11 two at once end in `SystemError`."""
     program = (sys.executable, "-I", "-S", source.__file__)
     process = await asyncio.create_subprocess_exec(
         *program, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True

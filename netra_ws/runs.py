@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netra_ws.agent import TIMED_OUT, Agent, AgentRun, agent_name
+from netra_ws.agent import Agent, AgentRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import RequestRefused, RunRefused
 from netra_ws.event_log import UserLog
@@ -15,7 +15,7 @@ from netra_ws.events import RunStatus
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
 
-TOO_LONG: tuple[RunStatus, str] = "failed", TIMED_OUT
+TOO_LONG: tuple[RunStatus, str] = "failed", "The run took too long."
 
 
 class _Entry(NamedTuple):
@@ -26,10 +26,7 @@ class _Entry(NamedTuple):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Runs:
-    """The runs of one user; they go on whether or not anybody listens.
-
-    `on_rest` is called whenever an agent has ended.
-    """
+    """The runs of one user, which go on without a listener; each agent's end calls `on_rest`."""
 
     _user_id: str
     _log: UserLog
@@ -62,8 +59,9 @@ class Runs:
         if len(self._runs) >= limit:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
+        name = getattr(self._agent, "__name__", type(self._agent).__name__)
         failed = self._metrics.tool_failures.inc
-        run = AgentRun(context, agent_name(self._agent), message, self._log, self._ended, failed)
+        run = AgentRun(context, name, message, self._log, self._ended, failed)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run))
         deadline = loop.time() + self._settings.run_timeout_s
@@ -82,8 +80,7 @@ class Runs:
         async with run:
             response = await self._agent(run, run.message)
             if not isinstance(response, str):
-                msg = f"the agent returned {type(response).__name__}, expected str"
-                raise TypeError(msg)
+                raise TypeError(f"the agent returned {type(response).__name__}, expected str")
             run.final_response = response
 
     def stop(self, run_id: str) -> None:

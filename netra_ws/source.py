@@ -1,8 +1,4 @@
-"""What a text holds: Python source with its awaits, or words.
-
-Also a program, ``python -I -S source.py``. It imports only the standard library and so starts in
-milliseconds.
-"""
+"""What a text holds: Python with its awaits, or words. As a program it starts in milliseconds."""
 
 from __future__ import annotations
 
@@ -21,8 +17,7 @@ CPU_LIMIT_S = 0.5
 """For a text: 25 times what 64 KiB of this package's own source take (20 ms, measured)."""
 
 MEMORY_LIMIT_BYTES = 256 * 1024 * 1024
-"""Where the system counts it: 64 KiB of source take at most 70 MiB, but ``import a.a.a…`` takes
-1.1 GiB (measured)."""
+"""64 KiB of source take at most 70 MiB, but ``import a.a.a…`` takes 1.1 GiB (measured)."""
 
 TOO_LARGE = 3
 """The exit code where that memory ran out."""
@@ -42,11 +37,8 @@ def read_source(text: str) -> dict[str, Any]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module(body=[], type_ignores=[])
     nodes = list(ast.walk(tree))
-    telling = (ast.Call, ast.Await)
-    if not any(
-        isinstance(node, telling) or (isinstance(node, ast.stmt) and not isinstance(node, ast.Expr))
-        for node in nodes
-    ):
+    calls = any(isinstance(node, ast.Call | ast.Await) for node in nodes)
+    if not calls and all(isinstance(one, ast.Expr) for one in tree.body):
         return {"kind": "text", "words": len(text.split())}
     awaits = sorted(
         (node for node in nodes if isinstance(node, ast.Await)),
@@ -61,10 +53,7 @@ def read_source(text: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read standard input and write what it holds as JSON.
-
-    Ended by SIGPROF after `CPU_LIMIT_S`, with `TOO_LARGE` at `MEMORY_LIMIT_BYTES`.
-    """
+    """Write as JSON what standard input holds; past a limit end by SIGPROF or with `TOO_LARGE`."""
     text = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
     # Not a handler of Python's, which would wait for the parser: the kernel ends the process.
     signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)

@@ -5,58 +5,75 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import itemgetter
+from itertools import islice
 from secrets import token_hex
+from typing import NamedTuple
 
 from netra_ws.context import is_service
 from netra_ws.errors import CursorBehind
-from netra_ws.event_log import Position
 from netra_ws.settings import Settings
 
 
+class Position(NamedTuple):
+    """A place in one user's log: just after the event `seq` of the log named `epoch`."""
+
+    epoch: str
+    seq: int
+
+
 @dataclass(slots=True, eq=False, repr=False)
-class _Cursor:
+class Cursor:
+    """A reader's place in one user's log."""
+
     _log: MemoryUserLog
     seq: int
+    """The number of the last event that was taken."""
     recovered: bool | None
+    """Whether nothing was lost; `None` if no position was asked for."""
     lost: int | None
+    """How many events were lost; `None` if that is not known."""
     wake: Callable[[], None]
-    _read_bytes: int = 0
+    _read_bytes: int
     """Where it is among all bytes that were ever appended: what is pending is a difference."""
-
-    def __post_init__(self) -> None:
-        log = self._log
-        replayed = (len(log.events[index]) for index in range(self.seq - log.head, 0))
-        self._read_bytes = log.appended_bytes - sum(replayed)
 
     @property
     def position(self) -> Position:
+        """The place up to which everything was taken."""
         return Position(self._log.epoch, self.seq)
 
     @property
     def head(self) -> int:
+        """The number of the newest event in the log."""
         return self._log.head
 
     @property
     def pending(self) -> int:
+        """How many events wait to be taken."""
         return self._log.head - self.seq
 
     @property
     def half_behind(self) -> bool:
+        """Whether half of what the log retains waits to be taken: more could push it out."""
         log = self._log
         pending_bytes = log.appended_bytes - self._read_bytes
         return 2 * (log.head - self.seq) >= log.max_events or 2 * pending_bytes >= log.max_bytes
 
     @property
     def trimmed_by(self) -> str:
+        """The setting because of which events left the log last, empty if none ever did."""
         return self._log.trimmed_by
 
     def take(self, max_bytes: int) -> list[bytes]:
+        """Return the next events as sent: as many as fit into `max_bytes`, at least one if any.
+
+        Raises `CursorBehind` if events left the retained window before they were taken.
+        """
         log = self._log
         events = log.events
         pending = log.head - self.seq
         if pending > len(events):
-            raise CursorBehind(pending - len(events))
+            lost = pending - len(events)
+            raise CursorBehind(f"{lost} events left the retained window before they were read")
         if log.appended_bytes - self._read_bytes <= max_bytes:
             self.seq = log.head
             self._read_bytes = log.appended_bytes
@@ -74,6 +91,7 @@ class _Cursor:
         return taken
 
     def close(self) -> None:
+        """Stop waking; harmless when repeated."""
         log = self._log
         log.cursors = tuple(cursor for cursor in log.cursors if cursor is not self)
         self.wake = lambda: None  # the reader refers to the cursor, and is to be freed
@@ -89,7 +107,7 @@ class MemoryUserLog:
     epoch: str = field(default_factory=lambda: token_hex(8))
     head: int = 0
     events: deque[bytes] = field(default_factory=deque)
-    cursors: tuple[_Cursor, ...] = ()
+    cursors: tuple[Cursor, ...] = ()
     appended_at: int = 0
     """The number of its newest event among all that the process has appended."""
     appended_bytes: int = 0
@@ -128,21 +146,17 @@ class MemoryUserLog:
         self.kept_bytes -= size
         return size
 
-    def cursor(self, after: Position | None, wake: Callable[[], None]) -> _Cursor:
+    def cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """See `UserLog`."""
         oldest = self.head - len(self.events)
-        recovered: bool | None
-        lost: int | None
-        if after is None:
-            seq, recovered, lost = self.head, None, 0
-        elif after.epoch != self.epoch or after.seq > self.head:
-            # Another log gave this position: what lies between is not known.
-            seq, recovered, lost = oldest, False, None
-        elif after.seq < oldest:
-            seq, recovered, lost = oldest, False, oldest - after.seq
-        else:
-            seq, recovered, lost = after.seq, True, 0
-        cursor = _Cursor(self, seq, recovered, lost, wake)
+        place: tuple[int, bool | None, int | None] = self.head, None, 0
+        if after is not None:
+            place = oldest, False, None  # should another log have given it
+            if after.epoch == self.epoch and after.seq <= self.head:
+                lost = max(0, oldest - after.seq)
+                place = after.seq + lost, not lost, lost
+        replayed = islice(reversed(self.events), self.head - place[0])
+        cursor = Cursor(self, *place, wake, self.appended_bytes - sum(map(len, replayed)))
         self.cursors += (cursor,)
         return cursor
 
@@ -180,14 +194,9 @@ class MemoryEventLog:
         self._appends += 1
         log.appended_at = self._appends
         self.kept_bytes += by_bytes
-        if self.kept_bytes > self._settings.retained_bytes_total:
-            self._shrink(log)
-
-    def _shrink(self, newest: MemoryUserLog) -> None:
-        """Trim the logs that have been silent for longest."""
         while self.kept_bytes > self._settings.retained_bytes_total:
-            oldest = self._silent_for_longest() or newest
-            if oldest is newest and len(newest.events) == 1:
+            oldest = self._silent_for_longest() or log
+            if oldest is log and len(log.events) == 1:
                 break  # the newest event stays: it was accepted
             self.kept_bytes -= oldest.trim("retained_bytes_total")
 
@@ -200,5 +209,5 @@ class MemoryEventLog:
                     return log
                 self._silent.popleft()  # it has had an event since, has none left, or is gone
             keeping = ((log.appended_at, log) for log in self._logs.values() if log.events)
-            self._silent.extend(sorted(keeping, key=itemgetter(0)))
+            self._silent.extend(sorted(keeping))
         return None

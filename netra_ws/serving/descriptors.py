@@ -1,8 +1,4 @@
-"""File descriptors: each TCP connection takes one, and the process may have only so many.
-
-Without one a connection cannot be accepted: asyncio then logs a hundred tracebacks at a time,
-uvloop closes the connection without a word (measured, Python 3.11 and uvloop 0.23).
-"""
+"""File descriptors: each TCP connection takes one, and the process may have only so many."""
 
 from __future__ import annotations
 
@@ -27,26 +23,18 @@ RESERVE = 128
 """Descriptors for all else: a server that listens has 15 (measured), agents open files."""
 
 ACCEPTED_AT_ONCE = 400
-"""Connections of one service that asyncio accepts before it shows the first: its backlog of 100 in
-each of four turns of the loop."""
+"""Connections of one service that asyncio accepts, 100 a turn, before it shows the first."""
 
 LEAST_CONNECTIONS = 16
 """Connections of a service below which it does not start."""
-
-PENDING_SHARE = 4
-"""One connection in so many may be pending where there are too few for all."""
-
-LOOK_S = 1.0
-"""Time between two looks at whether there are descriptors left."""
 
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
-    """Return settings whose connections there are descriptors for.
+    """Raise the soft limit of descriptors; where too few are allowed, return lower settings.
 
-    The soft limit of the process (``ulimit -n``) is raised to what is needed. Where that is not
-    allowed, connections are limited instead. Raises `ConfigurationError` below `LEAST_CONNECTIONS`.
+    Raises `ConfigurationError` below `LEAST_CONNECTIONS`.
     """
     if sys.platform == "win32":
         return settings
@@ -62,7 +50,7 @@ def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
     if room < least:
         msg = f"ulimit -n is {limit}: expected {needed} for the limits that are set"
         raise ConfigurationError(f"{msg}, and {reserve + least} at the least; raise it")
-    pending = min(pending, room // PENDING_SHARE // services if backend else room)
+    pending = min(pending, room // (4 * services) if backend else room)  # one in four
     connections = settings.max_connections
     if backend:
         connections = min(connections, room - services * pending)
@@ -101,9 +89,9 @@ class Watch:
             loop.default_exception_handler(context)
 
     async def run(self) -> None:
-        """Look every `LOOK_S`: uvloop does not say that it could not accept a connection."""
+        """Look every second: uvloop does not say that it could not accept a connection."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(1)
             try:
                 os.close(os.open(os.devnull, os.O_RDONLY))
             except OSError as error:

@@ -11,15 +11,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-PAGE = Path(__file__).with_name("live.html")
-
-AUTH_URL = "{{ auth_url }}"
-"""Where the address of the login service stands in the file."""
-
 
 @cache
 def _source() -> str:
-    return PAGE.read_text(encoding="utf-8")
+    return Path(__file__).with_name("live.html").read_text(encoding="utf-8")
 
 
 @cache
@@ -47,7 +42,7 @@ def _login_source(auth_url: str | None) -> str:
 
 def page(auth_url: str | None) -> bytes:
     """Return the page; without `auth_url` it asks for the address of the login service."""
-    return _source().replace(AUTH_URL, escape(_reachable(auth_url) or "")).encode()
+    return _source().replace("{{ auth_url }}", escape(_reachable(auth_url) or "")).encode()
 
 
 def page_headers(auth_url: str | None) -> dict[str, str]:

@@ -19,11 +19,9 @@ def describe_exception(error: BaseException) -> dict[str, str]:
     described = {"type": type(error).__name__, "message": _message(error)}
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
-    if ours:
-        frame = ours[-1]
+    for frame in ours[-1:]:
         place = Path(frame.filename).relative_to(PACKAGE.parent).as_posix()
-        described["where"] = f"{place}:{frame.lineno}"
-        described["function"] = frame.name
+        described |= {"where": f"{place}:{frame.lineno}", "function": frame.name}
         described["line"] = frame.line or ""
     return described
 
@@ -54,10 +52,7 @@ def _says_no_header(record: logging.LogRecord) -> bool:
 
 
 def configure_logging() -> None:
-    """Send all log lines of the process, and Python's warnings, to standard error as JSON.
-
-    A field can hold what a stranger sent: in a JSON string it cannot forge a line.
-    """
+    """Send all log lines of the process, and Python's warnings, to standard error as JSON."""
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -81,9 +76,5 @@ def configure_logging() -> None:
         )
     )
     handler.addFilter(_says_no_header)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    # websockets logs each opening and closing at INFO.
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(capture=True)

@@ -19,7 +19,6 @@ from netra_ws import events
 from netra_ws.agent import (
     EVENTS_A_TURN,
     AgentRun,
-    agent_name,
     source_reader,
 )
 from netra_ws.client import ReceivedRun
@@ -300,8 +299,6 @@ async def test_an_agent_may_be_any_callable(run_agent: RunAgent) -> None:
         async def __call__(self, _run: AgentRun, message: str) -> str:
             return message
 
-    assert agent_name(Parrot()) == "Parrot"
-    assert agent_name(source_reader) == "source_reader"
     run = await run_agent(Parrot(), "hello")
     run.verify()
     assert end(run) == ("completed", "hello")
