@@ -28,11 +28,7 @@ from netra_ws.wire.socket import Socket
 logger = structlog.get_logger(__name__)
 
 MAX_REASON = 200
-
-
-def shorten(words: str) -> str:
-    """Return at most `MAX_REASON` characters of a reason."""
-    return words if len(words) <= MAX_REASON else f"{words[: MAX_REASON - 1]}…"
+"""Characters of a refusal: its words can repeat what was sent, as long as that was."""
 
 
 @dataclass(slots=True, eq=False, repr=False)  # slots: an attribute table is a cache miss more
@@ -127,9 +123,8 @@ class Connection:
             self._refuse("invalid_json", str(error))
 
     def _refuse(self, code: str, why: str) -> None:
-        # The words of a refusal can repeat what was sent, as long as that was.
-        payload = messages.ErrorPayload(code, shorten(why))
-        self._reply(messages.Error(events.timestamp(), payload))
+        shown = why if len(why) <= MAX_REASON else f"{why[: MAX_REASON - 1]}…"
+        self._reply(messages.Error(events.timestamp(), messages.ErrorPayload(code, shown)))
 
     def _reply(self, message: messages.Error | messages.Pong | messages.TokenRenewed) -> None:
         """Answer after all that was in the log before, and read on when the answer is on its way.

@@ -239,7 +239,7 @@ _registry: ManagerRegistry | None = None
 
 
 def install_registry(registry: ManagerRegistry) -> None:
-    """Have `get_websocket_manager` ask `registry`; raises `ConfigurationError` beside another."""
+    """Make `registry` the one in use; raises `ConfigurationError` if there is one already."""
     global _registry
     if _registry is not None:
         msg = "one backend a process: another one is running in this one; stop it first"

@@ -1,4 +1,4 @@
-"""What travels beside the events, in no log and without a `seq`: the client's and the server's."""
+"""The messages that are no events: the client's, and the server's own, which are in no log."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from aiohttp.typedefs import Handler
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.errors import ConfigurationError
 from netra_ws.settings import Settings
-from netra_ws.wire.answer import no_room, refuse
-from netra_ws.wire.problem import PROBLEM_TYPE, problem
+from netra_ws.wire.answer import PROBLEM_TYPE, no_room, problem, refuse
 from netra_ws.wire.urls import base_url
 
 logger = structlog.get_logger(__name__)

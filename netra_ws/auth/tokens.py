@@ -47,11 +47,6 @@ class Tokens:
         self._revoked: set[str] = set()
         self._revoked_until: list[tuple[float, float, str]] = []  # a heap: the first to go first
 
-    @property
-    def revoked(self) -> int:
-        """How many revoked tokens are remembered; past ones go with the next call of any kind."""
-        return len(self._revoked)
-
     def issue(self, user_id: str) -> str:
         """Return a token for `user_id`; raises `ContextError` for an id no person can have."""
         now = time.time()

@@ -127,24 +127,23 @@ class MemoryUserLog:
         events.append(event)
         self.head += 1
         self.appended_bytes += size
-        before = self.kept_bytes
         self.kept_bytes += size
         if len(events) > self.max_events:
             self.trim("retained_events")
         # The newest event stays even if it alone is over the bound: it was accepted.
         while self.kept_bytes > self.max_bytes and len(events) > 1:
             self.trim("retained_bytes")
-        self._logs.changed(self, self.kept_bytes - before)
+        self._logs.changed(self, size)
         for cursor in self.cursors:
             cursor.wake()
         return event
 
-    def trim(self, limit: str) -> int:
-        """Forget the oldest event because of a limit, and return its size in bytes."""
+    def trim(self, limit: str) -> None:
+        """Forget the oldest event because of a limit."""
         self.trimmed_by = limit
         size = len(self.events.popleft())
         self.kept_bytes -= size
-        return size
+        self._logs.kept_bytes -= size
 
     def cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
         """See `UserLog`."""
@@ -189,16 +188,16 @@ class MemoryEventLog:
             self.kept_bytes -= log.kept_bytes
             log.appended_at = 0  # so that `_silent_for_longest` passes over it
 
-    def changed(self, log: MemoryUserLog, by_bytes: int) -> None:
+    def changed(self, log: MemoryUserLog, size: int) -> None:
         """Note a new event in `log`, and keep all logs together within their bound."""
         self._appends += 1
         log.appended_at = self._appends
-        self.kept_bytes += by_bytes
+        self.kept_bytes += size
         while self.kept_bytes > self._settings.retained_bytes_total:
             oldest = self._silent_for_longest() or log
             if oldest is log and len(log.events) == 1:
                 break  # the newest event stays: it was accepted
-            self.kept_bytes -= oldest.trim("retained_bytes_total")
+            oldest.trim("retained_bytes_total")
 
     def _silent_for_longest(self) -> MemoryUserLog | None:
         """Return the log with events whose newest one is the oldest."""

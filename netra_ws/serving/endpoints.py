@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
-from netra_ws.manager import ManagerRegistry
+from netra_ws.metrics import Metrics
 from netra_ws.routes.websocket_ssot import (
     websocket_config,
     websocket_health_check,
@@ -18,24 +18,21 @@ from netra_ws.serving.contract import asyncapi
 from netra_ws.serving.live import page, page_headers
 from netra_ws.wire.answer import Answer, response
 
-Endpoint: TypeAlias = Callable[[], Awaitable[Answer]]
-
 
 def _json(status: HTTPStatus, body: dict[str, Any]) -> Answer:
     return response(status, msgspec.json.encode(body), "application/json")
 
 
 class Endpoints:
-    """What ``GET`` answers, by path: the live page, health, configuration, statistics and so on.
+    """What ``GET`` answers, `by_path`: the live page, health, configuration and so on.
 
     `auth_url` is where the login service of the live page is; `None` if that is not known here.
     """
 
-    def __init__(self, registry: ManagerRegistry, commit: str) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self.auth_url: str | None = None
-        self._metrics = registry.metrics
-        self._commit = commit
-        self._endpoints: dict[str, Endpoint] = {
+        self._metrics = metrics
+        self.by_path: dict[str, Callable[[], Awaitable[Answer]]] = {
             "/": self._live,
             "/ws/health": self._health,
             "/ws/config": self._config,
@@ -44,16 +41,12 @@ class Endpoints:
             "/metrics": self._show_metrics,
         }
 
-    def find(self, path: str) -> Endpoint | None:
-        """Return what answers a path; it raises what its route does."""
-        return self._endpoints.get(path)
-
     async def _live(self) -> Answer:
         headers = page_headers(self.auth_url)
         return response(HTTPStatus.OK, page(self.auth_url), "text/html; charset=utf-8", headers)
 
     async def _health(self) -> Answer:
-        healthy, body = await websocket_health_check(self._commit)
+        healthy, body = await websocket_health_check(self._metrics.commit)
         return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     async def _config(self) -> Answer:

@@ -40,8 +40,9 @@ takes 0.1 to 0.35 s to end (measured on two busy cores, n = 27)."""
 class Backend:
     """The backend as an async context manager: it listens inside.
 
-    `host` and `port` are those to listen on, port 0 for one of the system's choice. Raises
-    `ConfigurationError` on entering if it cannot listen there, or if the process has a backend.
+    `host` and `port` are those to listen on, port 0 for one of the system's choice; `origins` are
+    those whose pages may connect. Raises `ConfigurationError` on entering if it cannot listen
+    there, or if the process has a backend.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class Backend:
         self._port = Port(registry.settings, registry.metrics, tokens.verify, self._serve)
         self._pending, self._sockets = self._port.pending, self._port.sockets
         self._admission = Admission(tokens, registry, self._sockets)
-        self._endpoints = Endpoints(registry, commit)
+        self.origins = self._admission.origins
+        self._endpoints = Endpoints(registry.metrics)
         self._listener: asyncio.Server
         self._ticking: asyncio.Task[None]
         self._stop_by: float | None = None
@@ -82,14 +84,9 @@ class Backend:
                 raise ConfigurationError(f"{msg}; choose another --port, or 0") from error
             undo.pop_all()
         self.url = base_url(*self._listener.sockets[0].getsockname()[:2])
-        self._admission.origins |= own_origins(self.url)
+        self.origins |= own_origins(self.url)
         self._ticking = asyncio.create_task(self._tick())
         return self
-
-    @property
-    def origins(self) -> set[str]:
-        """The origins whose pages may connect."""
-        return self._admission.origins
 
     def name_login(self, auth_url: str) -> None:
         """Let the live page know where people log in."""
@@ -136,7 +133,7 @@ class Backend:
     async def _answer(self, path: str, request: Request) -> Answer | Admitted | None:
         """Return the answer of a plain request or of a refusal; `None` lets an echo in."""
         is_echo = path == "/ws/test" and self._echo
-        endpoint = self._endpoints.find(path)
+        endpoint = self._endpoints.by_path.get(path)
         if path == "/ws/revoke":
             return self._admission.revoke(request)
         if not (path == "/ws" or is_echo or endpoint):

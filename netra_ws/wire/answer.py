@@ -1,4 +1,4 @@
-"""Plain HTTP answers of the backend; after each the connection closes."""
+"""Plain HTTP answers, after which the connection closes; a refusal is a problem (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import NamedTuple
 
-from netra_ws.wire.problem import PROBLEM_TYPE, problem
+import msgspec
+
+PROBLEM_TYPE = "application/problem+json"
 
 RETRY_AFTER_S = 5
 """Seconds after which a client may try again when there is no room (RFC 9110 section 10.2.3)."""
@@ -47,6 +49,13 @@ def no_room() -> Answer:
     return refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no room; try again later", headers)
 
 
+def problem(status: HTTPStatus, detail: str) -> bytes:
+    """Return the body of a problem: its status, the status's title, and what to do about it."""
+    return msgspec.json.encode(
+        {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
+    )
+
+
 def refuse(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Answer:
-    """Return a problem response (RFC 9457)."""
+    """Return a problem as an answer."""
     return response(status, problem(status, detail), PROBLEM_TYPE, headers)

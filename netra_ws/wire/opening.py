@@ -159,8 +159,8 @@ class Opening(asyncio.Protocol):
         Not the newest one: those who ask as soon as they are connected, health checks among them,
         are answered although others only connect.
         """
-        del self._port.pending[self]
-        self._port.pending[self] = None  # the next to make way is another
+        pending = self._port.pending
+        pending[self] = pending.pop(self)  # the next to make way is another
         self._end_for("max_pending_connections", no_room())
 
     def _late(self) -> None:

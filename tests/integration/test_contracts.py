@@ -77,7 +77,7 @@ def test_the_packages_as_they_are_break_none(broken: Callable[[], set[str]]) -> 
         ("netra_ws/event_log/memory.py", "netra_ws.wire.frames", {BACKEND}),
         ("await_audit/resolver/nodes.py", "await_audit.judging.names", {AUDIT}),
         ("netra_incident/history/checkout.py", "netra_incident.proof.suite", {INVESTIGATION}),
-        ("netra_ws/wire/problem.py", "netra_ws.wire.answer", {CIRCLES}),
+        ("netra_ws/wire/frames.py", "netra_ws.wire.socket", {CIRCLES}),
         ("await_audit/resolver/lookup.py", "await_audit.resolver.classes", {CIRCLES}),
         ("netra_incident/figures/style.py", "netra_incident.figures.resume", {CIRCLES}),
     ],
