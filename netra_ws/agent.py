@@ -144,10 +144,10 @@ class AgentRun:
 
     async def __aexit__(self, _type: object, exc: BaseException | None, _traceback: object) -> bool:
         status: events.RunStatus
-        task = asyncio.current_task()
+        task = asyncio.current_task() if isinstance(exc, asyncio.CancelledError) else None
         if exc is None and self.final_response is not None:
             status, response = "completed", self.final_response
-        elif isinstance(exc, asyncio.CancelledError) and task and task.cancelling():
+        elif task and task.cancelling():
             status, response = self.cancelled_as
         else:
             status, response = "failed", FAILED

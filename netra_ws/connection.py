@@ -19,7 +19,8 @@ from netra_ws.errors import (
     RequestRefused,
     TokenError,
 )
-from netra_ws.event_log import Cursor, Position
+from netra_ws.event_log import Position
+from netra_ws.event_log.memory import Cursor
 from netra_ws.manager import WebSocketManager
 from netra_ws.messages import decode_client_message
 from netra_ws.wire.rates import TokenBucket

@@ -15,8 +15,8 @@ from netra_ws import events
 from netra_ws.agent import Agent, source_reader
 from netra_ws.context import UserExecutionContext, is_service
 from netra_ws.errors import ConfigurationError
-from netra_ws.event_log import Cursor, EventLog, Position, UserLog
-from netra_ws.event_log.memory import MemoryEventLog
+from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.metrics import Metrics
 from netra_ws.runs import Runs
 from netra_ws.settings import Settings

@@ -1,8 +1,7 @@
 """Every limit in force: its unit is the end of its name, its reason stands beside it.
 
-What happens past a limit is said by the code in the close frame, the typed error or the HTTP
-answer, by one log line ``limit exceeded`` and by the counter ``netra_ws_limit_exceeded_total``,
-both of which carry the name of the limit as it stands here.
+What happens past a limit is said by a close code, a typed error or an HTTP answer, and with the
+name of the limit by a log line ``limit exceeded`` and ``netra_ws_limit_exceeded_total``.
 """
 
 from __future__ import annotations

@@ -39,10 +39,6 @@ class LoginFailures:
         self._rate_per_s = settings.max_failed_logins / settings.failed_login_window_s
         self._buckets: dict[bytes, TokenBucket] = {}  # the least recently used one first
 
-    def __len__(self) -> int:
-        """Return how many buckets are kept."""
-        return len(self._buckets)
-
     def bucket(self, email: str, address: str | None, now: float) -> TokenBucket:
         """Return the bucket of an email and an address at `now`, seconds of a monotonic clock.
 

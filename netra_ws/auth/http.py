@@ -157,8 +157,7 @@ class HttpServer:
             return _problem(refused, refused.text or "")
         except Exception as error:
             logger.error("route failed", route=request.path, exc_info=error)
-            failed = web.HTTPInternalServerError()
-            return _problem(failed, "the request failed; the log says where")
+            return _problem(web.HTTPInternalServerError(), "the request failed; the log says where")
 
 
 async def read_body(request: web.Request, limit_s: float) -> bytes:
@@ -184,8 +183,7 @@ async def read_body(request: web.Request, limit_s: float) -> bytes:
         refusal = too_large
         refusal.text = f"expected a body of at most {MAX_BODY_BYTES} bytes"
     except BROKEN:
-        refusal = web.HTTPBadRequest()
-        refusal.text = "expected a body as long as its head says, or in chunks"
+        refusal = web.HTTPBadRequest(text="expected a body as long as its head says, or in chunks")
     refusal.headers["Connection"] = "close"
     raise refusal
 

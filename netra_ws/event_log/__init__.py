@@ -7,11 +7,17 @@ the log of the user it authenticated as, and so cannot be given another user's e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from netra_ws.event_log.memory import Cursor, Position
+if TYPE_CHECKING:  # a client needs `Position`, and no log
+    from netra_ws.event_log.memory import Cursor
 
-__all__ = ["Cursor", "EventLog", "Position", "UserLog"]
+
+class Position(NamedTuple):
+    """A place in one user's log: just after the event `seq` of the log named `epoch`."""
+
+    epoch: str
+    seq: int
 
 
 class UserLog(Protocol):

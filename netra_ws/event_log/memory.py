@@ -7,18 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from secrets import token_hex
-from typing import NamedTuple
 
 from netra_ws.context import is_service
 from netra_ws.errors import CursorBehind
+from netra_ws.event_log import Position
 from netra_ws.settings import Settings
-
-
-class Position(NamedTuple):
-    """A place in one user's log: just after the event `seq` of the log named `epoch`."""
-
-    epoch: str
-    seq: int
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -178,8 +178,7 @@ class Backend:
         await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
         for task in (draining, hurrying):
             task.cancel()
-        left = self._registry.statistics().runs
-        if left and not hurry.is_set():
+        if (left := self._registry.statistics().runs) and not hurry.is_set():
             self._metrics.exceeded("drain_timeout_s", runs=left)
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -9,8 +9,7 @@ from functools import cache
 def _pace(rate_per_s: float, capacity: float) -> tuple[float, float]:
     """Return the seconds from token to token, and those of a whole bucket but one.
 
-    The same two numbers for all buckets of a kind: each of its own would be a miss of the
-    processor's caches for each message of a server with many users.
+    All buckets of a kind share the two: a pair for each would be a cache miss for each message.
     """
     return 1.0 / rate_per_s, max(capacity - 1.0, 0.0) / rate_per_s
 
@@ -20,10 +19,8 @@ class TokenBucket:
 
     So in any `t` seconds at most ``capacity + rate_per_s * t`` events pass, and whoever stays
     below the rate always does. A capacity below one counts as one, or nothing would ever pass.
-    Times are seconds of one monotonic clock, the caller's.
-
-    The state is one number, the time at which the bucket is full again (the virtual scheduling
-    form of the algorithm, ITU-T I.371): a refusal writes nothing.
+    Times are seconds of one monotonic clock. The state is the time at which the bucket is full
+    again (the virtual scheduling form of the algorithm, ITU-T I.371): a refusal writes nothing.
     """
 
     __slots__ = ("_full_at", "_interval_s", "_slack_s")

@@ -51,6 +51,7 @@ SERVER = (
     *("websockets.server", "websockets.asyncio.server"),
     *("netra_ws.auth.http", "netra_ws.auth.service", "netra_ws.auth.tokens", "netra_ws.auth.users"),
     *("netra_ws.agent", "netra_ws.connection", "netra_ws.manager", "netra_ws.metrics"),
+    "netra_ws.event_log.memory",
     *("netra_ws.routes", "netra_ws.runs", "netra_ws.serving", "netra_ws.settings"),
 )
 

@@ -10,7 +10,7 @@ from netra_ws import events
 from netra_ws.agent import Agent
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
-from netra_ws.event_log import Cursor
+from netra_ws.event_log.memory import Cursor
 from netra_ws.manager import ManagerRegistry
 from netra_ws.settings import Settings
 

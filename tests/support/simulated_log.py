@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from netra_ws.context import SERVICE_PREFIX
-from netra_ws.event_log import Cursor, EventLog, Position, UserLog
+from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log.memory import Cursor
 from netra_ws.settings import Settings
 
 

@@ -24,8 +24,8 @@ from netra_ws.agent import (
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import GrammarError, IncompleteRun
-from netra_ws.event_log import Cursor, Position
-from netra_ws.event_log.memory import MemoryEventLog
+from netra_ws.event_log import Position
+from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.settings import Settings
 from netra_ws.source import SHOWN_AWAITS, read_source
 

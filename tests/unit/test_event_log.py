@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 )
 
 from netra_ws.errors import CursorBehind
-from netra_ws.event_log import Cursor, EventLog, Position, UserLog
-from netra_ws.event_log.memory import MemoryEventLog
+from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.settings import Settings
 
 EventLogFactory = Callable[..., EventLog]

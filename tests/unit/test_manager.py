@@ -17,8 +17,8 @@ from netra_ws.agent import AgentRun
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import ConfigurationError, GrammarError, RequestRefused
-from netra_ws.event_log import Cursor, Position
-from netra_ws.event_log.memory import MemoryEventLog, MemoryUserLog
+from netra_ws.event_log import Position
+from netra_ws.event_log.memory import Cursor, MemoryEventLog, MemoryUserLog
 from netra_ws.manager import (
     ManagerRegistry,
     Statistics,
