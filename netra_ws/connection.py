@@ -96,8 +96,6 @@ class Connection:
             manager.registry.metrics.sessions_completed.inc()
         manager.disconnect(self)
 
-    # What the client says
-
     def hear(self, message: str | bytes) -> None:
         """Act on one message; whatever is wrong with it is answered with a typed error."""
         if not self._messages.take(self._loop.time()):
@@ -138,8 +136,6 @@ class Connection:
         if self._replies and self._socket.is_open:  # else the client's close frame is to be read
             self._socket.pause_reading()
 
-    # The token
-
     def _renew(self, token: str) -> None:
         """Go on under a newer token; for one that will not do, the old one stays in force."""
         try:
@@ -167,16 +163,11 @@ class Connection:
         self._socket.close(CloseCode.TOKEN_EXPIRED, "the token expired")
 
     def revoke(self) -> None:
-        """End the connection before anything more is delivered, unsent bytes included.
-
-        What the kernel has taken cannot be had back.
-        """
+        """End the connection before more is delivered than the kernel has taken already."""
         if self._socket.unsent_bytes:
             self._socket.abort()
         else:
             self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
-
-    # What the client is told
 
     def _wake(self) -> None:
         if not self._scheduled:

@@ -136,8 +136,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     failed_login_s: Annotated[float, Meta(ge=0)] = 0.25
     """Seconds that a failed login takes at least: twice what a hash takes (measured: a median of
-    0.13 s on two cores, n = 30), so that its time does not tell whether somebody has that email.
-    Under load an unknown email still takes as long, as a decoy is hashed for it."""
+    0.13 s on two cores, n = 30), so that its time does not tell whether somebody has that email."""
 
     max_waiting_logins: Annotated[int, Positive] = 100
     """Logins that wait for their hash, those being hashed included: fourteen seconds of work for

@@ -73,10 +73,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def retry_after_s(error: Exception) -> float:
-    """Return how many seconds the answer behind `error` asks to wait, 0 if it does not say.
-
-    In both forms of RFC 9110 section 10.2.3: seconds, or a date.
-    """
+    """Return the seconds that the answer behind `error` asks to wait (RFC 9110, 10.2.3), or 0."""
     answer = getattr(error.__cause__, "response", error.__cause__)  # of websockets, or of aiohttp
     headers = getattr(answer, "headers", None) or {}
     try:

@@ -100,8 +100,6 @@ class Backend:
             self._metrics.loop_lag.observe(max(0.0, loop.time() - due))
             self._registry.expire(loop.time())
 
-    # The requests
-
     async def _serve(self, opening: Opening, request: Request) -> None:
         """Answer a request, the opening handshake of a socket among them.
 
@@ -163,8 +161,6 @@ class Backend:
             socket.fail(error)
         if socket.listener is None:
             socket.close()
-
-    # The end
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Refuse new runs, answer health with 503, and wait until all is done and delivered.

@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Iterable
 
-from websockets.frames import Frame, apply_mask  # type: ignore[attr-defined]  # its fastest one
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # its fastest one
 from websockets.server import ServerProtocol
 
 TEXT = 0x81
@@ -44,19 +44,21 @@ def pack(messages: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def unpack(data: bytes, max_bytes: int) -> tuple[list[bytes], int]:
-    """Return the messages at the beginning of what a client sent, and how many bytes they took.
+def unpack(data: bytes, start: int, max_bytes: int) -> tuple[list[bytes], int]:
+    """Return the messages from `start` of what a client sent, and where they end.
 
     It stops before the first frame that is not a whole text of at most `max_bytes`.
     """
     messages: list[bytes] = []
-    start, size = 0, len(data)
+    size = len(data)
     while size - start >= 6 and data[start] == TEXT:
         length = data[start + 1] - MASKED
         head = 6
         if length == 126 and size - start >= 8:
             length = int.from_bytes(data[start + 2 : start + 4], "big")
             head = 8
+            if length < 126:
+                break
         elif not 0 <= length < 126:
             break
         payload = start + head
@@ -68,19 +70,49 @@ def unpack(data: bytes, max_bytes: int) -> tuple[list[bytes], int]:
     return messages, start
 
 
-def size_of(frame: Frame) -> int:
-    """Return the least number of bytes in which a client can have sent a frame.
+def _size_at(head: bytes) -> int:
+    """Return the bytes of a client's frame that begins so; 0 if more has to come to tell."""
+    length = head[1] & 0x7F if len(head) > 1 else 0
+    extended = {126: 2, 127: 8}.get(length, 0)
+    if len(head) < 2 + extended:
+        return 0
+    if extended:
+        length = int.from_bytes(head[2 : 2 + extended], "big")
+        if length < (126 if extended == 2 else 1 << 16):
+            raise ValueError("expected the shortest form of a length")
+    return 2 + extended + (4 if head[1] & MASKED else 0) + length
 
-    One that took more leaves its reader behind what was fed, which costs speed and nothing else.
-    """
-    length = len(frame.data)
-    return length + (6 if length < 126 else 8 if length < 1 << 16 else 14)
+
+class Boundary:
+    """Where the frames of a client end, however its bytes are cut; true within a frame."""
+
+    __slots__ = ("_head", "_left")
+
+    def __init__(self) -> None:
+        self._head, self._left = b"", 0
+
+    def __bool__(self) -> bool:
+        return bool(self._left or self._head)
+
+    def advance(self, data: bytes, start: int) -> int:
+        """Return where in `data` the frame ends that goes on or begins at `start`, or `data` does.
+
+        Raises `ValueError` for a length that is not in its shortest form (section 5.2).
+        """
+        if not self._left:
+            head = self._head + data[start : start + 14]  # a longer one there is not
+            whole = _size_at(head)
+            if not whole:
+                self._head = head
+                return len(data)
+            self._left, self._head = whole - len(self._head), b""
+        end = min(start + self._left, len(data))
+        self._left -= end - start
+        return end
 
 
 def forget(protocol: ServerProtocol, error: BaseException | None) -> None:
-    """Break the circles of a protocol that has ended: with its parser, which waits, and with the
-    frames in the tracebacks of the error that ended it.
-    """
+    """Break the circles of a protocol that has ended: its parser's, and those of its error."""
     protocol.parser.close()
     while error is not None:
         error.__traceback__ = None

@@ -6,7 +6,6 @@ The picture of all phases is in `netra_ws.wire`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
@@ -36,8 +35,6 @@ MALFORMED = "expected a well-formed HTTP/1.1 request without a body; logins go t
 UPGRADE_HEADERS = ("Upgrade", "Sec-WebSocket-Version")
 """What a refusal of websockets tells a client that could do better (RFC 6455 section 4.4)."""
 
-_logger = logging.getLogger("websockets.server")
-
 
 Phase = Enum("Phase", ["REQUEST", "ANSWER", "REFUSED"])
 
@@ -63,15 +60,12 @@ class Opening(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time that the request may take, and make room for it."""
         port = self._port
-        limit = port.settings.max_message_bytes
-        self._protocol = ServerProtocol(max_size=limit, logger=_logger)
+        self._protocol = ServerProtocol(max_size=port.settings.max_message_bytes)
         self._transport = cast("asyncio.Transport", transport)
         self._timer = self._loop.call_later(port.settings.open_timeout_s, self._late)
         port.pending[self] = None
         if len(port.pending) > port.settings.max_pending_connections:
             next(iter(port.pending)).make_way()
-
-    # The request
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what comes after a refusal is thrown away."""
@@ -82,22 +76,20 @@ class Opening(asyncio.Protocol):
 
     def _read_request(self, data: bytes) -> None:
         seen = self._tail + data
-        end = seen.find(END_OF_HEAD)
-        if end >= 0:
-            self._phase = Phase.ANSWER
-            self._timer.cancel()
-            end += len(END_OF_HEAD) - len(self._tail)
-            self._parse(data[:end])
-            self._hold(data[end:])
-            return
+        found = seen.find(END_OF_HEAD)
+        end = len(data) if found < 0 else found + len(END_OF_HEAD) - len(self._tail)
         self._tail = seen[1 - len(END_OF_HEAD) :]
-        self._head_bytes += len(data)
+        self._head_bytes += end
         if self._head_bytes > MAX_HEAD_BYTES:
             detail = f"expected a request of at most {MAX_HEAD_BYTES} bytes"
             answer = refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
             self.end_with(answer.serialize())
-        else:
-            self._parse(data)
+            return
+        if found >= 0:
+            self._phase = Phase.ANSWER
+            self._timer.cancel()
+        self._parse(data[:end])
+        self._hold(data[end:])
 
     def _parse(self, data: bytes) -> None:
         protocol = self._protocol
@@ -122,8 +114,6 @@ class Opening(asyncio.Protocol):
         """Take the end of the stream; a client that has asked is answered all the same."""
         self._has_ended = True
         return self._phase is Phase.ANSWER
-
-    # The answer
 
     @property
     def waits(self) -> bool:
@@ -156,8 +146,7 @@ class Opening(asyncio.Protocol):
     def make_way(self) -> None:
         """End a connection that has been pending for longest.
 
-        Not the newest one: those who ask as soon as they are connected, health checks among them,
-        are answered although others only connect.
+        Not the newest: who asks at once, as health checks do, is answered whoever else connects.
         """
         pending = self._port.pending
         pending[self] = pending.pop(self)  # the next to make way is another
@@ -200,8 +189,6 @@ class Opening(asyncio.Protocol):
         else:
             transport.resume_reading()
             transport.write_eof()
-
-    # The end
 
     def abort(self) -> None:
         """Drop the connection at once."""

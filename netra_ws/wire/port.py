@@ -18,8 +18,7 @@ from netra_ws.settings import Settings
 class Port:
     """The limits, what answers a request, and all connections until they are lost.
 
-    `verify` returns what a token says or raises `TokenError`; `serve` is given an `Opening` and its
-    request.
+    `verify` returns what a token says or raises `TokenError`; `serve` answers an `Opening`.
     """
 
     settings: Settings

@@ -21,8 +21,8 @@ from netra_ws.wire.port import Port
 from netra_ws.wire.rates import TokenBucket
 
 LARGE_READ_BYTES = 64 * 1024
-"""Bytes at once after which others have their turn. As long as it fills its buffer uvloop goes on
-reading, up to 8 MiB of one client in a turn of the loop: seconds, if they are small frames."""
+"""Bytes at once after which others have their turn: while they fill its buffer, uvloop reads up to
+8 MiB of one client in a turn of the loop, which takes seconds if they are small frames."""
 
 
 class Listener(Protocol):
@@ -58,7 +58,7 @@ class Socket(asyncio.Protocol):
     _waits: bool = False
     _is_deaf: bool = False
     _is_cut: bool = False
-    _behind: int = 0  # bytes fed to websockets that have not come back as frames
+    _frame: frames.Boundary = field(default_factory=frames.Boundary)
     _fragments: list[bytes] | None = None
     _is_text: bool = True
     _pings: TokenBucket | None = None
@@ -86,8 +86,6 @@ class Socket(asyncio.Protocol):
         """The address of the client."""
         return self.transport.get_extra_info("peername")
 
-    # Reading
-
     def listen(self, listener: Listener) -> None:
         """Tell `listener` what the client says, and what happens, from now on."""
         if self in self.port.sockets:
@@ -98,39 +96,47 @@ class Socket(asyncio.Protocol):
 
     def _read_held(self) -> None:
         held, self._held = self._held, b""
+        has_ended, self._has_ended = self._has_ended, False
         self.resume_reading()
         if held:
             self.data_received(held)
-        if self._has_ended:
+        if has_ended:
             self.eof_received()
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, which are a sign of life, unless nobody listens any more."""
         self._last_heard = self._loop.time()
-        if self._is_deaf:
-            return
-        if not self._behind and self._fragments is None:
-            messages, end = frames.unpack(data, self.port.settings.max_message_bytes)
-            for message in messages:
-                self._deliver(message, True)
-            if end == len(data):
-                return
-            data = data[end:]
-        self._protocol.receive_data(data)
+        start, size = 0, len(data)
+        while start < size and not self._is_deaf:
+            if not self._frame and self._fragments is None:
+                texts, start = frames.unpack(data, start, self.port.settings.max_message_bytes)
+                for message in texts:
+                    self._deliver(message, True)
+            if start < size:
+                start = self._feed(data, start)
+        if size >= LARGE_READ_BYTES:
+            self.transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _feed(self, data: bytes, start: int) -> int:
+        """Feed one frame, so that all before a close or a fault is heard; return where it ends."""
+        try:
+            end = self._frame.advance(data, start)
+        except ValueError as fault:
+            if not self.ending:
+                self._break_off(CloseCode.PROTOCOL_ERROR, str(fault))
+            return len(data)
+        self._protocol.receive_data(data[start:end])
         events = self._protocol.events_received()
         self._send()
-        self._behind += len(data)
         for frame in events:
             assert isinstance(frame, Frame)
-            self._behind -= frames.size_of(frame)
             if frame.opcode is Opcode.PING or frame.opcode is Opcode.PONG:
                 self._count_ping(frame.opcode)
             elif frame.opcode is not Opcode.CLOSE:
                 self._assemble(frame)
-        if len(data) >= LARGE_READ_BYTES:
-            self.transport.pause_reading()
-            self._loop.call_soon(self._read_on)
+        return end
 
     def _read_on(self) -> None:
         if not self._waits:
@@ -179,8 +185,6 @@ class Socket(asyncio.Protocol):
         except Exception as error:
             self.fail(error)
 
-    # Keepalive
-
     def _ping(self) -> None:
         """Ping a client that has been silent for `ping_interval_s`; look again when others are."""
         settings, now = self.port.settings, self._loop.time()
@@ -209,8 +213,6 @@ class Socket(asyncio.Protocol):
             self.cut("ping_timeout_s", CloseCode.INTERNAL_ERROR, reason)
         else:
             self._ping()
-
-    # Writing
 
     @property
     def is_open(self) -> bool:
@@ -267,8 +269,6 @@ class Socket(asyncio.Protocol):
         if self.listener is not None:
             self.listener.drained()
 
-    # The end
-
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Start the closing handshake, without waiting; the first call decides the code."""
         if not self.ending:
@@ -308,9 +308,9 @@ class Socket(asyncio.Protocol):
     def _limit_closing(self) -> None:
         if not self.ending:
             self.ending = True
+            self.resume_reading()  # or the client's end stays unread
             self._timer.cancel()
-            limit = self.port.settings.close_timeout_s
-            self._timer = self._loop.call_later(limit, self._give_up)
+            self._timer = self._loop.call_later(self.port.settings.close_timeout_s, self._give_up)
 
     def _give_up(self) -> None:
         if not (self._is_cut or refused_size(self._closed())):  # then a limit has been named
@@ -318,8 +318,7 @@ class Socket(asyncio.Protocol):
         self.transport.abort()
 
     def _exceeded(self, limit: str, **fields: Any) -> None:
-        user_id = self.claims and self.claims.user_id
-        self.port.metrics.exceeded(limit, **fields, user_id=user_id)
+        self.port.metrics.exceeded(limit, **fields, user_id=self.claims and self.claims.user_id)
 
     def eof_received(self) -> None:
         """Take the end of the stream; what is unsent has `close_timeout_s` to be read."""

@@ -193,10 +193,11 @@ PING_BYTES = 125
 async def test_unread_pings_leave_the_write_buffer_bounded(
     bounded: Bounded, bearer: Callable[[], str]
 ) -> None:
-    """At most the answers to what one read of the socket holds, 256 KiB in asyncio."""
+    """At most the answers to as many pings as may come at once, here 190 KB of them."""
     pings = frame(PING, b"x" * PING_BYTES) * 1000
+    settings = Settings(close_timeout_s=LIMIT_S, max_pings_per_s=150)
     async with (
-        bounded(Settings(close_timeout_s=LIMIT_S), "max_pings_per_s") as backend,
+        bounded(settings, "max_pings_per_s") as backend,
         peer(backend.url, bearer(), takes_bytes=4096) as ann,
     ):
         await ann.receive()

@@ -6,11 +6,12 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from flood import EVENT_BYTES, FLOOD, Flood, narrow
-from frames import CLOSE, CONTINUATION, TEXT, Peer, frame, peer
+from frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, frame, peer
 from plain_client import UPGRADE
 from polling import until
 from tabs import (
@@ -400,7 +401,7 @@ async def test_nothing_is_kept_of_the_headers_of_a_handshake(
     """They are 4 KiB of an idle connection, and the token is one of them."""
     async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
         await ann.receive()
-        kept = [one for one in gc.get_objects() if isinstance(one, Headers)]
+        kept = [one for one in gc.get_objects() if type(one) is Headers]
         assert [one for one in kept if "Authorization" in one] == []
 
 
@@ -468,3 +469,50 @@ def test_a_connection_that_has_ended_leaves_no_garbage(
     of_asyncio = "asyncio.selector_events._SelectorSocketTransport" in kinds
     assert [kind for kind in kinds if kind.startswith(("netra_ws", "websockets"))] == []
     assert len(kinds) <= 8 * of_asyncio, kinds
+
+
+BYE = frame(CLOSE, b"\x03\xe8")
+PONG_FIRST = frame(PING, b"p")
+HALVES = frame(TEXT, b"x", fin=False) + frame(CONTINUATION, b"y")
+STREAMS: dict[str, tuple[bytes, list[tuple[int, bytes]]]] = {
+    "a text and a close": (frame(TEXT, b"A") + BYE, [(TEXT, b"A"), (CLOSE, b"\x03\xe8")]),
+    "a ping, a text and a close": (
+        PONG_FIRST + frame(TEXT, b"A") + BYE,
+        [(PONG, b"p"), (TEXT, b"A"), (CLOSE, b"\x03\xe8")],
+    ),
+    "halves and a close": (HALVES + BYE, [(TEXT, b"xy"), (CLOSE, b"\x03\xe8")]),
+    "halves and a ping": (HALVES + PONG_FIRST + BYE, [(TEXT, b"xy"), (PONG, b"p")]),
+    "a text and a frame without a mask": (
+        frame(TEXT, b"A") + b"\x81\x01z",
+        [(TEXT, b"A"), (CLOSE, b"\x03\xea")],
+    ),
+    "bytes that are not UTF-8 and a close": (frame(TEXT, b"\xff") + BYE, [(CLOSE, b"\x03\xef")]),
+    "a length that could be shorter": (b"\x81\xfe\x00\x01" + bytes(5), [(CLOSE, b"\x03\xea")]),
+}
+
+
+NEVER = -1.0
+
+
+def _has_heard(server: Socket) -> bool:
+    return server._last_heard != NEVER or server.ending
+
+
+@pytest.mark.parametrize(("said", "heard"), STREAMS.values(), ids=list(STREAMS))
+async def test_however_bytes_are_cut_the_same_is_heard(
+    tokens: Tokens, said: bytes, heard: list[tuple[int, bytes]]
+) -> None:
+    """What comes before a close or a fault is heard, in order, and the close says the same."""
+    async with serving(tokens, echo=True) as backend:
+        for cut in range(len(said)):
+            async with peer(backend.url, path="/ws/test") as ann:
+                (server,) = backend._sockets
+                for piece in filter(None, (said[:cut], said[cut:])):
+                    server._last_heard = NEVER  # of the loop's clock two readings can be equal
+                    ann.writer.write(piece)
+                    await until(partial(_has_heard, server), 0)
+                for opcode, data in heard:
+                    received = await ann.receive()
+                    shown = received.data[:2] if received.opcode == CLOSE else received.data
+                    assert (received.opcode, shown) == (opcode, data), f"cut at byte {cut}"
+            await until(lambda: not backend._port, 0)
