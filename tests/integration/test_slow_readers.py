@@ -174,6 +174,35 @@ async def test_the_echo_reads_no_faster_than_it_is_read(tokens: Tokens, opcode: 
 # The end, while something waits
 
 
+async def test_who_closes_while_a_reply_waits_is_gone_at_once(
+    tokens: Tokens, log_lines: LogLines
+) -> None:
+    """What comes behind a message whose reply waits is read: a close, and the end of the stream."""
+    settings = Settings(
+        retained_bytes=4 * FLOOD * EVENT_BYTES,
+        write_high_water_bytes=16 * 1024,
+        close_timeout_s=6 * LIMIT_S,
+    )
+    agent = Flood(40)
+    bearer = f"Authorization: Bearer {tokens.issue('ann')}"
+    async with (
+        serving(tokens, settings, agent=agent) as backend,
+        peer(backend.url, bearer, takes_bytes=4096) as ann,
+    ):
+        await ann.receive()
+        (served,) = backend._sockets
+        system = served.transport.get_extra_info("socket")
+        system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ann.send(TEXT, b'{"type":"user_message","content":"flood"}')
+        async with asyncio.timeout(LIMIT_S):
+            await agent.over.wait()
+        ann.writer.write(frame(TEXT, b'{"type":"ping"}') + frame(CLOSE, b"\x03\xe8"))
+        assert (await ann.receive_type(CLOSE)).code == CloseCode.NORMAL
+        ann.writer.close()
+        await until(lambda: not backend._port, 0)
+    assert log_lines == []
+
+
 async def test_who_is_let_go_while_a_reply_waits_can_say_goodbye(
     tokens: Tokens, open_tab: OpenTab, log_lines: LogLines
 ) -> None:
