@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netra_incident.table import Table
+from netra_ws.runs import LAST_IDS
 from netra_ws.serving.descriptors import ACCEPTED_AT_ONCE, RESERVE
 from netra_ws.settings import Settings
 
@@ -39,6 +40,13 @@ def promises() -> str:
             "the SHA-256 over those before it, as sent, each followed by a line feed.",
             "",
             "the client raises `IncompleteRun`",
+        ),
+        (
+            "A `user_message` with an `id` starts one run, however often and on however many "
+            "connections of its user it is sent.",
+            f"{its.idle_log_s / 3600:g} h (`idle_log_s`), and the last {LAST_IDS} ids of a user; "
+            "a new epoch forgets them",
+            "another run",
         ),
         (
             "A slow reader holds up nobody.",

@@ -67,6 +67,10 @@ CODES = {
     "invalid_message": ("it is JSON, and none of the messages below", "mend the client"),
     "binary_message": ("it is binary", "send text"),
     "too_many_runs": ("`max_runs_per_user` are going on", "wait for one to end"),
+    "too_many_ids": (
+        "as many ids as one connection may send in `idle_log_s` are known",
+        "send it without an id, or later",
+    ),
     "unknown_run": ("no run of this user with that `run_id` is going on", "nothing: it has ended"),
     "token_refused": ("not a valid token of the same user", "log in; the old token stays in force"),
     "stopping": ("the server stops", "reconnect after 1012, then send again"),

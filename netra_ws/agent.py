@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
 import structlog
+from msgspec import UNSET, UnsetType
 
 from netra_ws import events
 from netra_ws.context import UserExecutionContext
@@ -101,6 +102,9 @@ class AgentRun:
     final_response: str | None = None
     cancelled_as: tuple[events.RunStatus, str] = "cancelled", "The run was stopped."
     """Status and final response of the run, should its task be cancelled."""
+    message_id: str | UnsetType = UNSET
+    seq: int = 0
+    """That of `agent_started`, 0 before it."""
     _grammar: events.Grammar = field(default_factory=events.Grammar)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     _undigested: bytearray = field(default_factory=bytearray)
@@ -122,7 +126,9 @@ class AgentRun:
 
     def _begin(self) -> None:
         self._started = time.perf_counter()
-        self._emit(events.AgentStarted, events.AgentStartedPayload(self.message))
+        payload = events.AgentStartedPayload(self.message, self.message_id)
+        self._emit(events.AgentStarted, payload)
+        self.seq = self._log.head
 
     async def thinking(self, reasoning: str) -> None:
         """Emit `agent_thinking`; raises `GrammarError` during a tool call or after the end."""

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 import structlog
+from msgspec import UnsetType
 
 from netra_ws import events, messages
 from netra_ws.context import Claims, UserExecutionContext, new_id
@@ -78,7 +79,12 @@ class Connection:
         self._expire_with(socket.claims)
         if socket.room:
             payload = messages.ConnectionReadyPayload(
-                new_id("connection"), first.epoch, first.seq, cursor.recovered, cursor.lost
+                new_id("connection"),
+                first.epoch,
+                first.seq,
+                cursor.recovered,
+                cursor.lost,
+                manager.runs.ongoing(),
             )
             ready = messages.ConnectionReady(events.timestamp(), payload)
             socket.write([events.encode(ready)])
@@ -106,26 +112,36 @@ class Connection:
             if isinstance(message, bytes):
                 raise RequestRefused("binary_message", "expected a text message with JSON in it")
             match decode_client_message(message):
-                case messages.UserMessage(content, thread_id):
-                    self._manager.runs.start(self._context.for_run(thread_id), content)
+                case messages.UserMessage(content, thread_id, id=message_id):
+                    self._ask(self._context.for_run(thread_id), content, message_id)
                 case messages.StopAgent(run_id):
                     self._manager.runs.stop(run_id)
-                case messages.Ping():
-                    self._reply(messages.Pong(events.timestamp(), messages.PongPayload()))
-                case messages.RenewToken(token):
-                    self._renew(token)
+                case messages.Ping(id=message_id):
+                    payload = messages.PongPayload(ref=message_id)
+                    self._reply(messages.Pong(events.timestamp(), payload))
+                case messages.RenewToken(token, id=message_id):
+                    self._renew(token, message_id)
         except RequestRefused as refused:
-            self._refuse(refused.code, str(refused))
+            self._refuse(refused.code, str(refused), message)
         except (JsonShapeError, ContextError) as error:
-            self._refuse("invalid_message", str(error))
+            self._refuse("invalid_message", str(error), message)
         except JsonError as error:
-            self._refuse("invalid_json", str(error))
+            self._refuse("invalid_json", str(error), message)
 
-    def _refuse(self, code: str, why: str) -> None:
+    def _refuse(self, code: str, why: str, message: str | bytes) -> None:
         shown = why if len(why) <= MAX_REASON else f"{why[: MAX_REASON - 1]}…"
-        self._reply(messages.Error(events.timestamp(), messages.ErrorPayload(code, shown)))
+        payload = messages.ErrorPayload(code, shown, ref=messages.id_of(message))
+        self._reply(messages.Error(events.timestamp(), payload))
 
-    def _reply(self, message: messages.Error | messages.Pong | messages.TokenRenewed) -> None:
+    def _ask(
+        self, context: UserExecutionContext, content: str, message_id: str | UnsetType
+    ) -> None:
+        run_id = self._manager.runs.start(context, content, message_id)
+        if message_id and run_id != context.run_id:
+            payload = messages.MessageKnownPayload(message_id, run_id)
+            self._reply(messages.MessageKnown(events.timestamp(), payload))
+
+    def _reply(self, message: messages.Answer) -> None:
         """Answer after all that was in the log before, and read on when the answer is on its way.
 
         So a pong tells its client that it has all events up to the ping, and what a client can
@@ -136,7 +152,7 @@ class Connection:
         if self._replies and self._socket.is_open:  # else the client's close frame is to be read
             self._socket.pause_reading()
 
-    def _renew(self, token: str) -> None:
+    def _renew(self, token: str, message_id: str | UnsetType) -> None:
         """Go on under a newer token; for one that will not do, the old one stays in force."""
         try:
             claims = self._socket.port.verify(token)
@@ -144,12 +160,12 @@ class Connection:
                 raise TokenError("of another user")
         except TokenError as error:
             logger.warning("token refused", reason=str(error), user_id=self._context.user_id)
-            self._refuse("token_refused", "expected a valid token of the same user")
-            return
+            why = "expected a valid token of the same user"
+            raise RequestRefused("token_refused", why) from error
         self._expiry.cancel()
         self._expire_with(claims)
         expires_in = int(claims.expires_at - time.time())
-        payload = messages.TokenRenewedPayload(expires_in)
+        payload = messages.TokenRenewedPayload(expires_in, ref=message_id)
         self._reply(messages.TokenRenewed(events.timestamp(), payload))
 
     def _expire_with(self, claims: Claims) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from netra_ws.errors import GrammarError
 
@@ -19,9 +19,10 @@ RunStatus: TypeAlias = Literal["completed", "failed", "cancelled"]
 
 
 class AgentStartedPayload(Struct, frozen=True):
-    """`message`: what the user asked."""
+    """`message`: what the user asked. `message_id`: the `id` of that message, if it had one."""
 
     message: str
+    message_id: str | UnsetType = UNSET
 
 
 class AgentThinkingPayload(Struct, frozen=True):

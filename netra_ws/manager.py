@@ -15,7 +15,7 @@ from netra_ws import events
 from netra_ws.agent import Agent, source_reader
 from netra_ws.context import UserExecutionContext, is_service
 from netra_ws.errors import ConfigurationError
-from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log import START, EventLog, Position, UserLog
 from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.metrics import Metrics
 from netra_ws.runs import Runs
@@ -82,9 +82,9 @@ class WebSocketManager:
         """Return a cursor over this user's events; see `UserLog.cursor`."""
         cursor = self._log.cursor(after, wake)
         metrics = self.registry.metrics
-        if cursor.recovered is not None:
+        if cursor.recovered is not None and after != START:
             metrics.resumes.labels("recovered" if cursor.recovered else "lost").inc()
-        if cursor.recovered is False:
+        if cursor.recovered is False and after != START:
             self.registry.losses += 1
             metrics.events_lost.inc(cursor.lost or 0)
             if cursor.lost is None:  # another process gave it, or the log has been forgotten

@@ -10,7 +10,7 @@ from secrets import token_hex
 
 from netra_ws.context import is_service
 from netra_ws.errors import CursorBehind
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.settings import Settings
 
 
@@ -144,7 +144,7 @@ class MemoryUserLog:
         place: tuple[int, bool | None, int | None] = self.head, None, 0
         if after is not None:
             place = oldest, False, None  # should another log have given it
-            if after.epoch == self.epoch and after.seq <= self.head:
+            if after == START or (after.epoch == self.epoch and after.seq <= self.head):
                 lost = max(0, oldest - after.seq)
                 place = after.seq + lost, not lost, lost
         replayed = islice(reversed(self.events), self.head - place[0])
@@ -160,6 +160,7 @@ class MemoryEventLog:
         self.kept_bytes = 0
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
+        self._unused_epochs: dict[str, str] = {}
         self._appends = 0
         # Sorted only when memory is short: an order kept up to date costs each event more.
         self._silent: deque[tuple[int, MemoryUserLog]] = deque()
@@ -172,6 +173,7 @@ class MemoryEventLog:
             service = is_service(user_id)
             events = limits.service_retained_events if service else limits.retained_events
             log = self._logs[user_id] = MemoryUserLog(self, events, limits.retained_bytes)
+            log.epoch = self._unused_epochs.pop(user_id, log.epoch)
         return log
 
     def drop(self, user_id: str) -> None:
@@ -180,6 +182,8 @@ class MemoryEventLog:
         if log is not None:
             self.kept_bytes -= log.kept_bytes
             log.appended_at = 0  # so that `_silent_for_longest` passes over it
+            if not log.head:
+                self._unused_epochs[user_id] = log.epoch
 
     def changed(self, log: MemoryUserLog, size: int) -> None:
         """Note a new event in `log`, and keep all logs together within their bound."""

@@ -46,13 +46,21 @@ async def test_the_first_message_says_where_delivery_begins(
         message = json.loads(await receive(tab))
     assert list(message) == ["type", "timestamp", "payload"]
     assert message["type"] == "connection_ready"
-    assert list(message["payload"]) == ["connection_id", "epoch", "seq", "recovered", "lost"]
+    assert list(message["payload"]) == [
+        "connection_id",
+        "epoch",
+        "seq",
+        "recovered",
+        "lost",
+        "runs",
+    ]
     assert message["payload"] | {"connection_id": "", "epoch": ""} == {
         "connection_id": "",
         "epoch": "",
         "seq": 0,
         "recovered": None,
         "lost": 0,
+        "runs": [],
     }
 
 

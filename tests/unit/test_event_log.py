@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from netra_ws.errors import CursorBehind
-from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log import START, EventLog, Position, UserLog
 from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.settings import Settings
 
@@ -48,15 +48,19 @@ class ListEventLog:
         self.limits = limits
         self.listed: list[Listed] = []
         self.heads: dict[str, Position] = {}
+        self.unused: dict[str, Position] = {}
         self.cursors: list[ListCursor] = []
 
     def user(self, user_id: str) -> ListUserLog:
         if user_id not in self.heads:
-            self.heads[user_id] = Position(f"epoch {next(self._epochs)}", 0)
+            new = Position(f"epoch {next(self._epochs)}", 0)
+            self.heads[user_id] = self.unused.pop(user_id, new)
         return ListUserLog(self, user_id)
 
     def drop(self, user_id: str) -> None:
-        self.heads.pop(user_id, None)
+        dropped = self.heads.pop(user_id, None)
+        if dropped and dropped.seq == 0:
+            self.unused[user_id] = dropped
         self.listed = [kept for kept in self.listed if kept.user_id != user_id]
 
     def trim(self, user_id: str) -> None:
@@ -117,7 +121,7 @@ class ListUserLog:
         oldest = self.head - len(self.kept())
         if after is None:
             place: tuple[int, bool | None, int | None] = self.head, None, 0
-        elif after.epoch != self.epoch or after.seq > self.head:
+        elif after != START and (after.epoch != self.epoch or after.seq > self.head):
             place = oldest, False, None
         else:
             lost = max(0, oldest - after.seq)
@@ -695,6 +699,19 @@ def test_a_dropped_log_comes_back_empty_under_another_epoch(event_log: EventLogF
     cursor = log.cursor(before, nothing)
     assert (cursor.recovered, cursor.lost) == (False, None)
     assert fill(log, 2) == cursor.take(ALL)
+
+
+def test_a_log_that_never_had_an_event_keeps_its_epoch(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    position = Position(logs.user("ann").epoch, 0)
+    for _ in range(2):
+        logs.drop("ann")
+        cursor = logs.user("ann").cursor(position, nothing)
+        assert (cursor.recovered, cursor.lost, cursor.position) == (True, 0, position)
+        cursor.close()
+    fill(logs.user("ann"), 1)
+    logs.drop("ann")
+    assert logs.user("ann").epoch != position.epoch
 
 
 def test_dropping_is_harmless_when_there_is_no_log(event_log: EventLogFactory) -> None:

@@ -83,7 +83,7 @@ def test_the_five_types_are_in_the_order_of_a_run() -> None:
     [
         (
             ConnectionReady("T", ConnectionReadyPayload("c", "e", 3, None, 0)),
-            '{"connection_id":"c","epoch":"e","seq":3,"recovered":null,"lost":0}',
+            '{"connection_id":"c","epoch":"e","seq":3,"recovered":null,"lost":0,"runs":[]}',
         ),
         (Error("T", ErrorPayload("code", "words")), '{"code":"code","message":"words"}'),
         (Pong("T", PongPayload()), "{}"),
