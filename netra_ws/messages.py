@@ -14,7 +14,9 @@ from netra_ws.errors import JsonError
 SUBPROTOCOL = Subprotocol("netra.v1")
 """The name of this conversation in ``Sec-WebSocket-Protocol``."""
 
-MessageId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
+MessageId: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=64, description="What answers the message refers to it.")
+]
 
 
 class _Identified(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -160,7 +160,7 @@ class MemoryEventLog:
         self.kept_bytes = 0
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
-        self._unused_epochs: dict[str, str] = {}
+        self._unused_epochs: OrderedDict[str, str] = OrderedDict()
         self._appends = 0
         # Sorted only when memory is short: an order kept up to date costs each event more.
         self._silent: deque[tuple[int, MemoryUserLog]] = deque()
@@ -184,6 +184,8 @@ class MemoryEventLog:
             log.appended_at = 0  # so that `_silent_for_longest` passes over it
             if not log.head:
                 self._unused_epochs[user_id] = log.epoch
+                if len(self._unused_epochs) > self._settings.max_connections:
+                    self._unused_epochs.popitem(last=False)
 
     def changed(self, log: MemoryUserLog, size: int) -> None:
         """Note a new event in `log`, and keep all logs together within their bound."""

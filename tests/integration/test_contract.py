@@ -68,6 +68,24 @@ async def test_a_message_without_a_field_does_not_fit(
         validator("agent_started").validate(started)
 
 
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ({}, True),
+        ({"seq": 0}, True),
+        ({"seq": 1}, False),
+        ({"epoch": "E"}, False),
+        ({"epoch": "", "seq": 0}, False),
+        ({"epoch": "E", "seq": 0}, True),
+        ({"epoch": "E", "seq": 1}, True),
+        ({"epoch": "E", "seq": -1}, False),
+    ],
+)
+def test_the_position_to_resume_after_is_described(query: dict[str, Any], fits: bool) -> None:
+    described = DOCUMENT["channels"]["session"]["bindings"]["ws"]["query"]
+    assert Draft202012Validator(described).is_valid(query) is fits
+
+
 async def test_it_is_served(tokens: Tokens, fetch: Fetch) -> None:
     async with serving(tokens) as backend:
         answer = await fetch(backend.url, "/ws/asyncapi.json")

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from polling import until
 from tabs import Fetch, OpenTab, answers, chat, ready, receive, receive_type, say, serving, verified
 from websockets.asyncio.client import ClientConnection
 
@@ -26,6 +31,12 @@ class Waiting:
         async with run.tool("wait", {}):
             await self.let_go.wait()
         return message
+
+
+async def up_to_now(tab: ClientConnection) -> list[str]:
+    """Return the messages up to the answer to a ping."""
+    await tab.send('{"type":"ping"}')
+    return await receive_type(tab, "pong")
 
 
 async def ask(tab: ClientConnection, **message: Any) -> dict[str, Any]:
@@ -180,6 +191,7 @@ async def test_only_a_message_that_starts_a_run_takes_its_id(
         await ready(tab)
         await ask(tab, type="ping", id="a")
         await ask(tab, type="stop_agent", run_id="none", id="a")
+        await ask(tab, type="user_message", content="", thread_id="", id="a")
         await say(tab, id="b")
         begun = await receive_type(tab, "tool_executing")
         refused = await ask(tab, type="user_message", content="", id="a")
@@ -203,6 +215,72 @@ async def test_a_server_that_stops_knows_ids_and_takes_none(
     assert known["payload"] == {"ref": "a", "run_id": run.events[0].run_id}
     for refused in refusals:
         assert (refused["payload"]["code"], refused["payload"]["ref"]) == ("stopping", "b")
+
+
+async def forgotten(backend: Backend) -> None:
+    """Let so much time pass for the registry that it forgets who has gone."""
+    registry = backend._registry
+    await until(lambda: registry.statistics().connections == 0)
+    now = asyncio.get_running_loop().time()
+    registry.expire(now)
+    registry.expire(now + registry.settings.idle_log_s)
+
+
+async def test_a_new_epoch_forgets_ids(tokens: Tokens, open_tab: OpenTab) -> None:
+    async with serving(tokens, Settings(idle_log_s=1.0)) as backend:
+        async with open_tab(backend) as tab:
+            epoch = (await ready(tab))["epoch"]
+            verified(await chat(tab, id="a"))
+        await forgotten(backend)
+        async with open_tab(backend) as tab:
+            assert (await ready(tab))["epoch"] != epoch
+            verified(await chat(tab, id="a"))
+
+
+IDS = "abcd"
+ACTS = st.tuples(st.sampled_from("123"), st.sampled_from([*IDS, "drop", "let go"]))
+
+
+@given(acts=st.lists(ACTS, max_size=40))
+@hypothesis.settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_messages_are_sent_again_each_has_one_run(
+    tokens: Tokens, open_tab: OpenTab, acts: list[tuple[str, str]]
+) -> None:
+    """On three connections at once, which drop without a word, while some are refused."""
+    limits = Settings(max_runs_per_user=2, max_messages_per_s=1e6, retained_events=10_000)
+    received: list[str] = []
+    seen: list[str] = []
+
+    async def check() -> None:
+        agent = Waiting()
+        async with AsyncExitStack() as stack:
+            backend = await stack.enter_async_context(serving(tokens, limits, agent=agent))
+            tabs: dict[str, ClientConnection] = {}
+            for name, act in acts:
+                if name not in tabs:
+                    tabs[name] = await stack.enter_async_context(open_tab(backend))
+                if act == "drop":
+                    tabs.pop(name).transport.abort()
+                elif act == "let go":
+                    agent.let_go.set()
+                    agent.let_go.clear()
+                else:
+                    await say(tabs[name], id=act)
+            agent.let_go.set()
+            witness = await stack.enter_async_context(open_tab(backend, query="?seq=0"))
+            for id_ in IDS:
+                while id_ not in [known["ref"] for known in payloads(seen, "message_known")]:
+                    await say(witness, id=id_)
+                    seen.extend(await up_to_now(witness))
+            for tab in tabs.values():
+                received.extend(await up_to_now(tab))
+
+    asyncio.run(check())
+    started = [one for one in map(json.loads, seen) if one["type"] == "agent_started"]
+    assert sorted(one["payload"]["message_id"] for one in started) == list(IDS)
+    runs = {one["payload"]["message_id"]: one["run_id"] for one in started}
+    for known in payloads(seen + received, "message_known"):
+        assert known["run_id"] == runs[known["ref"]]
 
 
 # The runs that are going on
@@ -267,3 +345,20 @@ async def test_a_reload_after_a_trim_says_how_much_is_gone(
             assert await answers(tab)
     assert (first["seq"], first["recovered"], first["lost"]) == (3, False, 3)
     assert replayed == sent[3:]
+
+
+# A log that never had an event
+
+
+async def test_where_nothing_can_have_been_lost_nothing_is_said_to_be(
+    tokens: Tokens, open_tab: OpenTab
+) -> None:
+    async with serving(tokens, Settings(idle_log_s=1.0)) as backend:
+        async with open_tab(backend) as tab:
+            first = await ready(tab)
+        for _ in range(2):
+            await forgotten(backend)
+            async with open_tab(backend, query=f"?epoch={first['epoch']}&seq=0") as tab:
+                again = await ready(tab)
+                assert (again["epoch"], again["seq"]) == (first["epoch"], 0)
+                assert (again["recovered"], again["lost"]) == (True, 0)

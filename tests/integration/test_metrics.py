@@ -221,6 +221,7 @@ async def test_resumes_are_counted_by_their_outcome_and_losses_by_event(
             (f"?epoch={epoch}&seq=1", False),
             (f"?epoch={epoch}&seq=0", False),
             ("?epoch=another&seq=0", False),
+            ("?seq=0", False),  # which names no position
         ):
             async with open_tab(backend, query=query) as tab:
                 assert (await ready(tab))["recovered"] is recovered
