@@ -88,8 +88,8 @@ class Connection:
             )
             ready = messages.ConnectionReady(events.timestamp(), payload)
             socket.write([events.encode(ready)])
-        if cursor.pending:
-            self._wake()
+        # What is kept is written at once: the next event would push the oldest out of the window.
+        self._write_pending()
         socket.listen(self)
 
     def lost(self) -> None:

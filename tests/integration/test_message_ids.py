@@ -126,7 +126,11 @@ async def test_an_error_refers_to_its_message_if_its_id_can_be_read(
         assert await answers(tab)
 
 
-@pytest.mark.parametrize("id_", ["x", "x" * 64, "\U0001f980" * 64, "\0" * 64, "a b\n\u2028", '"\\'])
+@pytest.mark.parametrize(
+    "id_",
+    ["x", "x" * 64, "\U0001f980" * 64, "\0" * 64, "a b\n\u2028", '"\\'],
+    ids=["one", "the most", "outside of the BMP", "zeros", "blanks", "to be escaped"],
+)
 async def test_any_1_to_64_characters_are_an_id(
     backend: Backend, open_tab: OpenTab, id_: str
 ) -> None:
@@ -345,6 +349,31 @@ async def test_a_reload_after_a_trim_says_how_much_is_gone(
             assert await answers(tab)
     assert (first["seq"], first["recovered"], first["lost"]) == (3, False, 3)
     assert replayed == sent[3:]
+
+
+async def speak(run: AgentRun, message: str) -> str:
+    """Say something in each turn of the loop, until stopped."""
+    while True:
+        await run.thinking(message)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("query", ["?seq=0", "?epoch={epoch}&seq=1"])
+async def test_what_is_kept_arrives_while_a_run_pushes_it_out(
+    tokens: Tokens, open_tab: OpenTab, query: str
+) -> None:
+    async with serving(tokens, agent=speak) as backend, open_tab(backend) as tab:
+        epoch = (await ready(tab))["epoch"]
+        await say(tab)
+        for _ in range(2 * Settings().retained_events):
+            await receive(tab)
+        async with open_tab(backend, query=query.format(epoch=epoch)) as other:
+            first = await ready(other)
+            arrived = [json.loads(await receive(other))["seq"] for _ in range(500)]
+            other.transport.abort()
+        tab.transport.abort()
+    assert first["recovered"] is False
+    assert arrived == list(range(first["seq"] + 1, first["seq"] + 501))
 
 
 # A log that never had an event
