@@ -45,6 +45,7 @@ class _Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._peer = transport.get_extra_info("peername")
         pending = self._owner.pending
         pending[self.transport] = None
         if len(pending) > self._owner.settings.max_pending_connections:
@@ -76,7 +77,7 @@ class _Connection(web.RequestHandler):
             return
         # Not the error's words: they repeat what came, which can be a password.
         self._owner.metrics.malformed_requests.inc()
-        address = self._owner.proxies.client(self.peername and self.peername[0], ())
+        address = self._owner.proxies.client(self._peer and self._peer[0], ())
         self._owner.refusals.say("malformed request", address=address, error=type(error).__name__)
 
 
@@ -113,7 +114,7 @@ class HttpServer:
         return self.proxies.client(request.remote, lines)
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
-        by_method = self._routes.get(requested_path(request.raw_path) or "")
+        by_method = self._routes.get(requested_path(request.raw_path))
         if by_method is None:
             raise web.HTTPNotFound(text=f"expected {' or '.join(self._routes)}")
         if request.method not in by_method:

@@ -115,7 +115,7 @@ class Backend:
 
         This is the boundary where an exception becomes an answer without internals.
         """
-        path = requested_path(request.path) or ""
+        path = requested_path(request.path)
         is_handshake = path == "/ws" and "Upgrade" in request.headers
         try:
             found = await self._answer(path, request, opening)

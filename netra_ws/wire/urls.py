@@ -29,8 +29,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def requested_path(target: str) -> str | None:
-    """Return the path that a request target names, or `None` if it names none.
+def requested_path(target: str) -> str:
+    """Return the path that a request target names, or nothing if it names none.
 
     It can be absolute (RFC 9112 section 3.2.2). Characters that need no percent sign are the same
     with one (RFC 3986 section 6.2.2.2); `%2F` is no slash.
@@ -38,7 +38,7 @@ def requested_path(target: str) -> str | None:
     if not target.startswith("/"):
         found = ABSOLUTE.fullmatch(target)
         if not found:
-            return None
+            return ""
         target = found[1] or "/"
     path = target.partition("?")[0]
     return UNRESERVED.sub(lambda found: chr(int(found[1], 16)), path) if "%" in path else path

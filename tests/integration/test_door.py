@@ -11,12 +11,14 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from argon2 import PasswordHasher
 from limits import HANG_S
 from plain_client import UPGRADE
+from processes import Serve
 from structlog.testing import capture_logs
 
 from netra_incident.history.deployment import deploy
@@ -271,6 +273,29 @@ async def test_the_own_page_may_connect_wherever_it_is_listened() -> None:
             assert await connect(backend, origin, f"127.0.0.1:{port}") == 403
 
 
+async def test_the_own_page_may_log_in_wherever_it_is_listened(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Two services of one process: the page is the backend's, the login on another port."""
+    users = [{"email": EVE.email, "id": EVE.id, "argon2": EVE.argon2}]
+    (tmp_path / "users.json").write_text(json.dumps(users))
+    env = {"TEST_ENVIRONMENT": "staging", "NETRA_WS_SECRET": SECRET}
+    server = serve("--host", "0.0.0.0", "--users", "users.json", env=env)
+    ports = [url.rpartition(":")[2] for url in (server.backend, server.auth)]
+    for host, port, granted in (
+        (own_address(), ports[0], True),
+        ("localhost", ports[0], True),
+        (own_address(), ports[1], False),
+        ("192.0.2.1", ports[0], False),
+        ("app.example", ports[0], False),
+    ):
+        origin = f"Origin: http://{host}:{port}"
+        asked = await ask(
+            f"http://127.0.0.1:{ports[1]}", "OPTIONS /auth/login", origin, PREFLIGHT[0]
+        )
+        assert asked.status == (204 if granted else 405)
+
+
 async def test_the_own_page_may_connect_over_ipv6() -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("expected IPv6")
@@ -354,13 +379,10 @@ ON_BACKEND = {
     431: b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000,
 }
 ON_LOGINS = {
-    413: b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + b" " * 70_000,
-    415: b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 0"
-    b"\r\nConnection: close\r\n\r\n",
-    417: b"POST /auth/login HTTP/1.1\r\nHost: x\r\nExpect: x\r\nContent-Length: 1"
-    b"\r\nConnection: close\r\n\r\nx",
-    422: b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close"
-    b"\r\n\r\n{}",
+    413: (b"", b" " * 70_000),
+    415: (b"Content-Encoding: gzip\r\n", b""),
+    417: (b"Expect: x\r\n", b"x"),
+    422: (b"", b"{}"),
 }
 
 
@@ -387,7 +409,12 @@ async def test_every_bad_request_of_the_backend_is_counted_and_said() -> None:
 
 async def test_every_bad_request_of_the_login_service_is_counted_and_said() -> None:
     async with logins() as service:
-        await leaves_a_metric_and_a_line(service.url, BAD | ON_LOGINS)
+        start = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        posts = {
+            status: start + field + b"Content-Length: %d\r\n\r\n" % len(body) + body
+            for status, (field, body) in ON_LOGINS.items()
+        }
+        await leaves_a_metric_and_a_line(service.url, BAD | posts)
 
 
 async def leaves_a_metric_and_a_line(url: str, requests: dict[int, bytes]) -> None:
