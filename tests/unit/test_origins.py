@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from netra_ws import origins
 from netra_ws.origins import Origins, read_origin, read_public_url
 
 WRITTEN = {
@@ -74,3 +75,14 @@ def test_a_public_url_keeps_its_path() -> None:
 def test_what_is_no_public_url_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         read_public_url(text)
+
+
+def test_where_any_address_can_be_bound_only_loopback_is_known_to_be_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where `ip_nonlocal_bind` of Linux is set."""
+    monkeypatch.setattr(origins, "_binds", lambda _address: True)
+    own = Origins((), "")
+    own.listen("0.0.0.0", 8000)
+    assert own.grant(["http://127.0.0.1:8000"])
+    assert not own.grant(["http://198.51.100.7:8000"])
