@@ -58,6 +58,9 @@ class Exposition:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.limit_exceeded = self._counter("limit_exceeded", "Limits met, by setting.", "limit")
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped", "Lines for which there was no room, as nobody read the others."
+        )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"netra_ws_{name}", help_text, labels, registry=self._registry)
