@@ -63,6 +63,9 @@ class Exposition:
             "Requests answered with 4xx, or not at all: they were not HTTP.",
             "status",
         )
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped", "Lines for which there was no room, as nobody read the others."
+        )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"netra_ws_{name}", help_text, labels, registry=self._registry)

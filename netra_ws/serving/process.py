@@ -30,6 +30,7 @@ from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
 from netra_ws.serving.logs import configure_logging
+from netra_ws.serving.output import Output
 from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings, read_settings
 from netra_ws.wire.urls import is_loopback
@@ -177,10 +178,15 @@ def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
     return registry, auth, backend, demo_users
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
+async def _serve(
+    options: Options, environ: Mapping[str, str], stdout: TextIO, output: Output
+) -> bool:
     """Serve until a signal; return whether every agent has ended."""
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
     registry, auth, backend, demo_users = _build(options, environ, commit)
+    output.dropped = [registry.metrics.log_lines_dropped]
+    if auth:
+        output.dropped.append(auth.metrics.log_lines_dropped)
     watch = Watch()
     asyncio.get_running_loop().set_exception_handler(watch.handle)
     watching = asyncio.create_task(watch.run())
@@ -232,14 +238,13 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with os.fdopen(os.dup(1), "w") as stdout:
-        os.dup2(2, 1)
+    with os.fdopen(os.dup(1), "w") as stdout, Output() as output:
         runner = asyncio.Runner(loop_factory=new_event_loop)
         executor = ThreadPoolExecutor()
         runner.get_loop().set_default_executor(executor)
         ended = True
         try:
-            ended = runner.run(_serve(options, environ, stdout))
+            ended = runner.run(_serve(options, environ, stdout, output))
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             ended = ended and _workers_end()
