@@ -23,6 +23,7 @@ from netra_ws.event_log import Position
 from netra_ws.event_log.memory import Cursor
 from netra_ws.manager import WebSocketManager
 from netra_ws.messages import decode_client_message
+from netra_ws.wire.deadline import Deadline
 from netra_ws.wire.rates import TokenBucket
 from netra_ws.wire.socket import Socket
 
@@ -53,7 +54,7 @@ class Connection:
     """What answers the client, each after the event with that `seq`."""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _cursor: Cursor = field(init=False)
-    _expiry: asyncio.TimerHandle = field(init=False)
+    _expiry: asyncio.TimerHandle | Deadline = field(init=False)
     _messages: TokenBucket = field(init=False)
 
     @property
@@ -156,18 +157,22 @@ class Connection:
         # Counted on the loop's clock from now on: the wall clock may be set meanwhile.
         self.token_id = claims.token_id
         left = claims.expires_at - time.time() + self._manager.settings.token_leeway_s
-        self._expiry = self._loop.call_later(max(0.0, left), self._expire)
+        self._expiry = self._loop.call_later(max(0.0, left), self._expires)
+
+    def _expires(self) -> None:
+        self._expiry = Deadline(0.0, self._expire)  # its renewal may have come in a pause
 
     def _expire(self) -> None:
         logger.info("token expired", user_id=self._context.user_id)
         self._socket.close(CloseCode.TOKEN_EXPIRED, "the token expired")
 
     def revoke(self) -> None:
-        """End the connection before more is delivered than the kernel has taken already."""
-        if self._socket.unsent_bytes:
-            self._socket.abort()
-        else:
-            self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
+        """See `OpenConnection`."""
+        self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
+
+    def seal(self) -> None:
+        """See `OpenConnection`."""
+        self._socket.seal()
 
     def _wake(self) -> None:
         if not self._scheduled:

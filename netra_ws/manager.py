@@ -47,7 +47,10 @@ class OpenConnection(Protocol):
         """Whether events wait for it, or for the system to take them."""
 
     def revoke(self) -> None:
-        """End it before anything more is delivered."""
+        """End it: nothing more is delivered."""
+
+    def seal(self) -> None:
+        """Throw away what the system has not taken of it."""
 
 
 class WebSocketManager:
@@ -197,12 +200,16 @@ class ManagerRegistry:
             losses=self.losses,
         )
 
-    def revoke(self, user_id: str, token_id: str) -> None:
-        """End the connections of a user that go on under this token."""
+    async def revoke(self, user_id: str, token_id: str) -> None:
+        """End the connections of a user that go on under this token; then nothing follows there."""
         manager = self._managers.get(user_id)
-        for connection in tuple(manager.connections) if manager else ():
-            if connection.token_id == token_id:
-                connection.revoke()
+        connections = manager.connections if manager else ()
+        revoked = [one for one in connections if one.token_id == token_id]
+        for connection in revoked:
+            connection.revoke()
+        await asyncio.sleep(0)  # a turn of the loop, in which the transports write
+        for connection in revoked:
+            connection.seal()
 
     async def drain(self, timeout_s: float) -> None:
         """Refuse new runs, and wait at most so long for runs to end and events to be delivered."""

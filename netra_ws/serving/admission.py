@@ -66,7 +66,7 @@ class Admission:
         self._registry.metrics.exceeded("max_connections", code=503, user_id=user_id)
         return no_room()
 
-    def revoke(self, request: Request) -> Answer:
+    async def revoke(self, request: Request) -> Answer:
         """``POST /ws/revoke``: refuse the bearer token from now on, end its connections."""
         if request.method != "POST":
             return refuse(HTTPStatus.METHOD_NOT_ALLOWED, "expected POST", {"Allow": "POST"})
@@ -75,7 +75,7 @@ class Admission:
         except TokenError as error:
             return self._refuse_token(error)
         logger.info("token revoked", user_id=claims.user_id)
-        self._registry.revoke(claims.user_id, claims.token_id)
+        await self._registry.revoke(claims.user_id, claims.token_id)
         return response(HTTPStatus.OK, b"{}", "application/json")
 
     @staticmethod

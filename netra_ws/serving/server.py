@@ -133,7 +133,7 @@ class Backend:
         is_echo = path == "/ws/test" and self._echo
         endpoint = self._endpoints.by_path.get(path)
         if path == "/ws/revoke":
-            return self._admission.revoke(request)
+            return await self._admission.revoke(request)
         if not (path == "/ws" or is_echo or endpoint):
             return refuse(HTTPStatus.NOT_FOUND, "no such path on this service")
         if request.method not in {"GET", "HEAD"}:
