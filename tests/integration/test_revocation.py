@@ -41,6 +41,7 @@ async def test_what_is_written_in_the_turn_of_a_revocation_comes_before_its_answ
 ) -> None:
     """Nor does a pong follow; whoever is sent all that was written learns the reason."""
     taken: list[int] = []
+    received: list[bytes] = []
     end_with, revoke = Opening.end_with, Tokens.revoke
 
     def write_and_revoke(self: Tokens, token: str) -> Claims:
@@ -52,6 +53,7 @@ async def test_what_is_written_in_the_turn_of_a_revocation_comes_before_its_answ
 
     def take_and_end(self: Opening, answer: bytes) -> None:
         taken.append(kernel_has(reader))
+        received.append(reader.recv(1 << 20))  # there is room again, for a turn before the end
         end_with(self, answer)
 
     token = tokens.issue("ann")
@@ -71,11 +73,13 @@ async def test_what_is_written_in_the_turn_of_a_revocation_comes_before_its_answ
                 system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LEAST_BUFFER)
             revoker.sendall(revocation(token))
             answer = await asyncio.to_thread(read_to_the_end, revoker)
-            reader.sendall(frame(PING))
-            received = await asyncio.to_thread(read_to_the_end, reader)
+            if events < 100:  # what is unread would reset the connection
+                reader.sendall(frame(PING))
+            received.append(await asyncio.to_thread(read_to_the_end, reader))
         assert answer.startswith(b"HTTP/1.1 200 ")
-        assert len(received) <= taken[0]
-        assert b"agent_thinking" in received
-        assert received.endswith(CLOSE_4502) == (events < 100)
+        all_received = b"".join(received)
+        assert len(all_received) <= taken[0]
+        assert b"agent_thinking" in all_received
+        assert all_received.endswith(CLOSE_4502) == (events < 100)
         async with asyncio.timeout(HANG_S):
             await backend._port.wait_empty()
