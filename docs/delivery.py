@@ -57,7 +57,7 @@ def promises() -> str:
             "No client takes the server from others: what it holds is bounded.",
             f"{its.max_runs_per_user} runs and {its.max_connections_per_user} connections a user; "
             f"{its.max_connections:,} connections",
-            "error `too_many_runs`; 4501; 503",
+            "error `too_many_runs`; 4005; 503",
         ),
         (
             "A complete request is answered while others connect and send nothing.",

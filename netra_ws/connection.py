@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from netra_ws import events, messages
+from netra_ws.connections import MAKE_ROOM_S
 from netra_ws.context import Claims, UserExecutionContext, new_id
+from netra_ws.deadline import Deadline
 from netra_ws.errors import (
     CloseCode,
     ContextError,
@@ -23,7 +27,6 @@ from netra_ws.event_log import Position
 from netra_ws.event_log.memory import Cursor
 from netra_ws.manager import WebSocketManager
 from netra_ws.messages import decode_client_message
-from netra_ws.wire.deadline import Deadline
 from netra_ws.wire.rates import TokenBucket
 from netra_ws.wire.socket import Socket
 
@@ -31,6 +34,27 @@ logger = structlog.get_logger(__name__)
 
 MAX_REASON = 200
 """Characters of a refusal: its words can repeat what was sent, as long as that was."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Waiting:
+    """Who listens for a connection that waits for room: what its client says is for later."""
+
+    _socket: Socket
+    _leave: Callable[[], None]
+    heard: list[str | bytes] = field(default_factory=list)
+
+    def hear(self, message: str | bytes) -> None:
+        """See `Listener`; what comes in one read is the most there can be."""
+        self.heard.append(message)
+        self._socket.pause_reading()
+
+    def drained(self) -> None:
+        """See `Listener`."""
+
+    def lost(self) -> None:
+        """See `Listener`."""
+        self._leave()
 
 
 @dataclass(slots=True, eq=False, repr=False)  # slots: an attribute table is a cache miss more
@@ -64,18 +88,24 @@ class Connection:
         return socket.is_open and (self._cursor.pending > 0 or socket.unsent_bytes > 0)
 
     async def serve(self) -> None:
-        """Say `connection_ready`, and go on for as long as the socket calls: it returns at once."""
+        """Say `connection_ready` when there is room, and go on for as long as the socket calls."""
         manager, socket = self._manager, self._socket
-        if not manager.connect(self):
-            reason = "too many connections"
-            socket.cut("max_connections_per_user", CloseCode.TOO_MANY_CONNECTIONS, reason)
-            return
+        assert socket.claims is not None  # who has none is not let in
+        self.token_id = socket.claims.token_id
+        early: list[str | bytes] = []
+        if not manager.connections.join(self):
+            waiting = Waiting(socket, partial(manager.disconnect, self))
+            socket.listen(waiting)
+            if not await manager.connections.wait(self):
+                self._cut_for_room("too many connections")
+            if not socket.is_open:
+                return
+            early = waiting.heard
         rate = manager.settings.max_messages_per_s
         capacity = rate * manager.settings.rate_window_s
         self._messages = TokenBucket(rate, capacity, self._loop.time())
         self._cursor = cursor = manager.open_cursor(self._position, self._wake)
         self._position = first = cursor.position
-        assert socket.claims is not None  # who has none is not let in
         self._expire_with(socket.claims)
         if socket.room:
             payload = messages.ConnectionReadyPayload(
@@ -86,6 +116,9 @@ class Connection:
         if cursor.pending:
             self._wake()
         socket.listen(self)
+        for message in early:
+            if socket.is_open:
+                self.hear(message)
 
     def lost(self) -> None:
         """See `Listener`."""
@@ -165,6 +198,24 @@ class Connection:
     def _expire(self) -> None:
         logger.info("token expired", user_id=self._context.user_id)
         self._socket.close(CloseCode.TOKEN_EXPIRED, "the token expired")
+
+    @property
+    def last_heard(self) -> float:
+        """See `OpenConnection`."""
+        return self._socket.last_heard if self._socket.is_read else self._loop.time()
+
+    def ping(self) -> None:
+        """See `OpenConnection`."""
+        if self._socket.is_open:
+            self._socket.ping()
+
+    def make_room(self) -> None:
+        """See `OpenConnection`."""
+        self._cut_for_room(f"no byte for {MAKE_ROOM_S:g} s after a ping: room for another")
+        self._socket.abort()
+
+    def _cut_for_room(self, reason: str) -> None:
+        self._socket.cut("max_connections_per_user", CloseCode.NO_ROOM, reason)
 
     def revoke(self) -> None:
         """See `OpenConnection`."""

@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 
 from netra_ws import events
 from netra_ws.agent import Agent, source_reader
+from netra_ws.connections import Connections, OpenConnection
 from netra_ws.context import UserExecutionContext, is_service
 from netra_ws.errors import ConfigurationError
 from netra_ws.event_log import EventLog, Position, UserLog
@@ -35,24 +35,6 @@ class Statistics:
     losses: int
 
 
-class OpenConnection(Protocol):
-    """What a manager knows of a connection."""
-
-    @property
-    def token_id(self) -> str:
-        """The token under which it goes on."""
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether events wait for it, or for the system to take them."""
-
-    def revoke(self) -> None:
-        """End it: nothing more is delivered."""
-
-    def seal(self) -> None:
-        """Throw away what the system has not taken of it."""
-
-
 class WebSocketManager:
     """All of one user: the log, the runs that write it, the connections that read it."""
 
@@ -64,7 +46,7 @@ class WebSocketManager:
         self.settings = registry.settings
         rest = partial(registry.rest, self)
         self.runs = Runs(user_id, log, registry.agent, registry.settings, registry.metrics, rest)
-        self.connections: set[OpenConnection] = set()
+        self.connections = Connections(registry.settings.max_connections_per_user)
         self._log = log
         self._canary: asyncio.Task[None] | None = None
 
@@ -96,16 +78,9 @@ class WebSocketManager:
                 metrics.exceeded(cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost)
         return cursor
 
-    def connect(self, connection: OpenConnection) -> bool:
-        """Take a connection; false if the user has `max_connections_per_user` already."""
-        if len(self.connections) >= self.settings.max_connections_per_user:
-            return False
-        self.connections.add(connection)
-        return True
-
     def disconnect(self, connection: OpenConnection) -> None:
         """Let a connection go."""
-        self.connections.discard(connection)
+        self.connections.leave(connection)
         self.registry.rest(self)
 
     async def canary(self) -> None:
@@ -203,8 +178,7 @@ class ManagerRegistry:
     async def revoke(self, user_id: str, token_id: str) -> None:
         """End the connections of a user that go on under this token; then nothing follows there."""
         manager = self._managers.get(user_id)
-        connections = manager.connections if manager else ()
-        revoked = [one for one in connections if one.token_id == token_id]
+        revoked = manager.connections.under(token_id) if manager else []
         for connection in revoked:
             connection.revoke()
         await asyncio.sleep(0)  # a turn of the loop, in which the transports write

@@ -14,10 +14,10 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from netra_ws.auth.metrics import LoginMetrics
+from netra_ws.deadline import time_limit
 from netra_ws.errors import ConfigurationError
 from netra_ws.settings import Settings
 from netra_ws.wire.answer import PROBLEM_TYPE, no_room, problem, refuse
-from netra_ws.wire.deadline import time_limit
 from netra_ws.wire.urls import base_url
 
 logger = structlog.get_logger(__name__)

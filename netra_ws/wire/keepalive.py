@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from netra_ws.deadline import Deadline
 from netra_ws.settings import Settings
-from netra_ws.wire.deadline import Deadline
 
 
 class Pinged(Protocol):

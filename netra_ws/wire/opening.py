@@ -17,9 +17,9 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from netra_ws.context import Claims
+from netra_ws.deadline import Deadline
 from netra_ws.wire import frames
 from netra_ws.wire.answer import Answer, no_room, refuse
-from netra_ws.wire.deadline import Deadline
 from netra_ws.wire.port import Port
 from netra_ws.wire.socket import Socket
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket as system
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -16,31 +14,19 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from netra_ws.context import Claims
+from netra_ws.deadline import Deadline
 from netra_ws.decoding import not_utf8
 from netra_ws.errors import CloseCode
 from netra_ws.wire import frames
-from netra_ws.wire.deadline import Deadline
-from netra_ws.wire.ending import code_of, refused_size
+from netra_ws.wire.ending import code_of, refused_size, shut
 from netra_ws.wire.keepalive import Keepalive
+from netra_ws.wire.listener import Listener
 from netra_ws.wire.port import Port
 from netra_ws.wire.rates import TokenBucket
 
 LARGE_READ_BYTES = 64 * 1024
 """Bytes at once after which others have their turn: while they fill its buffer, uvloop reads up to
 8 MiB of one client in a turn of the loop, which takes seconds if they are small frames."""
-
-
-class Listener(Protocol):
-    """Who is told what happens on a socket; each call must return at once."""
-
-    def hear(self, message: str | bytes) -> None:
-        """Take a message; what this raises closes the connection with 1011."""
-
-    def drained(self) -> None:
-        """Write on: the buffer has drained after the socket was not writable."""
-
-    def lost(self) -> None:
-        """Let go: the connection has ended, however it came."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -203,6 +189,11 @@ class Socket(asyncio.Protocol):
         """See `Pinged`."""
         return self._stalling is None and self.listener is not None
 
+    @property
+    def is_read(self) -> bool:
+        """Whether what the client says is read now."""
+        return not self._waits
+
     def cut_silent(self) -> None:
         """See `Pinged`."""
         reason = f"no byte for {self.port.settings.ping_timeout_s:g} s after a ping"
@@ -297,17 +288,10 @@ class Socket(asyncio.Protocol):
         self.transport.abort()
 
     def seal(self) -> None:
-        """Let nothing of ours out that the system has not taken by now.
-
-        uvloop writes what it can before it aborts, and does not offer `shutdown`.
-        """
+        """Let nothing of ours out that the system has not taken by now."""
         self._is_sealed = True
         if self.unsent_bytes:
-            number = self.transport.get_extra_info("socket").fileno()
-            raw = system.socket(fileno=number)
-            with suppress(OSError):  # the client has gone
-                raw.shutdown(system.SHUT_WR)
-            raw.detach()
+            shut(self.transport)
             self.abort()
 
     def _break_off(self, code: CloseCode, reason: str) -> None:
