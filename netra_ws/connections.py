@@ -49,9 +49,8 @@ class Connections:
     """At most `limit`, and as many that wait for room."""
 
     _limit: int
-    _joined: set[OpenConnection] = field(default_factory=set)
+    _joined: dict[OpenConnection, None] = field(default_factory=dict)  # the oldest first
     _waiting: dict[OpenConnection, asyncio.Future[bool]] = field(default_factory=dict)
-    """The first to come first."""
     _verdict: Deadline | None = None
 
     def __iter__(self) -> Iterator[OpenConnection]:
@@ -69,7 +68,7 @@ class Connections:
         """Take a connection if there is room; return whether there was."""
         if len(self._joined) >= self._limit:
             return False
-        self._joined.add(one)
+        self._joined[one] = None
         return True
 
     async def wait(self, one: OpenConnection) -> bool:
@@ -96,7 +95,7 @@ class Connections:
 
     def leave(self, one: OpenConnection) -> None:
         """Let a connection go; who has waited for longest has its room."""
-        self._joined.discard(one)
+        self._joined.pop(one, None)
         place = self._waiting.get(one)
         if place is not None and not place.done():
             place.set_result(False)
