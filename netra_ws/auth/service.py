@@ -41,7 +41,7 @@ class AuthService(HttpServer):
     def __init__(self, users: UserStore, tokens: Tokens, host: str, port: int) -> None:
         super().__init__(tokens.settings, LoginMetrics(), host, port)
         self.origins = set(tokens.settings.allowed_origins)
-        self._users = users
+        self.users = users
         self._tokens = tokens
         self._failures = LoginFailures(tokens.settings)
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
@@ -91,9 +91,7 @@ class AuthService(HttpServer):
         self._waiting += 1
         try:
             async with self._hashing:
-                user = await asyncio.to_thread(
-                    self._users.authenticate, login.email, login.password
-                )
+                user = await asyncio.to_thread(self.users.authenticate, login.email, login.password)
         finally:
             self._waiting -= 1
         if user is None:
