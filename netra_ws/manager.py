@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ from netra_ws import events
 from netra_ws.agent import Agent, source_reader
 from netra_ws.connections import Connections, OpenConnection
 from netra_ws.context import UserExecutionContext, is_service
+from netra_ws.deadline import time_limit
 from netra_ws.errors import ConfigurationError
 from netra_ws.event_log import EventLog, Position, UserLog
 from netra_ws.event_log.memory import Cursor, MemoryEventLog
@@ -189,14 +191,12 @@ class ManagerRegistry:
         """Refuse new runs, and wait at most so long for runs to end and events to be delivered."""
         self._refuse_runs()
         managers = self._managers.values()
-        loop = asyncio.get_running_loop()
-        by = loop.time() + timeout_s
-        if tasks := [task for manager in managers for task in manager.runs.tasks()]:
-            await asyncio.wait(tasks, timeout=timeout_s)
-        while loop.time() < by and any(  # noqa: ASYNC110
-            connection.is_behind for manager in managers for connection in manager.connections
-        ):
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            async with time_limit(timeout_s):
+                if tasks := [task for manager in managers for task in manager.runs.tasks()]:
+                    await asyncio.wait(tasks)
+                while any(one.is_behind for manager in managers for one in manager.connections):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
 
     def _refuse_runs(self) -> None:
         self.stopping = True
