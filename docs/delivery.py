@@ -67,7 +67,8 @@ def promises() -> str:
             "503 to the oldest of them",
         ),
         (
-            "A peer that has gone is let go. What one sent while the server was paused is read first.",
+            "A peer that has gone is let go. What one sent while the server was paused is read "
+            "first.",
             f"a handshake within {its.open_timeout_s:g} s; a byte within {its.ping_timeout_s:g} s "
             f"of a ping, sent after {its.ping_interval_s:g} s of silence (`open_…`, `ping_…`)",
             "408; 1011",

@@ -132,7 +132,8 @@ class Connection:
 
     def hear(self, message: str | bytes) -> None:
         """Act on one message; whatever is wrong with it is answered with a typed error."""
-        if not self._messages.take(self._loop.time()):
+        taken, now = self._messages, self._loop.time()
+        if not (taken.take(now) or self._socket.port.absence.excuses(taken, now)):
             rate = self._manager.settings.max_messages_per_s
             self._socket.cut_too_fast("max_messages_per_s", rate)
             return

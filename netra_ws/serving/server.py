@@ -99,6 +99,7 @@ class Backend:
             await asyncio.sleep(TICK_S)
             self._metrics.loop_lag.observe(max(0.0, loop.time() - due))
             self._registry.expire(loop.time())
+            self._port.absence.look(loop.time())
 
     async def _serve(self, opening: Opening, request: Request) -> None:
         """Answer a request, the opening handshake of a socket among them.

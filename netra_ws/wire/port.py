@@ -12,6 +12,7 @@ from websockets.http11 import Request
 from netra_ws.context import Claims
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+from netra_ws.wire.rates import Absence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Port:
     pending: dict[Any, None] = field(default_factory=dict)
     """The openings, the oldest first."""
     sockets: set[Any] = field(default_factory=set)
+    absence: Absence = field(default_factory=Absence)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:

@@ -153,7 +153,8 @@ class Socket(asyncio.Protocol):
         rate, window_s = self.port.settings.max_pings_per_s, self.port.settings.rate_window_s
         if self._pings is None:
             self._pings = TokenBucket(rate, rate * window_s, self.last_heard)
-        if not self._pings.take(self.last_heard):
+        pings, now = self._pings, self.last_heard
+        if not (pings.take(now) or self.port.absence.excuses(pings, now)):
             self.cut_too_fast("max_pings_per_s", rate)
 
     def _assemble(self, frame: Frame) -> None:
