@@ -220,7 +220,10 @@ class Connection:
 
     def revoke(self) -> None:
         """See `OpenConnection`."""
-        self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
+        if self._socket.unsent_bytes:
+            self._socket.seal()
+        else:
+            self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
 
     def seal(self) -> None:
         """See `OpenConnection`."""

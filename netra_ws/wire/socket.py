@@ -291,7 +291,7 @@ class Socket(asyncio.Protocol):
     def seal(self) -> None:
         """Let nothing of ours out that the system has not taken by now."""
         self._is_sealed = True
-        if self.unsent_bytes:
+        if self.unsent_bytes and self in self.port.sockets:  # else its number is another's
             shut(self.transport)
             self.abort()
 
