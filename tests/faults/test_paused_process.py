@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from frames import CLOSE, PING, PONG, TEXT, Peer, peer
+from frames import CLOSE, PING, PONG, TEXT, Peer, frame, peer
 from measuring import Measured
 from neighbour import FREE, ROOM
 from offender import Offence, bearer, user_message
@@ -106,10 +106,14 @@ async def test_what_peers_did_in_a_pause_counts(
                 renews = await stack.enter_async_context(peer(server.backend, expires))
                 opens = await half_asked(stack, server.backend, handshake[:30])
                 logs_in = await half_asked(stack, server.auth, head + login[:10])
+                closes = await stack.enter_async_context(peer(server.backend, bearer("closes")))
                 idle = await asked_to_pong(stack, server, people)
+                closes.writer.write(frame(TEXT, rsv1=True))
+                end = await closes.receive_type(CLOSE)
                 async with paused(server):
                     for one in (*idle, renews, ann):
                         one.send(PONG)
+                    closes.send(CLOSE, end.data)
                     renewal = {"type": "renew_token", "token": mint("renews")}
                     renews.send(TEXT, json.dumps(renewal).encode())
                     opens.writer.write(handshake[30:].encode())
@@ -118,7 +122,8 @@ async def test_what_peers_did_in_a_pause_counts(
                 went_on += sum([await goes_on(one) for one in (*idle, renews)])
                 assert (await status(opens), await status(logs_in)) == (101, 200)
                 await reading
-            for limit in ("ping_timeout_s", "write_timeout_s", "open_timeout_s"):
+                assert await closes.reader.read() == b""
+            for limit in (name for name in LIMITS if "timeout" in name):
                 assert not await metric(server, "limit_exceeded_total", limit=limit), limit
             assert "Traceback" not in server.stderr()
     assert went_on == (people + 1) * pauses
