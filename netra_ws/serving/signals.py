@@ -8,16 +8,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-ENDING = "SIGINT SIGTERM SIGQUIT SIGHUP SIGUSR1 SIGUSR2 SIGALRM SIGVTALRM SIGPROF SIGXCPU SIGPOLL"
-"""Those that end a process, as a default, without a fault of its own; SIGPOLL not on macOS, where
-its name is SIGIO and nothing happens. Python ignores SIGPIPE and SIGXFSZ."""
+ENDING = """SIGINT SIGTERM SIGQUIT SIGHUP SIGUSR1 SIGUSR2 SIGALRM SIGVTALRM SIGPROF SIGXCPU SIGPOLL
+    SIGPWR SIGSTKFLT SIGBREAK"""
+"""Those that end a process as a default and tell of no fault of its own, where they exist. Python
+ignores SIGPIPE and SIGXFSZ; macOS ignores SIGIO, which is SIGPOLL elsewhere."""
 
 NAMES = {int(one): one.name for one in signal.Signals}
 
 
 def _numbers() -> tuple[int, ...]:
-    names = [*ENDING.split(), "SIGSTKFLT", "SIGPWR", "SIGBREAK"]
-    known = {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
+    known = {int(getattr(signal, name)) for name in ENDING.split() if hasattr(signal, name)}
     if sys.platform == "linux":
         known |= set(range(signal.SIGRTMIN, signal.SIGRTMAX + 1))
     return tuple(sorted(known))
