@@ -62,10 +62,11 @@ def promises() -> str:
             "1009; 4004",
         ),
         (
-            "No client takes the server from others: what it holds is bounded.",
+            "No client takes the server from others: what it holds is bounded. Where all of a "
+            "user's connections are taken, those that answer no ping make room.",
             f"{its.max_runs_per_user} runs and {its.max_connections_per_user} connections a user; "
             f"{its.max_connections:,} connections",
-            "error `too_many_runs`; 4501; 503",
+            "error `too_many_runs`; 4005; 503",
         ),
         (
             "A complete request is answered while others connect and send nothing.",
@@ -74,7 +75,8 @@ def promises() -> str:
             "503 to the oldest of them",
         ),
         (
-            "A peer that has gone is let go.",
+            "A peer that has gone is let go. What one sent while the server was paused is read "
+            "first.",
             f"a handshake within {its.open_timeout_s:g} s; a byte within {its.ping_timeout_s:g} s "
             f"of a ping, sent after {its.ping_interval_s:g} s of silence (`open_…`, `ping_…`)",
             "408; 1011",
@@ -86,8 +88,8 @@ def promises() -> str:
             "401",
         ),
         (
-            "A connection ends with its token unless that is renewed. With a revoked token it "
-            "ends before anything more is sent.",
+            "A connection ends with its token unless that is renewed. After the answer to a "
+            "revocation nothing more is sent on it.",
             "",
             "4003; 4502",
         ),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from msgspec import UnsetType
 
 from netra_ws import events, messages
+from netra_ws.connections import MAKE_ROOM_S
 from netra_ws.context import Claims, UserExecutionContext, new_id
+from netra_ws.deadline import Deadline
 from netra_ws.errors import (
     CloseCode,
     ContextError,
@@ -31,6 +35,27 @@ logger = structlog.get_logger(__name__)
 
 MAX_REASON = 200
 """Characters of a refusal: its words can repeat what was sent, as long as that was."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Waiting:
+    """Who listens for a connection that waits for room: what its client says is for later."""
+
+    _socket: Socket
+    _leave: Callable[[], None]
+    heard: list[str | bytes] = field(default_factory=list)
+
+    def hear(self, message: str | bytes) -> None:
+        """See `Listener`; what comes in one read is the most there can be."""
+        self.heard.append(message)
+        self._socket.pause_reading()
+
+    def drained(self) -> None:
+        """See `Listener`."""
+
+    def lost(self) -> None:
+        """See `Listener`."""
+        self._leave()
 
 
 @dataclass(slots=True, eq=False, repr=False)  # slots: an attribute table is a cache miss more
@@ -54,7 +79,7 @@ class Connection:
     """What answers the client, each after the event with that `seq`."""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _cursor: Cursor = field(init=False)
-    _expiry: asyncio.TimerHandle = field(init=False)
+    _expiry: asyncio.TimerHandle | Deadline = field(init=False)
     _messages: TokenBucket = field(init=False)
 
     @property
@@ -64,18 +89,24 @@ class Connection:
         return socket.is_open and (self._cursor.pending > 0 or socket.unsent_bytes > 0)
 
     async def serve(self) -> None:
-        """Say `connection_ready`, and go on for as long as the socket calls: it returns at once."""
+        """Say `connection_ready` when there is room, and go on for as long as the socket calls."""
         manager, socket = self._manager, self._socket
-        if not manager.connect(self):
-            reason = "too many connections"
-            socket.cut("max_connections_per_user", CloseCode.TOO_MANY_CONNECTIONS, reason)
-            return
+        assert socket.claims is not None  # who has none is not let in
+        self.token_id = socket.claims.token_id
+        early: list[str | bytes] = []
+        if not manager.connections.join(self):
+            waiting = Waiting(socket, partial(manager.disconnect, self))
+            socket.listen(waiting)
+            if not await manager.connections.wait(self):
+                self._cut_for_room("too many connections")
+            if not socket.is_open:
+                return
+            early = waiting.heard
         rate = manager.settings.max_messages_per_s
         capacity = rate * manager.settings.rate_window_s
         self._messages = TokenBucket(rate, capacity, self._loop.time())
         self._cursor = cursor = manager.open_cursor(self._position, self._wake)
         self._position = first = cursor.position
-        assert socket.claims is not None  # who has none is not let in
         self._expire_with(socket.claims)
         if socket.room:
             payload = messages.ConnectionReadyPayload(
@@ -91,6 +122,9 @@ class Connection:
         # What is kept is written at once: the next event would push the oldest out of the window.
         self._write_pending()
         socket.listen(self)
+        for message in early:
+            if socket.is_open:
+                self.hear(message)
 
     def lost(self) -> None:
         """See `Listener`."""
@@ -104,7 +138,8 @@ class Connection:
 
     def hear(self, message: str | bytes) -> None:
         """Act on one message; whatever is wrong with it is answered with a typed error."""
-        if not self._messages.take(self._loop.time()):
+        taken, now = self._messages, self._loop.time()
+        if not (taken.take(now) or self._socket.port.absence.excuses(taken, now)):
             rate = self._manager.settings.max_messages_per_s
             self._socket.cut_too_fast("max_messages_per_s", rate)
             return
@@ -172,18 +207,43 @@ class Connection:
         # Counted on the loop's clock from now on: the wall clock may be set meanwhile.
         self.token_id = claims.token_id
         left = claims.expires_at - time.time() + self._manager.settings.token_leeway_s
-        self._expiry = self._loop.call_later(max(0.0, left), self._expire)
+        self._expiry = self._loop.call_later(max(0.0, left), self._expires)
+
+    def _expires(self) -> None:
+        self._expiry = Deadline(0.0, self._expire)  # its renewal may have come in a pause
 
     def _expire(self) -> None:
         logger.info("token expired", user_id=self._context.user_id)
         self._socket.close(CloseCode.TOKEN_EXPIRED, "the token expired")
 
+    @property
+    def last_heard(self) -> float:
+        """See `OpenConnection`."""
+        return self._socket.last_heard if self._socket.is_read else self._loop.time()
+
+    def ping(self) -> None:
+        """See `OpenConnection`."""
+        if self._socket.is_open:
+            self._socket.ping()
+
+    def make_room(self) -> None:
+        """See `OpenConnection`."""
+        self._cut_for_room(f"no byte for {MAKE_ROOM_S:g} s after a ping: room for another")
+        self._socket.abort()
+
+    def _cut_for_room(self, reason: str) -> None:
+        self._socket.cut("max_connections_per_user", CloseCode.NO_ROOM, reason)
+
     def revoke(self) -> None:
-        """End the connection before more is delivered than the kernel has taken already."""
+        """See `OpenConnection`."""
         if self._socket.unsent_bytes:
-            self._socket.abort()
+            self._socket.seal()
         else:
             self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
+
+    def seal(self) -> None:
+        """See `OpenConnection`."""
+        self._socket.seal()
 
     def _wake(self) -> None:
         if not self._scheduled:

@@ -134,5 +134,6 @@ class CloseCode(IntEnum):
     FELL_BEHIND = 4002, "the reader was slower than the retained window; reconnect and resume"
     TOKEN_EXPIRED = 4003, "the token expired; log in again, reconnect and resume"
     TOO_FAST = 4004, "more than max_messages_per_s or max_pings_per_s; reconnect, and send slower"
-    TOO_MANY_CONNECTIONS = 4501, "the user already has max_connections_per_user connections"
+    NO_ROOM = 4005, "max_connections_per_user others answer, or this one did not; reconnect"
+    TOO_MANY_CONNECTIONS = 4501, "no longer sent: 4005 has taken its place"
     TOKEN_REVOKED = 4502, "the token was revoked; log in again"

@@ -67,8 +67,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     is answered with the typed error `too_many_runs`."""
 
     max_connections_per_user: Annotated[int, Positive] = 32
-    """Connections of one user at a time: a person's tabs, not a loop gone wrong. More are closed
-    with 4501."""
+    """Connections of one user at a time: a person's tabs, not a loop gone wrong. With one more all
+    are pinged: who sends no byte within 2 s makes room, or else the new one is closed with 4005."""
 
     max_connections: Annotated[int, Positive] = 10_000
     """WebSocket connections of the process: half a gigabyte at 50 KiB each, of which 14 are an

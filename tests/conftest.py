@@ -39,7 +39,13 @@ except ImportError as error:
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-ON_BOTH_LOOPS = {"test_connection", "test_slow_readers", "test_transport"}
+ON_BOTH_LOOPS = {
+    "test_connection",
+    "test_revocation",
+    "test_room",
+    "test_slow_readers",
+    "test_transport",
+}
 """Modules whose tests run on asyncio's loop and on that of the product, which is uvloop's where
 there is one: the two read, write and end a socket in turns of their own."""
 

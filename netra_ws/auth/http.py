@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from netra_ws.addresses import Proxies
 from netra_ws.auth.metrics import LoginMetrics
+from netra_ws.deadline import time_limit
 from netra_ws.errors import ConfigurationError
 from netra_ws.settings import Settings
 from netra_ws.wire.answer import PROBLEM_TYPE, no_room, problem, refuse
@@ -196,7 +197,7 @@ async def read_body(request: web.Request, limit_s: float) -> bytes:
     if expected is not None and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        async with asyncio.timeout(limit_s):
+        async with time_limit(limit_s):
             return await request.read()
     except TimeoutError:
         refusal: web.HTTPException = web.HTTPRequestTimeout()

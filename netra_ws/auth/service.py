@@ -47,7 +47,7 @@ class AuthService(HttpServer):
     def __init__(self, users: UserStore, tokens: Tokens, host: str, port: int) -> None:
         super().__init__(tokens.settings, LoginMetrics(), host, port)
         self.origins = Origins(self.settings.allowed_origins, self.settings.public_url)
-        self._users = users
+        self.users = users
         self._tokens = tokens
         self._failures = LoginFailures(tokens.settings)
         self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
@@ -101,9 +101,7 @@ class AuthService(HttpServer):
         self._waiting[counted] += 1
         try:
             async with self._hashing:
-                user = await asyncio.to_thread(
-                    self._users.authenticate, login.email, login.password
-                )
+                user = await asyncio.to_thread(self.users.authenticate, login.email, login.password)
         finally:
             self._waiting -= Counter([counted])  # which forgets who has none left
         if user is None:

@@ -74,6 +74,9 @@ class UserStore:
         # nobody has that email.
         self._decoy = next(iter(self._users.values())).argon2 if self._users else hash_password("")
 
+    def __len__(self) -> int:
+        return len(self._users)
+
     def authenticate(self, email: str, password: str) -> User | None:
         """Return the user with that email and password, or `None`; takes the time of one hash.
 

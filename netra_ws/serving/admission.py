@@ -71,7 +71,7 @@ class Admission:
         self._registry.metrics.exceeded("max_connections", code=503, user_id=user_id)
         return no_room()
 
-    def revoke(self, request: Request, opening: Opening) -> Answer:
+    async def revoke(self, request: Request, opening: Opening) -> Answer:
         """``POST /ws/revoke``: refuse the bearer token from now on, end its connections."""
         if request.method == "OPTIONS" and self._lets_post(request.headers):
             standard = {"Date": formatdate(usegmt=True), "Connection": "close"}
@@ -83,7 +83,7 @@ class Admission:
         except TokenError as error:
             return self._refuse_token(error, opening)
         logger.info("token revoked", user_id=claims.user_id)
-        self._registry.revoke(claims.user_id, claims.token_id)
+        await self._registry.revoke(claims.user_id, claims.token_id)
         return response(HTTPStatus.OK, b"{}", "application/json")
 
     def _lets_post(self, headers: Headers) -> bool:

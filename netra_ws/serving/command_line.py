@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as ask
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ import click
 
 from netra_ws.errors import ConfigurationError, NetraError
 from netra_ws.serving.commands import hash_password_command, serve
+from netra_ws.serving.leaving import leave
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -58,7 +58,7 @@ def run(commands: click.Group, name: str, *errors: type[Exception]) -> NoReturn:
     except errors as error:
         click.echo(f"netra-ws: {error}", err=True)
         code = getattr(error, "exit_code", 2)
-    sys.exit(code)
+    leave(code)
 
 
 class _Backend(click.Group):

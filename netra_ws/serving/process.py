@@ -7,11 +7,9 @@ import gc
 import importlib
 import inspect
 import os
-import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -29,9 +27,11 @@ from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
 from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
+from netra_ws.serving.leaving import LEFT_END_S, workers_end
 from netra_ws.serving.logs import configure_logging
 from netra_ws.serving.output import Output
 from netra_ws.serving.server import Backend
+from netra_ws.serving.signals import HANGUP, Stop, catch_in_loop
 from netra_ws.settings import Settings, read_settings
 from netra_ws.wire.urls import is_loopback
 
@@ -50,9 +50,6 @@ else:
 GARBAGE_THRESHOLD = 100_000
 """Objects after which Python looks for garbage. With its default of 700, four thousand runs in
 flight spent a third of their time on that, and found none (measured)."""
-
-WORKERS_END_S = 0.1
-"""Time that threads have to end, of the half second that is left to the interpreter."""
 
 
 class Announcement(Struct, frozen=True):
@@ -131,8 +128,8 @@ def _secret(environ: Mapping[str, str], environment: str, service: str | None) -
     return token_urlsafe(48)
 
 
-def _stop_with_parent(stop: asyncio.Event) -> None:
-    """Set `stop` when standard input ends: a supervised server does not outlive its parent."""
+def _stop_with_parent(stop: Stop) -> None:
+    """Stop when standard input ends: a supervised server does not outlive its parent."""
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
@@ -140,7 +137,7 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
         while sys.stdin is not None and os.read(sys.stdin.fileno(), 4096):
             pass
         try:
-            loop.call_soon_threadsafe(stop.set)
+            loop.call_soon_threadsafe(stop.tell)
         except RuntimeError:
             pass  # the loop has ended by itself
 
@@ -181,17 +178,21 @@ def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
 async def _serve(
     options: Options, environ: Mapping[str, str], stdout: TextIO, output: Output
 ) -> bool:
-    """Serve until a signal; return whether every agent has ended."""
+    """Serve until a signal; return whether every agent, and every task of one, has ended."""
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    loop = asyncio.get_running_loop()
+    auth: AuthService | None
+    if (path := options.users) is not None and HANGUP is not None:
+        loop.add_signal_handler(HANGUP, lambda: _read_again(auth, path))
     registry, auth, backend, demo_users = _build(options, environ, commit)
     output.dropped = [registry.metrics.log_lines_dropped]
     if auth:
         output.dropped.append(auth.metrics.log_lines_dropped)
     watch = Watch()
-    asyncio.get_running_loop().set_exception_handler(watch.handle)
+    loop.set_exception_handler(watch.handle)
     watching = asyncio.create_task(watch.run())
-    stop, hurry = asyncio.Event(), asyncio.Event()
-    _on_signals(lambda: (hurry if stop.is_set() else stop).set())
+    stop = Stop()
+    catch_in_loop(stop.tell)
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
     services = [service for service in (auth, backend) if service is not None]
@@ -207,31 +208,41 @@ async def _serve(
             **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
         )
         print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
-        await stop.wait()
-        logger.info("stopping", commit=commit, runs=registry.statistics().runs)
+        await stop.told.wait()
+        runs = registry.statistics().runs
+        logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
         if backend:
-            await backend.drain(hurry)
+            await backend.drain(stop.hurry)
         listening.pop_all()
         await asyncio.gather(*(service.__aexit__() for service in services))
     watching.cancel()
     logger.info("stopped", commit=commit)
-    return registry.agents_at_work == 0
+    return registry.agents_at_work == 0 and await _tasks_end()
 
 
-def _on_signals(act: Callable[[], None]) -> None:
-    """Call `act` in the loop at each SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(signum, act)
-        except NotImplementedError:  # Windows: its loops have no signal handlers
-            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(act))
+def _read_again(auth: AuthService | None, path: Path) -> None:
+    """Read the users file again; one that is broken leaves the users as they were."""
+    assert auth is not None  # without the login service no users file is taken
+    try:
+        auth.users = read_users(path)
+    except ConfigurationError as error:
+        logger.error("users file not read again, the users stay as they were", error=str(error))
+    else:
+        logger.info("users file read again", users=len(auth.users))
+
+
+async def _tasks_end() -> bool:
+    """Cancel the tasks that agents have started; whether they end within `LEFT_END_S`."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    return not tasks or not (await asyncio.wait(tasks, timeout=LEFT_END_S))[1]
 
 
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
-    """Serve until SIGINT or SIGTERM; a second one cuts the draining short.
+    """Serve until a signal; a second one cuts the draining short.
 
-    Returns false if an agent, or a thread of one, does not end: then only `os._exit` ends the
+    Returns false if an agent, or a task of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
     configure_logging()
@@ -247,18 +258,8 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
             ended = runner.run(_serve(options, environ, stdout, output))
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
-            ended = ended and _workers_end()
+            ended = ended and workers_end()
             # Closing waits for every task and thread, even for one that never stops.
             if ended:
                 runner.close()
     return ended
-
-
-def _workers_end() -> bool:
-    """Whether all threads for which the interpreter would wait end within `WORKERS_END_S`."""
-    main = threading.main_thread()
-    workers = [one for one in threading.enumerate() if one is not main and not one.daemon]
-    by = time.monotonic() + WORKERS_END_S
-    for worker in workers:
-        worker.join(max(0.0, by - time.monotonic()))
-    return not any(worker.is_alive() for worker in workers)

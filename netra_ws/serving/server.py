@@ -109,6 +109,7 @@ class Backend:
             await asyncio.sleep(TICK_S)
             self._metrics.loop_lag.observe(max(0.0, loop.time() - due))
             self._registry.expire(loop.time())
+            self._port.absence.look(loop.time())
 
     async def _serve(self, opening: Opening, request: Request) -> None:
         """Answer a request, the opening handshake of a socket among them.
@@ -149,7 +150,7 @@ class Backend:
         is_echo = path == "/ws/test" and self._echo
         endpoint = self._endpoints.by_path.get(path)
         if path == "/ws/revoke":
-            return self._admission.revoke(request, opening)
+            return await self._admission.revoke(request, opening)
         if not (path == "/ws" or is_echo or endpoint):
             return refuse(HTTPStatus.NOT_FOUND, "no such path on this service")
         if request.method not in {"GET", "HEAD"}:

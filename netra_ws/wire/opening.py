@@ -17,6 +17,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from netra_ws.context import Claims
+from netra_ws.deadline import Deadline
 from netra_ws.wire import frames
 from netra_ws.wire.answer import Answer, no_room, refuse
 from netra_ws.wire.port import Port
@@ -60,7 +61,7 @@ class Opening(asyncio.Protocol):
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _protocol: ServerProtocol = field(init=False)
     _serving: asyncio.Task[None] = field(init=False)
-    _timer: asyncio.TimerHandle = field(init=False)
+    _timer: Deadline = field(init=False)
     _transport: asyncio.Transport = field(init=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +69,7 @@ class Opening(asyncio.Protocol):
         port = self._port
         self._protocol = ServerProtocol(max_size=port.settings.max_message_bytes)
         self._transport = cast("asyncio.Transport", transport)
-        self._timer = self._loop.call_later(port.settings.open_timeout_s, self._late)
+        self._timer = Deadline(port.settings.open_timeout_s, self._late)
         port.pending[self] = None
         if len(port.pending) > port.settings.max_pending_connections:
             next(iter(port.pending)).make_way()
@@ -209,7 +210,7 @@ class Opening(asyncio.Protocol):
         self._phase = Phase.REFUSED
         self._held.clear()
         self._timer.cancel()
-        self._timer = self._loop.call_later(self._port.settings.close_timeout_s, transport.abort)
+        self._timer = Deadline(self._port.settings.close_timeout_s, transport.abort)
         if answer:
             transport.write(answer)
         if self._has_ended:

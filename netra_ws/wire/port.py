@@ -13,6 +13,7 @@ from netra_ws.addresses import Proxies
 from netra_ws.context import Claims
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+from netra_ws.wire.rates import Absence
 from netra_ws.wire.refusals import Refusals
 
 
@@ -32,6 +33,7 @@ class Port:
     pending: dict[Any, None] = field(default_factory=dict)
     """The openings, the oldest first."""
     sockets: set[Any] = field(default_factory=set)
+    absence: Absence = field(default_factory=Absence)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:

@@ -380,9 +380,10 @@ async def test_an_agent_that_will_not_stop_is_ended(bounded: Bounded, open_tab: 
 
 
 @pytest.mark.guards("max_connections_per_user")
-async def test_a_connection_too_many_is_closed_with_4501(
+async def test_a_connection_too_many_is_closed_with_4005(
     bounded: Bounded, open_tab: OpenTab
 ) -> None:
+    """What happens where the others do not answer: test_room.py."""
     settings = Settings(max_connections_per_user=1)
     async with (
         bounded(settings, "max_connections_per_user") as backend,
@@ -390,11 +391,7 @@ async def test_a_connection_too_many_is_closed_with_4501(
         open_tab(backend) as second,
     ):
         await ready(first)
-        assert await close_of(second) == (
-            CloseCode.TOO_MANY_CONNECTIONS,
-            "too many connections",
-            [],
-        )
+        assert await close_of(second) == (CloseCode.NO_ROOM, "too many connections", [])
         assert await answers(first)
 
 

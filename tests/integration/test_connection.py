@@ -356,19 +356,6 @@ def test_an_agent_that_waits_for_nothing_loses_nothing(
 # Limits and the end
 
 
-async def test_a_connection_too_many_is_closed_with_4501(tokens: Tokens, open_tab: OpenTab) -> None:
-    async with (
-        serving(tokens, Settings(max_connections_per_user=1)) as backend,
-        open_tab(backend, "ann") as first,
-        open_tab(backend, "ann") as second,
-        open_tab(backend, "bob") as other,
-    ):
-        assert await close_of(second) == (4501, "too many connections", [])
-        for tab in (first, other):
-            await ready(tab)
-            assert await answers(tab)
-
-
 @pytest.mark.parametrize("drop", [False, True], ids=["closed", "dropped"])
 async def test_an_ended_connection_makes_room(
     tokens: Tokens, open_tab: OpenTab, fetch: Fetch, drop: bool

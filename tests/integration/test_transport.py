@@ -495,7 +495,7 @@ NEVER = -1.0
 
 
 def _has_heard(server: Socket) -> bool:
-    return server._last_heard != NEVER or server.ending
+    return server.last_heard != NEVER or server.ending
 
 
 @pytest.mark.parametrize(("said", "heard"), STREAMS.values(), ids=list(STREAMS))
@@ -508,7 +508,7 @@ async def test_however_bytes_are_cut_the_same_is_heard(
             async with peer(backend.url, path="/ws/test") as ann:
                 (server,) = backend._sockets
                 for piece in filter(None, (said[:cut], said[cut:])):
-                    server._last_heard = NEVER  # of the loop's clock two readings can be equal
+                    server.last_heard = NEVER  # of the loop's clock two readings can be equal
                     ann.writer.write(piece)
                     await until(partial(_has_heard, server), 0)
                 for opcode, data in heard:
