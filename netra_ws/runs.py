@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netra_ws.agent import Agent, AgentRun
-from netra_ws.context import UserExecutionContext
-from netra_ws.errors import RequestRefused, RunRefused
+from netra_ws import events
+from netra_ws.agent import Agent, AgentRun, Reader
+from netra_ws.context import MAX_ID_LENGTH, UserExecutionContext
+from netra_ws.errors import EventRefused, RequestRefused, RunRefused
 from netra_ws.event_log import UserLog
 from netra_ws.events import RunStatus
 from netra_ws.metrics import Metrics
@@ -38,9 +39,17 @@ class Runs:
     """Whether new runs are refused."""
     last_completed: int = 0
     """The `seq` of the newest `agent_completed`, 0 before the first."""
+    late: set[Reader] = field(default_factory=set)
+    """Connections that are far behind: for them events wait."""
+    _name: str = field(init=False)
     _runs: dict[str, _Entry] = field(default_factory=dict)  # the oldest first
     # One for all: a timer for each run would be a twentieth of what it costs (measured).
     _timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        """Take the name of the agent as it can be sent, whatever it is."""
+        name = str(getattr(self._agent, "__name__", type(self._agent).__name__))
+        self._name = name.encode(errors="replace").decode()[:MAX_ID_LENGTH]
 
     @property
     def at_work(self) -> int:
@@ -59,9 +68,21 @@ class Runs:
         if len(self._runs) >= limit:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
-        name = getattr(self._agent, "__name__", type(self._agent).__name__)
+        # With it no event would be sent, not even the last one.
+        events.check_text("the message", message)
+        if len(events.encode(message)) > 6 * self._settings.max_message_bytes:
+            raise EventRefused("the message: expected one of max_message_bytes, got a larger one")
         failed = self._metrics.tool_failures.inc
-        run = AgentRun(context, name, message, self._log, self._ended, failed)
+        run = AgentRun(
+            context,
+            self._name,
+            message,
+            self._log,
+            self._ended,
+            failed,
+            self.late,
+            self._settings.max_event_bytes,
+        )
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._work(run))
         deadline = loop.time() + self._settings.run_timeout_s
@@ -81,6 +102,8 @@ class Runs:
             response = await self._agent(run, run.message)
             if not isinstance(response, str):
                 raise TypeError(f"the agent returned {type(response).__name__}, expected str")
+            if run.late:
+                await run.let_others()
             run.final_response = response
 
     def stop(self, run_id: str) -> None:

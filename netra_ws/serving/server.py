@@ -157,6 +157,9 @@ class Backend:
                 Echo(socket)
             else:
                 await websocket_endpoint(socket, admitted.context, admitted.position)
+        except asyncio.CancelledError:
+            socket.close(CloseCode.SERVICE_RESTART, "the server is stopping")
+            raise
         except Exception as error:
             socket.fail(error)
         if socket.listener is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -17,25 +17,13 @@ from netra_ws.decoding import not_utf8
 from netra_ws.errors import CloseCode
 from netra_ws.wire import frames
 from netra_ws.wire.ending import code_of, refused_size
+from netra_ws.wire.listener import Listener
 from netra_ws.wire.port import Port
 from netra_ws.wire.rates import TokenBucket
 
 LARGE_READ_BYTES = 64 * 1024
 """Bytes at once after which others have their turn: while they fill its buffer, uvloop reads up to
 8 MiB of one client in a turn of the loop, which takes seconds if they are small frames."""
-
-
-class Listener(Protocol):
-    """Who is told what happens on a socket; each call must return at once."""
-
-    def hear(self, message: str | bytes) -> None:
-        """Take a message; what this raises closes the connection with 1011."""
-
-    def drained(self) -> None:
-        """Write on: the buffer has drained after the socket was not writable."""
-
-    def lost(self) -> None:
-        """Let go: the connection has ended, however it came."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -55,6 +43,8 @@ class Socket(asyncio.Protocol):
     ending: bool = False
     """Whether it was decided that this connection ends: nothing more is written or heard."""
     listener: Listener | None = None
+    on_stall: Callable[[], object] | None = None
+    """What to do where a write has stalled for too long, in place of a cut with 4001."""
     _waits: bool = False
     _is_deaf: bool = False
     _is_cut: bool = False
@@ -258,8 +248,14 @@ class Socket(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Start the time that the buffer may stay above its high-water mark."""
         limit = self.port.settings.write_timeout_s
-        end = CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit:g} s"
-        self._stalling = self._loop.call_later(limit, self.cut, "write_timeout_s", *end)
+        self._stalling = self._loop.call_later(limit, self._stalled)
+
+    def _stalled(self) -> None:
+        if self.on_stall is not None:
+            self.on_stall()
+        else:
+            reason = f"a write stalled for more than {self.port.settings.write_timeout_s:g} s"
+            self.cut("write_timeout_s", CloseCode.SLOW_CONSUMER, reason)
 
     def resume_writing(self) -> None:
         """Say that the buffer has drained."""
@@ -311,6 +307,8 @@ class Socket(asyncio.Protocol):
             self.resume_reading()  # or the client's end stays unread
             self._timer.cancel()
             self._timer = self._loop.call_later(self.port.settings.close_timeout_s, self._give_up)
+            if self.listener is not None:
+                self.listener.drained()  # nobody is to wait for it any longer
 
     def _give_up(self) -> None:
         if not (self._is_cut or refused_size(self._closed())):  # then a limit has been named
