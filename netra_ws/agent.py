@@ -215,6 +215,7 @@ class AgentRun:
         """Emit `agent_completed`, once; an agent that is still at work then gets `GrammarError`."""
         if self.ended:
             return
+        events.check_text("the final response", response)
         if not self._count:
             self._begin()
         for call in tuple(self._open.values()):
@@ -223,7 +224,9 @@ class AgentRun:
         duration_ms = _milliseconds_since(self._started)
         count, digest = self._count + 1, self._digest.hexdigest()
         payload = events.AgentCompletedPayload(status, response, duration_ms, count, digest)
-        self._emit(events.AgentCompleted, payload, self.max_event_bytes)
+        # Words of our own are short.
+        max_bytes = self.max_event_bytes if status == "completed" else math.inf
+        self._emit(events.AgentCompleted, payload, max_bytes)
         self.ended = True
         self._on_end(status)
 

@@ -182,12 +182,12 @@ class Connection:
             self._socket.close(CloseCode.TOKEN_REVOKED, "the token was revoked")
 
     def _wake(self) -> None:
+        if not self._woken_at:
+            self._woken_at = time.perf_counter()
         if self._cursor.half_behind:
             self._write_pending()  # or a burst in one turn of the loop would push a reader out
         elif not self._scheduled:
             self._scheduled = True
-            if not self._woken_at:
-                self._woken_at = time.perf_counter()
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:

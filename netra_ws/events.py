@@ -156,6 +156,17 @@ def check_text(what: str, value: object) -> None:
         raise EventRefused(f"{what}: expected a string, got {type(value).__name__}")
 
 
+def check_message(message: object, max_bytes: int) -> None:
+    """Raise `EventRefused` unless `agent_started` can echo a message, and so the run can begin."""
+    check_text("the message", message)
+    try:
+        size = len(encode(message))
+    except UnicodeEncodeError as error:
+        raise EventRefused(f"the message: expected text; {error}") from error
+    if size > 6 * max_bytes:
+        raise EventRefused(f"the message: expected {max_bytes} bytes at most, got more")
+
+
 def check_json(what: str, value: Any, max_bytes: int, levels: int = MAX_DEPTH - 1) -> int:
     """Raise `EventRefused` unless all of a value is JSON, which every reader takes as it is meant.
 

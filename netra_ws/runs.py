@@ -10,7 +10,7 @@ from typing import NamedTuple
 from netra_ws import events
 from netra_ws.agent import Agent, AgentRun, Reader
 from netra_ws.context import MAX_ID_LENGTH, UserExecutionContext
-from netra_ws.errors import EventRefused, RequestRefused, RunRefused
+from netra_ws.errors import RequestRefused, RunRefused
 from netra_ws.event_log import UserLog
 from netra_ws.events import RunStatus
 from netra_ws.metrics import Metrics
@@ -68,10 +68,7 @@ class Runs:
         if len(self._runs) >= limit:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
-        # With it no event would be sent, not even the last one.
-        events.check_text("the message", message)
-        if len(events.encode(message)) > 6 * self._settings.max_message_bytes:
-            raise EventRefused("the message: expected one of max_message_bytes, got a larger one")
+        events.check_message(message, self._settings.max_message_bytes)
         failed = self._metrics.tool_failures.inc
         run = AgentRun(
             context,

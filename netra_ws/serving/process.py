@@ -253,13 +253,14 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
 def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool]) -> bool:
     """Run the loop until the server has stopped, whatever a task or a callback of an agent raises.
 
-    asyncio lets these two out of the loop: then they would end the process for everybody.
+    asyncio lets these out of the loop, `loop.stop()` as a `RuntimeError`: then they would end the
+    process for everybody.
     """
     task = loop.create_task(serving)
     while True:
         try:
             return loop.run_until_complete(task)
-        except (KeyboardInterrupt, SystemExit) as error:
+        except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
             if task.done():
                 raise
             logger.error("an agent tried to end the process", exc_info=error)

@@ -121,6 +121,8 @@ async def agent(run, message):
             async for _ in generator():
                 break
             gc.collect()
+        case "by_a_stop_of_the_loop":
+            loop.stop()
         case "on_cancellation":
             try:
                 await asyncio.Event().wait()
@@ -147,6 +149,7 @@ BESIDE = (
     "in_a_raw_thread",
     "in_a_finalizer",
     "in_a_generator",
+    "by_a_stop_of_the_loop",
 )
 """What is raised where the run does not wait for it, and so does not meet it."""
 

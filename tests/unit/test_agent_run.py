@@ -794,9 +794,16 @@ async def test_an_event_too_large_is_refused_and_the_run_ends_once(run_agent: Ru
 async def test_a_message_that_cannot_be_echoed_starts_no_run(message: Any) -> None:
     context = UserExecutionContext("ann")
     manager = ManagerRegistry(agent=source_reader).manager(context)
-    with pytest.raises((EventRefused, UnicodeEncodeError)):
+    with pytest.raises(EventRefused, match="the message: expected"):
         manager.runs.start(context, message)
     assert (manager.runs.at_work, manager.events) == (0, 0)
+
+
+@pytest.mark.parametrize("response", [5, "\ud800", "x" * (1 << 20)], ids=lambda one: repr(one)[:9])
+async def test_a_response_that_is_set_by_hand_is_checked_too(bench: Bench, response: Any) -> None:
+    async with bench.run as run:
+        run.final_response = response
+    assert end(bench.received()) == FAILED
 
 
 async def test_an_agent_of_any_name_can_be_served(run_agent: RunAgent) -> None:
