@@ -25,8 +25,12 @@ logger = structlog.get_logger(__name__)
 FAILED = "The agent failed."
 
 EVENTS_A_TURN = 32
-"""Events after which an agent that waits for nothing lets others have a turn of the loop. It does
-so after a millisecond too: for each event, it would cost a run of five events much more."""
+"""Events after which an agent that waits for nothing lets others have a turn of the loop."""
+
+# Beside that, one run in a millisecond does so, after its next event. It is shown at once then: one
+# of a run that has the server to itself, or that computes between two events. To write each event
+# at once would cost a run of five much more.
+_turned_at = ""
 
 TOOL_FAILED = {"error": "the tool failed"}
 SPARE_BYTES = 256
@@ -68,7 +72,7 @@ class ToolCall:
         run = self._run
         if self._started:
             raise GrammarError("expected a call of a tool to be entered once: call run.tool again")
-        if run.late or run._turn_due:
+        if run.late:
             await run.let_others()
         events.check_text("the name of a tool", self._name)
         if not isinstance(self._parameters, dict):
@@ -85,10 +89,12 @@ class ToolCall:
         run = self._run
         if exc is None:
             try:
-                if run.late or run._turn_due:
+                if run.late:
                     await run.let_others()
                 events.check_json("the results of a tool", self.results, run.max_event_bytes)
                 self._complete(self.results, success=True)
+                if run._turn_due:
+                    await run.let_others()
             except BaseException as refused:
                 # The user is told that they cannot be sent, and so is the author of the tool.
                 self._fail_for(refused)
@@ -144,7 +150,6 @@ class AgentRun:
     _count: int = 0
     _step: int = 0
     _turned_after: int = 0
-    _turned_at: str = ""
     _turn_due: bool = False
     _calls: int = 0
     _open: dict[str, ToolCall] = field(default_factory=dict)
@@ -157,7 +162,6 @@ class AgentRun:
 
     def _begin(self) -> None:
         self._started = time.perf_counter()
-        self._turned_at = events.timestamp()
         # It echoes a message: the settings make room for it.
         self._emit(events.AgentStarted, events.AgentStartedPayload(self.message), math.inf)
 
@@ -174,12 +178,14 @@ class AgentRun:
 
     async def let_others(self) -> None:
         """Let the loop turn if it is time, and wait for readers that are far behind."""
+        global _turned_at
         if get_ident() != self._thread:
             raise EventRefused(OTHER_THREAD)
         if self._turn_due:
             await asyncio.sleep(0)
-            self._turned_after, self._turned_at = self._count, events.timestamp()
-            self._turn_due = False
+            await asyncio.sleep(0)  # uvloop sends at the end of the turn in which it is written
+            _turned_at = events.timestamp()
+            self._turned_after, self._turn_due = self._count, False
         while self.late:
             await next(iter(self.late)).catch_up()
 
@@ -253,7 +259,7 @@ class AgentRun:
             raise EventRefused(f"{events.TAGS[event]}: expected JSON; {error}") from error
         self._count += 1
         self._undigested.append(sent)
-        if now != self._turned_at or self._count >= self._turned_after + EVENTS_A_TURN:
+        if now != _turned_at or self._count >= self._turned_after + EVENTS_A_TURN:
             self._turn_due = True
             self._update_digest()
 

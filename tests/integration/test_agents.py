@@ -402,6 +402,35 @@ async def loud(run: AgentRun, message: str) -> str:
     return "done"
 
 
+COMPUTES = """
+import time
+from pathlib import Path
+
+
+async def agent(run, message):
+    for number in range(3):
+        await run.thinking(str(number))
+        time.sleep(0.005)
+        while not Path(f"seen-{number}").exists():
+            time.sleep(0.005)
+    return "done"
+"""
+
+
+async def test_what_an_agent_says_is_shown_before_it_computes(serve: Serve, tmp_path: Path) -> None:
+    """It keeps the loop to itself, and says the next thing when the last one has been seen."""
+    (tmp_path / "computing.py").write_text(COMPUTES)
+    environment = {"NETRA_WS_SECRET": SECRET}
+    server = serve("--agent", "computing:agent", "--service", "backend", env=environment)
+    async with plain_client.connected(server, TOKENS.issue("ann")) as tab:
+        await say(tab, {"type": "user_message", "content": "hello"})
+        for number in range(3):
+            run = await read_until(tab, "agent_thinking")
+            assert run[-1].message["payload"]["reasoning"] == str(number)
+            (tmp_path / f"seen-{number}").touch()
+        await read_until(tab, "agent_completed")
+
+
 async def test_a_reader_that_reads_loses_nothing_of_a_fast_agent(
     tokens: Tokens, open_tab: OpenTab, log_lines: list[dict[str, Any]]
 ) -> None:

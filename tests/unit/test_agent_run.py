@@ -686,6 +686,19 @@ async def test_what_is_said_is_shown_before_the_next_word_however_long_that_take
     assert {*shown} >= set(range(2, 12))
 
 
+async def test_what_is_said_first_is_shown_before_an_agent_computes(bench: Bench) -> None:
+    shown: list[int] = []
+    at = events.timestamp()
+    while events.timestamp() == at:
+        pass
+    async with bench.run as run:
+        asyncio.get_running_loop().call_soon(lambda: shown.append(bench.log.head))
+        await run.thinking("x")
+        assert shown == [2]
+        run.final_response = "done"
+    assert end(bench.received()) == ("completed", "done")
+
+
 # Threads, and tasks that are left behind
 
 
