@@ -109,6 +109,10 @@ class Backend:
         is_handshake = path == "/ws" and "Upgrade" in request.headers
         try:
             found = await self._answer(path, request)
+        except asyncio.CancelledError:
+            if opening.waits:
+                opening.end_with(no_room().serialize())
+            raise
         except Exception as error:
             self._metrics.failed(path, error)
             detail = "the request failed; the log says where"

@@ -303,6 +303,25 @@ async def test_a_handler_that_is_cancelled_closes_with_1012(
             await ready(tab)
 
 
+async def test_a_request_whose_handler_is_cancelled_is_answered_with_503(
+    tokens: Tokens, fetch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
+
+    async def hangs(*_: object) -> None:
+        entered.put_nowait(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    async with serving(tokens) as backend:
+        monkeypatch.setattr(backend, "_answer", hangs)
+        asking = asyncio.create_task(fetch(backend.url, "/ws/health"))
+        async with asyncio.timeout(LIMIT_S):
+            handler = await entered.get()
+            assert handler is not None
+            handler.cancel()
+            assert (await asking).status == 503
+
+
 # What would break a client
 
 
