@@ -44,6 +44,7 @@ VARIABLES = {
 ERRORS = {
     "ConfigurationError": "mend what the message names: an option, a file, a variable",
     "ContextError": "mend the field that the message names",
+    "EventRefused": "emit what the message expects, in the thread of the run's event loop",
     "GrammarError": "emit events in the order that the message names",
     "TokenError": "log in again",
     "LoginError": "by `status`: 401 email or password; 429 or 503 later; `None` no answer",

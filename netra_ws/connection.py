@@ -58,6 +58,10 @@ class Waiting:
         self._leave()
 
 
+OVERTAKE_S = 0.1
+"""Seconds in which runs that waited for a reader can overtake it: then it is told what it lost."""
+
+
 @dataclass(slots=True, eq=False, repr=False)  # slots: an attribute table is a cache miss more
 class Connection:
     """One connection: the socket calls for each message of the client, the log for each event.
@@ -75,6 +79,12 @@ class Connection:
     """The token under which it goes on."""
     _scheduled: bool = False
     _woken_at: float = 0.0
+    _caught_up: asyncio.Event | None = None
+    """Set when runs need not wait for it any longer; there is none while it is not far behind."""
+    _patience: asyncio.TimerHandle | None = None
+    _patience_s: float = field(init=False)
+    """How much longer runs wait for it."""
+    _waiting: int = 0
     _replies: list[tuple[int, bytes]] = field(default_factory=list)
     """What answers the client, each after the event with that `seq`."""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -105,6 +115,7 @@ class Connection:
         rate = manager.settings.max_messages_per_s
         capacity = rate * manager.settings.rate_window_s
         self._messages = TokenBucket(rate, capacity, self._loop.time())
+        self._patience_s = manager.settings.write_timeout_s
         self._cursor = cursor = manager.open_cursor(self._position, self._wake)
         self._position = first = cursor.position
         self._expire_with(socket.claims)
@@ -130,6 +141,7 @@ class Connection:
         """See `Listener`."""
         cursor, manager = self._cursor, self._manager
         cursor.close()
+        self._release_runs()
         self._expiry.cancel()
         assert self._position is not None
         if self._position.seq < manager.runs.last_completed <= cursor.seq:
@@ -246,13 +258,13 @@ class Connection:
         self._socket.seal()
 
     def _wake(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            if not self._woken_at:
-                self._woken_at = time.perf_counter()
-            self._loop.call_soon(self._flush)
-        elif self._cursor.half_behind:
+        if not self._woken_at:
+            self._woken_at = time.perf_counter()
+        if self._cursor.half_behind:
             self._write_pending()  # or a burst in one turn of the loop would push a reader out
+        elif not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
@@ -279,6 +291,50 @@ class Connection:
             if written and self._woken_at:
                 metrics.delivery_latency.observe(time.perf_counter() - self._woken_at)
             self._woken_at = 0.0
+        if cursor.pending or self._caught_up is not None:
+            self._hold_runs()
+
+    def _hold_runs(self) -> None:
+        """Let runs wait for as long as their next events could push it out of the window."""
+        if self._cursor.half_behind and self._patience_s and self._socket.is_open:
+            if self._caught_up is None:
+                self._caught_up = asyncio.Event()
+                self._manager.runs.late.add(self)
+        else:
+            self._release_runs()
+
+    def _release_runs(self) -> None:
+        if self._caught_up is not None:
+            self._caught_up.set()
+            self._caught_up = None
+            self._manager.runs.late.discard(self)
+
+    async def catch_up(self) -> None:
+        """See `Reader`: it may slow runs for `write_timeout_s` in all, and is then cut."""
+        caught_up, loop = self._caught_up, self._loop
+        if caught_up is None:
+            return
+        if self._waiting == 0:
+            self._socket.on_stall = self._give_up
+            self._patience = loop.call_later(self._patience_s, self._give_up)
+        self._waiting += 1
+        try:
+            await caught_up.wait()
+        finally:
+            self._waiting -= 1
+            if self._waiting == 0 and self._patience is not None:
+                left = self._patience.when() - loop.time()
+                self._patience_s = max(0.0, min(left, self._patience_s))
+                self._patience.cancel()
+                self._socket.on_stall = None
+
+    def _give_up(self) -> None:
+        """Let the runs go on without it: they overtake it now, or it is cut as overtaken."""
+        self._patience_s = 0.0
+        self._release_runs()
+        limit = self._manager.settings.write_timeout_s
+        end = CloseCode.FELL_BEHIND, f"runs waited for this reader for {limit:g} s"
+        self._loop.call_later(OVERTAKE_S, self._socket.cut, "write_timeout_s", *end)
 
     def _due_replies(self) -> list[bytes]:
         """Take the replies before which nothing more is to be written."""

@@ -35,6 +35,10 @@ class GrammarError(NetraError):
     """Raised when an event does not fit the grammar of its run."""
 
 
+class EventRefused(NetraError):
+    """Raised to an agent whose event is not JSON, too large, or from another thread."""
+
+
 class TokenError(NetraError):
     """Raised when a bearer token is missing, malformed, forged, expired or for somebody else."""
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from netra_ws.agent import Agent, AgentRun
-from netra_ws.context import UserExecutionContext
+from netra_ws import events
+from netra_ws.agent import Agent, AgentRun, Reader
+from netra_ws.context import MAX_ID_LENGTH, UserExecutionContext
 from netra_ws.errors import RequestRefused, RunRefused
 from netra_ws.event_log import UserLog
 from netra_ws.events import RunStatus
@@ -46,10 +47,18 @@ class Runs:
     """Whether new runs are refused."""
     last_completed: int = 0
     """The `seq` of the newest `agent_completed`, 0 before the first."""
+    late: set[Reader] = field(default_factory=set)
+    """Connections that are far behind: for them events wait."""
+    _name: str = field(init=False)
     _runs: dict[str, _Entry] = field(default_factory=dict)  # the oldest first
     _known: OrderedDict[str, tuple[str, float]] = field(default_factory=OrderedDict)
     # One for all: a timer for each run would be a twentieth of what it costs (measured).
     _timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        """Take the name of the agent as it can be sent, whatever it is."""
+        name = str(getattr(self._agent, "__name__", type(self._agent).__name__))
+        self._name = name.encode(errors="replace").decode()[:MAX_ID_LENGTH]
 
     @property
     def at_work(self) -> int:
@@ -83,13 +92,20 @@ class Runs:
         if len(self._runs) >= limit:
             self._metrics.exceeded("max_runs_per_user", user_id=self._user_id)
             raise RunRefused("too_many_runs", f"at most {limit} runs at a time; wait for one")
+        events.check_message(message, self._settings.max_message_bytes)
         loop = asyncio.get_running_loop()
         if message_id:
             self._take(message_id, context.run_id, loop.time())
-        name = getattr(self._agent, "__name__", type(self._agent).__name__)
-        failed = self._metrics.tool_failures.inc
         run = AgentRun(
-            context, name, message, self._log, self._ended, failed, message_id=message_id
+            context,
+            self._name,
+            message,
+            self._log,
+            self._ended,
+            self._metrics.tool_failures.inc,
+            self.late,
+            self._settings.max_event_bytes,
+            message_id=message_id,
         )
         task = loop.create_task(self._work(run))
         deadline = loop.time() + self._settings.run_timeout_s
@@ -121,6 +137,8 @@ class Runs:
             response = await self._agent(run, run.message)
             if not isinstance(response, str):
                 raise TypeError(f"the agent returned {type(response).__name__}, expected str")
+            if run.late:
+                await run.let_others()
             run.final_response = response
 
     def stop(self, run_id: str) -> None:

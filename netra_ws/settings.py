@@ -28,6 +28,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_message_bytes: Annotated[int, Positive] = 64 * 1024
     """Largest message of a client: a source file fits. A larger one closes with 1009."""
 
+    max_event_bytes: Annotated[int, Positive] = 1024 * 1024
+    """Largest event, its envelope included: a page of results fits. A larger one is refused to the
+    agent or tool that made it. At least 6 times `max_message_bytes` and 4 KiB: so long can the echo
+    of a message be, whose signs may take six bytes each."""
+
     max_messages_per_s: Annotated[float, Positive] = 20.0
     """Messages of one connection, on average over `rate_window_s`: a person types one, a program
     that stops runs sends a few. More closes with 4004. A user may start as many runs with an `id`,
@@ -49,7 +54,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     retained_bytes: Annotated[int, Positive] = 2 * 1024 * 1024
     """Bytes of events kept per user, whichever of the two bounds is met first: twice what all
-    runs of a user can echo of their messages at once."""
+    runs of a user can echo of their messages at once. At least twice `max_event_bytes`: while one
+    event is written, there is room for the next."""
 
     retained_bytes_total: Annotated[int, Positive] = 256 * 1024 * 1024
     """Bytes of events kept for all users together: what a small machine can spare. Past it the
@@ -117,7 +123,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     write_timeout_s: Annotated[float, Positive] = 10.0
     """Seconds that a connection may stay above the high-water mark: a train is as long in a tunnel.
     Then it is closed with 4001: the keepalive does not end a stalled reader (measured with
-    websockets 17.4)."""
+    websockets 17.4). It is also how long, in all, a connection that is half of what is retained
+    behind may slow the runs of its user; then it is closed with 4002."""
 
     open_timeout_s: Annotated[float, Positive] = 10.0
     """Seconds for the opening handshake, against connections that send it byte by byte: 408."""
@@ -189,17 +196,34 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+ENVELOPE_BYTES = 4 * 1024
+"""Of an event at most: five names of 128 signs, and what goes with them."""
+
 _SETTINGS = msgspec.json.Decoder(Settings)
+
+
+def _check_sizes(settings: Settings) -> None:
+    """Raise `ConfigurationError` if an event has no room for a message, or a log for two events."""
+    least = {
+        "max_event_bytes": 6 * settings.max_message_bytes + ENVELOPE_BYTES,
+        "retained_bytes": 2 * settings.max_event_bytes,
+    }
+    for name, expected in least.items():
+        if (got := getattr(settings, name)) < expected:
+            of = "max_message_bytes" if name == "max_event_bytes" else "max_event_bytes"
+            raise ConfigurationError(f"{name}: expected {expected} at least for {of}, got {got}")
 
 
 def read_settings(path: Path) -> Settings:
     """Return the settings of a JSON file with some of the fields of `Settings`.
 
     Raises `ConfigurationError` if it cannot be read, names an unknown field or a value that is out
-    of range.
+    of range, or sizes that contradict each other.
     """
     try:
-        return decode(path.read_bytes(), _SETTINGS, "an object with limits")
+        settings = decode(path.read_bytes(), _SETTINGS, "an object with limits")
+        _check_sizes(settings)
+        return settings
     except OSError as error:
         raise ConfigurationError(f"settings file {path}: {error.strerror}") from error
     except (JsonError, ConfigurationError) as error:

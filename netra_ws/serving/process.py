@@ -9,13 +9,13 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -255,11 +255,28 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
         runner.get_loop().set_default_executor(executor)
         ended = True
         try:
-            ended = runner.run(_serve(options, environ, stdout, output))
+            ended = _run_on(runner.get_loop(), _serve(options, environ, stdout, output))
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
             ended = ended and workers_end()
             # Closing waits for every task and thread, even for one that never stops.
             if ended:
-                runner.close()
+                with suppress(KeyboardInterrupt, SystemExit):
+                    runner.close()
     return ended
+
+
+def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool]) -> bool:
+    """Run the loop until the server has stopped, whatever a task or a callback of an agent raises.
+
+    asyncio lets these out of the loop, `loop.stop()` as a `RuntimeError`: then they would end the
+    process for everybody.
+    """
+    task = loop.create_task(serving)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
+            if task.done():
+                raise
+            logger.error("an agent tried to end the process", exc_info=error)

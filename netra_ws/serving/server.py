@@ -120,6 +120,10 @@ class Backend:
         is_handshake = path == "/ws" and "Upgrade" in request.headers
         try:
             found = await self._answer(path, request, opening)
+        except asyncio.CancelledError:
+            if opening.waits:
+                opening.end_with(HTTPStatus.SERVICE_UNAVAILABLE, no_room().serialize())
+            raise
         except Exception as error:
             self._metrics.failed(path, error)
             detail = "the request failed; the log says where"
@@ -174,6 +178,9 @@ class Backend:
                 Echo(socket)
             else:
                 await websocket_endpoint(socket, admitted.context, admitted.position)
+        except asyncio.CancelledError:
+            socket.close(CloseCode.SERVICE_RESTART, "the server is stopping")
+            raise
         except Exception as error:
             socket.fail(error)
         if socket.listener is None:

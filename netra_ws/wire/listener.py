@@ -12,7 +12,7 @@ class Listener(Protocol):
         """Take a message; what this raises closes the connection with 1011."""
 
     def drained(self) -> None:
-        """Write on: the buffer has drained after the socket was not writable."""
+        """Write on if there is room: the buffer has drained, or the end has been decided."""
 
     def lost(self) -> None:
         """Let go: the connection has ended, however it came."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -46,6 +45,8 @@ class Socket(asyncio.Protocol):
     ending: bool = False
     """Whether it was decided that this connection ends: nothing more is written or heard."""
     listener: Listener | None = None
+    on_stall: Callable[[], object] | None = None
+    """What to do where a write has stalled for too long, in place of a cut with 4001."""
     _waits: bool = False
     _is_deaf: bool = False
     _is_cut: bool = False
@@ -245,9 +246,14 @@ class Socket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Start the time that the buffer may stay above its high-water mark."""
-        limit_s = self.port.settings.write_timeout_s
-        end = CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit_s:g} s"
-        self._stalling = Deadline(limit_s, partial(self.cut, "write_timeout_s", *end))
+        self._stalling = Deadline(self.port.settings.write_timeout_s, self._stalled)
+
+    def _stalled(self) -> None:
+        if self.on_stall is not None:
+            self.on_stall()
+        else:
+            reason = f"a write stalled for more than {self.port.settings.write_timeout_s:g} s"
+            self.cut("write_timeout_s", CloseCode.SLOW_CONSUMER, reason)
 
     def resume_writing(self) -> None:
         """Say that the buffer has drained."""
@@ -306,6 +312,8 @@ class Socket(asyncio.Protocol):
             self.resume_reading()  # or the client's end stays unread
             self._keepalive.stop()
             self._closing = Deadline(self.port.settings.close_timeout_s, self._give_up)
+            if self.listener is not None:
+                self.listener.drained()  # nobody is to wait for it any longer
 
     def _give_up(self) -> None:
         if not (self._is_cut or refused_size(self._closed())):  # then a limit has been named
