@@ -73,7 +73,7 @@ class ToolCall:
         run = self._run
         if self._started:
             raise GrammarError("expected a call of a tool to be entered once: call run.tool again")
-        if run.late:
+        if run.late or (run._turn_due and run._count > 1):  # agent_started can wait
             await run.let_others()
         events.check_text("the name of a tool", self._name)
         if not isinstance(self._parameters, dict):
@@ -94,8 +94,6 @@ class ToolCall:
                     await run.let_others()
                 events.check_json("the results of a tool", self.results, run.max_event_bytes)
                 self._complete(self.results, success=True)
-                if run._turn_due:
-                    await run.let_others()
             except BaseException as refused:
                 # The user is told that they cannot be sent, and so is the author of the tool.
                 self._fail_for(refused)
