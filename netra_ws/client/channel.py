@@ -167,6 +167,17 @@ class Channel:
         """Whether what is sent now may still arrive."""
         return self._socket.state is State.OPEN
 
+    async def probe(self) -> None:
+        """Return when the server has answered a ping; raises `ConnectionEnded`."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await (await self._socket.ping())
+        except ConnectionClosed as closed:
+            raise _ended(closed) from closed
+        except TimeoutError as late:
+            self.abort()
+            raise ConnectionEnded(1006, f"no pong within {CLOSE_TIMEOUT_S:g} s") from late
+
     async def close(self) -> None:
         """Close with 1000, within `CLOSE_TIMEOUT_S`; harmless when repeated."""
         try:

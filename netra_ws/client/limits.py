@@ -37,8 +37,8 @@ class Limits(Struct, frozen=True):
     max_event_bytes: int = MAX_EVENT_BYTES
 
 
-async def ask_limits(backend_url: str) -> Limits:
-    """Return what the server says; an older one, or one that does not answer, says nothing."""
+async def ask_limits(backend_url: str) -> Limits | None:
+    """Return what the server says: an older one says less. `None` if there is no answer."""
     import aiohttp  # it takes longer than all else here, and is needed by whoever sends
 
     url = f"{backend_url}/ws/config"
@@ -55,7 +55,9 @@ async def ask_limits(backend_url: str) -> Limits:
                 if len(body) > MAX_CONFIG_BYTES:
                     return Limits()
         config = decode(bytes(body), _decoder, "a configuration")
-    except (aiohttp.ClientError, OSError, ValueError, JsonError):
+    except (aiohttp.ClientConnectionError, OSError):  # a TimeoutError is an OSError
+        return None
+    except (aiohttp.ClientError, ValueError, JsonError):
         return Limits()
     return Limits(
         "id" in config.client_messages.get("user_message", ()),

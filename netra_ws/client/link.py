@@ -176,10 +176,14 @@ class Link:
             self._abort(channel, ended)
             return None
         except JsonError:
+            if channel is not self._channel:
+                return None
             self.position = channel.position
             raise
         finally:
             self._reading = False
+        if channel is not self._channel:
+            return None  # the next channel begins before it
         if isinstance(decoded, Event):
             self.position = channel.position
             self._settles_at = 0.0
@@ -190,7 +194,7 @@ class Link:
 
     async def _make_room(self, channel: Channel) -> None:
         """Take what the server sends from now on, or pass over an event that is larger still."""
-        limits = await ask_limits(self._url)
+        limits = await ask_limits(self._url) or Limits()
         if limits.max_event_bytes > self._max_event_bytes:
             self._max_event_bytes = limits.max_event_bytes
         elif self._channel is channel and self.position is not None:
@@ -198,38 +202,46 @@ class Link:
             self.position = Position(epoch, seq + 1)
             self._lost(EventsLost(1))
 
-    async def limits(self) -> Limits:
-        """Return what the server of the present channel says of itself, asked once a channel."""
+    async def _ask_limits(self, channel: Channel) -> Limits:
+        """Return what the server of `channel` says of itself, asked once a channel.
+
+        Raises `ConnectionEnded` if it does not answer there either.
+        """
         async with self._asking:
-            limits, number = self._limits, self.connections
+            if self._limits is not None and self._channel is channel:
+                return self._limits
+            limits = await ask_limits(self._url)
             if limits is None:
-                limits = await ask_limits(self._url)
-                if number == self.connections:
-                    self._limits = limits
+                await channel.probe()
+                limits = Limits()
+            if self._channel is channel:
+                self._limits = limits
             return limits
 
-    async def send(self, message: ClientMessage, may_carry: Callable[[int, bool], None]) -> None:
-        """Send a message; `may_carry` is told the connection's number, and if it has its `id`.
+    async def send(self, due: Callable[[int, bool], ClientMessage]) -> None:
+        """Send the message that is `due` on the connection of a number; with `id`s or without.
 
-        It goes out once: again only where the connection before had ended already. Without its
-        `id` where the server knows none. Raises `RequestRefused` for one that is too large.
+        It goes out once: again only where the connection before had ended already. Raises
+        `RequestRefused` for one that is too large.
         """
         while True:
             channel = await self.channel()
-            number = self.connections
-            limits = await self.limits()
-            if number != self.connections or self._channel is not channel:
-                continue
-            fitting = message if limits.ids else msgspec.structs.replace(message, id=UNSET)
-            was_open = channel.is_open
-            may_carry(number, limits.ids)
+            may_have_gone = False
             try:
-                await channel.send(fitting, limits.max_message_bytes)
+                limits = await self._ask_limits(channel)
+                if not channel.is_open:
+                    await channel.probe()  # it says why
+                if self._channel is not channel:
+                    continue
+                message = due(self.connections, limits.ids)
+                if not limits.ids:
+                    message = msgspec.structs.replace(message, id=UNSET)
+                may_have_gone = True
+                await channel.send(message, limits.max_message_bytes)
             except ConnectionEnded as ended:
                 self._abort(channel, ended)
-                if not was_open:
-                    continue
-            return
+            if may_have_gone:
+                return
 
     async def _announce(self) -> None:
         """Send the newest token; a connection that is opened later begins with it."""

@@ -43,17 +43,15 @@ class Question:
         connection = self._link.connections
         if self.run.events or connection in (self._sent_on, self._refused_on, self._pinged_on):
             return
-        if not self._sent_on or (self._has_id and (await self._link.limits()).ids):
-            await self._link.send(self._message, self._sent)
-        else:
-            # The answer comes after all that the server had of the run when it was asked.
-            await self._link.send(Ping(id=str(self._message.id)), self._pinged)
+        await self._link.send(self._due)
 
-    def _sent(self, connection: int, has_id: bool) -> None:
-        self._sent_on, self._has_id = connection, has_id
-
-    def _pinged(self, connection: int, _has_id: bool) -> None:
+    def _due(self, connection: int, ids: bool) -> UserMessage | Ping:
+        if not self._sent_on or (self._has_id and ids):
+            self._sent_on, self._has_id = connection, ids
+            return self._message
+        # The answer comes after all that the server had of the run when it was asked.
         self._pinged_on = connection
+        return Ping(id=self._message.id)
 
     def takes(self, message: str, decoded: ServerMessage) -> bool:
         """Take a message of the server if it is about this one; returns whether it is."""

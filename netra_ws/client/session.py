@@ -128,7 +128,7 @@ class Client:
 
         A run that has ended already is a typed error `unknown_run`, in `messages()` or the log.
         """
-        await self._link.send(StopAgent(run_id), lambda *_: None)
+        await self._link.send(lambda *_: StopAgent(run_id))
 
     async def _end_of(self, question: Question, limit_s: float) -> ReceivedRun:
         question.waiting += 1
