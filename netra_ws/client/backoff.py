@@ -75,8 +75,9 @@ def is_transient(error: BaseException) -> bool:
         case ConnectionEnded():
             return _again(CLOSES, error.code)
         case HandshakeRefused(status=None) | LoginError(status=None):
-            # No time mends an address that is none, or a certificate of another: both ValueErrors.
-            return not isinstance(error.__cause__, ValueError)
+            # No time mends an address that is none or a certificate of another, both ValueErrors,
+            # or a package that is missing.
+            return not isinstance(error.__cause__, ValueError | ImportError)
         case HandshakeRefused(status=int(status)) | LoginError(status=int(status)):
             return _again(STATUSES, status)
     return False

@@ -144,8 +144,9 @@ class Channel:
             to = answer.headers.get_all("Location")
             why = f"it leads to {to[0]!r}" if to else answer.reason_phrase
             raise HandshakeRefused(self._url, answer.status_code, why) from cause
-        # A TimeoutError is an OSError, a host name that is none a ValueError.
-        except (WebSocketException, OSError, ValueError) as failed:
+        # A TimeoutError is an OSError, a host name that is none a ValueError; a proxy of the
+        # environment may need a package that is not installed.
+        except (WebSocketException, OSError, ValueError, ImportError) as failed:
             raise HandshakeRefused(self._url, None, type(failed).__name__) from failed
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
