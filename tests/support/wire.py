@@ -56,7 +56,10 @@ class Wire(Relay):
 
         A plain request is no connection: it is passed on as it is.
         """
-        head = await client[0].readuntil(b"\r\n\r\n")
+        try:
+            head = await client[0].readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return
         if b"\nupgrade:" not in head.lower():
             await self.send(backend[1], head)
             await super().join(client, backend)
