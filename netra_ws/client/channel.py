@@ -201,13 +201,11 @@ class Channel:
         contract, which the next call begins after.
         """
         try:
-            message = await self._socket.recv()
+            message = await self._socket.recv(decode=True)
         except ConnectionClosed as closed:
             raise _ended(closed) from closed
         except ConcurrencyError as busy:
             raise NetraError("expected one reader of a channel at a time") from busy
-        if isinstance(message, bytes):
-            raise JsonError("expected a text message, got a binary one")
         try:
             return message, decode(message, _decoder, "a message of the contract")
         except JsonError:
