@@ -63,6 +63,13 @@ class RequestRefused(NetraError):
         self.code = code
 
 
+class MessageTooLarge(RequestRefused):
+    """Raised when a message is larger than its server takes; the connection lives on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("message_too_large", message)
+
+
 class RunRefused(RequestRefused):
     """Raised when a run may not start now; `code` is that of the typed `error`."""
 

@@ -28,6 +28,7 @@ from netra_ws.errors import (
     EventTooLarge,
     HandshakeRefused,
     JsonError,
+    MessageTooLarge,
     NetraError,
     RequestRefused,
 )
@@ -244,8 +245,8 @@ class Channel:
     async def send(self, message: ClientMessage, max_bytes: int | None = None) -> None:
         """Send a message; raises `ConnectionEnded`, also if it waits for `SEND_TIMEOUT_S`.
 
-        Raises `RequestRefused`, and sends nothing, if it cannot be written as JSON, or is larger
-        than `max_bytes`.
+        Sends nothing and raises `MessageTooLarge` if it is larger than `max_bytes`, and
+        `RequestRefused` if it cannot be written as JSON.
         """
         try:
             data = events.encode(message)
@@ -256,7 +257,7 @@ class Channel:
             msg = (
                 f"expected at most {max_bytes} bytes of JSON, got {len(data)}; send less at a time"
             )
-            raise RequestRefused("message_too_large", msg)
+            raise MessageTooLarge(msg)
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self._socket.send(data, text=True)

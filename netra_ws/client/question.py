@@ -6,7 +6,7 @@ from netra_ws.client.channel import ServerMessage, refusal
 from netra_ws.client.link import Link
 from netra_ws.client.run import ReceivedRun
 from netra_ws.context import new_id
-from netra_ws.errors import EventsLost, NetraError, RequestRefused, RunUnconfirmed
+from netra_ws.errors import EventsLost, MessageTooLarge, NetraError, RunUnconfirmed
 from netra_ws.events import AgentStarted, Event
 from netra_ws.messages import Error, MessageKnown, Ping, Pong, UserMessage
 
@@ -106,5 +106,5 @@ class Question:
         if self.done or self.run.events or self._sent_on != self._link.connections:
             return False
         msg = "the server takes no message of that size; send less at a time"
-        self.error = RequestRefused("message_too_large", msg)
+        self.error = MessageTooLarge(msg)
         return True

@@ -102,8 +102,8 @@ class Client:
         it is back, and so is one that may not have had the message, where it knows it by its `id`;
         else that raises `RunUnconfirmed`. Raises `RunUnfinished`, a `TimeoutError`, if it takes
         longer, `EventsLost` if events are missing that may be of the run, `IncompleteRun` if it
-        does not add up, `RequestRefused` if the message is refused, and what ends a client for
-        good.
+        does not add up, `RequestRefused` if the message is refused, `MessageTooLarge` before it is
+        sent, and what ends a client for good.
         """
         self._check_alone()
         question = Question(self._link, content, thread_id)
