@@ -23,11 +23,18 @@ async def answering(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
     """A server that says this to whatever is asked, and keeps what was asked."""
     asked: list[bytes] = []
 
+    serving: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0].strip()
-            asked.append(head + await reader.readexactly(int(length or 0)))
+            first = await reader.readexactly(1)
+            if first != b"\x16":  # that begins a handshake of TLS
+                head = first + await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0].strip()
+                asked.append(head + await reader.readexactly(int(length or 0)))
             writer.write(answer)
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
@@ -37,6 +44,8 @@ async def answering(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield base_url(*server.sockets[0].getsockname()[:2]), asked
+        if serving:
+            await asyncio.wait(serving, timeout=LIMIT_S)
 
 
 def http(status: str, body: bytes = b"", *headers: str) -> bytes:

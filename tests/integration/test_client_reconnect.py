@@ -594,6 +594,21 @@ class Gate:
         return message
 
 
+async def left_after(client: Client, content: str, events: int) -> str:
+    """Return the id of a run of which so many events have come, and whose chat was left."""
+    with pytest.raises(TimeoutError) as late:
+        await client.chat(content, 0.05)
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            error = late.value
+            assert isinstance(error, RunUnfinished)
+            if f"after {events} events" in str(error):
+                assert error.run_id is not None
+                return error.run_id
+            with pytest.raises(TimeoutError) as late:
+                await client.follow(error.run_id or error.thread_id, 0.05)
+
+
 @pytest.mark.parametrize("way", [Wire, Older])
 async def test_a_run_that_took_too_long_is_followed_to_its_end(
     tokens: Tokens, connected: Connected, way: type[Wire]
@@ -604,20 +619,15 @@ async def test_a_run_that_took_too_long_is_followed_to_its_end(
         way(backend.url) as wire,
         connected(wire.url) as ann,
     ):
-        with pytest.raises(TimeoutError) as unsent:
-            await ann.chat("a", 0.2)
-        assert isinstance(unsent.value, RunUnfinished)
-        assert unsent.value.run_id is not None
-        with pytest.raises(RunUnfinished, match="after 9 events"):
-            await ann.follow(unsent.value.run_id, 0.05)
+        run_id = await left_after(ann, "a", 9)
         gate.open.set()
         assert len((await ann.chat("b", LIMIT_S)).events) == 22  # reads past the other's events
         wire.drop()
-        run = await ann.follow(unsent.value.run_id, LIMIT_S)
+        run = await ann.follow(run_id, LIMIT_S)
         assert len(run.events) == 22
         assert gate.begun == ["a", "b"]
         with pytest.raises(RequestRefused, match="not followed to its end"):
-            await ann.follow(unsent.value.run_id, LIMIT_S)
+            await ann.follow(run_id, LIMIT_S)
 
 
 async def test_a_run_of_which_nothing_had_come_is_followed_by_its_thread(
@@ -669,11 +679,9 @@ async def test_a_run_is_stopped(tokens: Tokens, connected: Connected, way: type[
         way(backend.url) as wire,
         connected(wire.url) as ann,
     ):
-        with pytest.raises(RunUnfinished) as late:
-            await ann.chat("a", 0.2)
-        assert late.value.run_id is not None
-        await ann.stop(late.value.run_id)
-        last = (await ann.follow(late.value.run_id, LIMIT_S)).events[-1]
+        run_id = await left_after(ann, "a", 9)
+        await ann.stop(run_id)
+        last = (await ann.follow(run_id, LIMIT_S)).events[-1]
         assert last.payload.status == "cancelled"  # type: ignore[union-attr]
         await ann.stop("no-such-run")  # and that is no error of the next chat
         with pytest.raises(RunUnfinished):
@@ -690,14 +698,12 @@ async def test_a_late_error_is_of_the_chat_that_it_refuses(
         way(backend.url) as wire,
         connected(wire.url) as ann,
     ):
-        with pytest.raises(RunUnfinished) as first:
-            await ann.chat("a", 0.2)
-        assert first.value.run_id is not None
+        run_id = await left_after(ann, "a", 9)
         refused = asyncio.create_task(ann.chat("b", LIMIT_S))
         await wire.passed(b'"too_many_runs"')  # it is here, and nobody has read it
         refused.cancel()
         gate.open.set()
-        await ann.follow(first.value.run_id, LIMIT_S)
+        await ann.follow(run_id, LIMIT_S)
         assert len((await ann.chat("c", LIMIT_S)).events) == 22
 
 
