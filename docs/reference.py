@@ -50,15 +50,18 @@ ERRORS = {
     "LoginError": "by `status`: 401 email or password; 429 or 503 later; `None` no answer",
     "CursorBehind": "nothing in a client: the server closes with 4002, and the client resumes",
     "RequestRefused": "by `code`, see [error codes](#error-codes)",
+    "MessageTooLarge": "send less at a time; `max_message_bytes` of `/ws/config` says how much",
     "RunRefused": "wait for a run to end, or reconnect: the message says which",
     "HandshakeRefused": "by `status`: 403 the origin; 503 later; `None` no answer",
     "ConnectionEnded": "by `code`, see [close codes](#close-codes)",
+    "EventTooLarge": "nothing: `Client` takes what its server says, and else `EventsLost`",
     "EventGap": "nothing: `Client` resumes from the last event that it has",
     "EventsLost": "tell the user; the next call goes on with what is left",
     "RunUnconfirmed": "ask the user before sending again: it could run twice",
     "JsonError": "mend the text at the place that the message names",
     "JsonShapeError": "mend the field that the message names",
     "TooCostly": "send a smaller text",
+    "RunUnfinished": "`follow` it to its end, or `stop` it",
     "IncompleteRun": "do not trust the run; the next call works on",
 }
 """What to do about each error."""

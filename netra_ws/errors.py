@@ -67,6 +67,13 @@ class RequestRefused(NetraError):
         self.code = code
 
 
+class MessageTooLarge(RequestRefused):
+    """Raised when a message is larger than its server takes; the connection lives on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("message_too_large", message)
+
+
 class RunRefused(RequestRefused):
     """Raised when a run may not start now; `code` is that of the typed `error`."""
 
@@ -87,6 +94,10 @@ class ConnectionEnded(NetraError):
         super().__init__(f"the connection ended with close code {code}, reason {reason!r}")
         self.code = code
         self.reason = reason
+
+
+class EventTooLarge(ConnectionEnded):
+    """Raised when the server sends more in one message than this side takes."""
 
 
 class EventGap(NetraError):
@@ -110,6 +121,21 @@ class RunUnconfirmed(NetraError):
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"no run of {thread_id} has begun; the message was lost, or is late")
+
+
+class RunUnfinished(NetraError, TimeoutError):
+    """Raised when a run takes longer than its `limit_s`; `Client.follow` waits for its end.
+
+    `run_id` is `None` where none of its events had come; follow its `thread_id` then.
+    """
+
+    def __init__(self, run_id: str | None, thread_id: str, events: int, limit_s: float) -> None:
+        super().__init__(
+            f"no agent_completed of {run_id or thread_id} within {limit_s:g} s, after {events} "
+            "events; it may go on: wait for it with follow()"
+        )
+        self.run_id = run_id
+        self.thread_id = thread_id
 
 
 class IncompleteRun(NetraError):
