@@ -91,11 +91,17 @@ def promises() -> str:
             "",
             "4003; 4502",
         ),
-        ("A page of another origin does not connect.", "`allowed_origins`", "403"),
+        ("A page of another origin does not connect.", "`allowed_origins`, `public_url`", "403"),
         (
             "Passwords are not guessed.",
             f"{its.max_failed_logins} failed logins in {its.failed_login_window_s:g} s, of one "
             "email from one address (`…_failed_login…`)",
+            "429",
+        ),
+        (
+            "No address keeps others from logging in.",
+            f"{its.max_waiting_logins_per_address} logins that wait, of one address "
+            "(`max_waiting_logins_per_address`)",
             "429",
         ),
         (

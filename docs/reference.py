@@ -195,8 +195,9 @@ def settings() -> str:
     for field in info.fields:
         default = getattr(defaults, field.name)
         unit = next((UNITS[end] for end in UNITS if field.name.endswith(end)), "")
-        shown = f"{_number(default)} {unit}".strip() if not isinstance(default, tuple) else "none"
-        allowed = "a list of strings"
+        is_text = isinstance(default, str | tuple)
+        shown = str(default or "none") if is_text else f"{_number(default)} {unit}".strip()
+        allowed = "a list of strings" if isinstance(default, tuple) else "a string"
         if isinstance(field.type, IntType | FloatType):
             kind = "whole numbers" if isinstance(field.type, IntType) else "numbers"
             bound = "> 0" if field.type.gt is not None else f"≥ {field.type.ge:g}"

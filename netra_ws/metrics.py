@@ -58,6 +58,11 @@ class Exposition:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.limit_exceeded = self._counter("limit_exceeded", "Limits met, by setting.", "limit")
+        self.requests_refused = self._counter(
+            "requests_refused",
+            "Requests answered with 4xx, or not at all: they were not HTTP.",
+            "status",
+        )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"netra_ws_{name}", help_text, labels, registry=self._registry)

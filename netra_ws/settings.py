@@ -6,14 +6,18 @@ name of the limit by a log line ``limit exceeded`` and ``netra_ws_limit_exceeded
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
+from netra_ws.addresses import Header, read_network
 from netra_ws.decoding import decode
 from netra_ws.errors import ConfigurationError, JsonError
+from netra_ws.origins import read_origin, read_public_url
 
 Positive = Meta(gt=0)
 
@@ -77,9 +81,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections which send nothing do not keep out clients that ask."""
 
     allowed_origins: tuple[str, ...] = ()
-    """Origins whose pages may connect and log in, compared as they are, beside the backend's own.
-    Another one is answered with 403, so that no stranger's page uses a visitor's token. A client
-    that is no browser sends none, and may connect."""
+    """Origins whose pages may log in, connect and log out, beside the backend's own: loopback and
+    the addresses of its interfaces, as far as it listens there. A slash at the end and upper case
+    make no difference here, `*` is refused. Another origin is answered with 403, so that no
+    stranger's page uses a visitor's token. A client that is no browser sends none, and may
+    connect."""
+
+    public_url: str = ""
+    """Where people open the live page behind a proxy: its origin is the backend's own. It is not
+    read from the `Host` header, so that no name which leads here is trusted by itself."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks, such as `10.0.0.0/8`, of the proxies in front of the services: they
+    name the client's address. Nobody else can, so that nobody is counted as another client."""
+
+    client_address_header: Header = "X-Forwarded-For"
+    """The header in which they do, `X-Forwarded-For` or `Forwarded`: the other one is ignored,
+    since a proxy passes on what the client wrote there."""
 
     run_timeout_s: Annotated[float, Positive] = 300.0
     """Seconds after which a run is ended as failed, so that every run ends."""
@@ -144,6 +162,32 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Logins that wait for their hash, those being hashed included: fourteen seconds of work for
     two cores (seven hashes a second, measured). More are answered with 503."""
 
+    max_waiting_logins_per_address: Annotated[int, Positive] = 8
+    """Of those, the ones from one client address (of IPv6, 64 bits): an office that arrives waits
+    for a second, so that nobody fills all places alone. More are answered with 429."""
+
+    def __post_init__(self) -> None:
+        """Give addresses the form in which they are compared.
+
+        Raises `ConfigurationError` for what is none.
+        """
+        for name, read in _FORMS.items():
+            try:
+                force_setattr(self, name, read(getattr(self, name)))
+            except ValueError as error:
+                raise ConfigurationError(f"{name}: {error}") from error
+
+
+def _each(read: Callable[[str], object]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    return lambda texts: tuple(str(read(text)) for text in texts)
+
+
+_FORMS: dict[str, Callable[[Any], Any]] = {
+    "allowed_origins": _each(read_origin),
+    "public_url": read_public_url,
+    "trusted_proxies": _each(read_network),
+}
+
 
 _SETTINGS = msgspec.json.Decoder(Settings)
 
@@ -158,5 +202,5 @@ def read_settings(path: Path) -> Settings:
         return decode(path.read_bytes(), _SETTINGS, "an object with limits")
     except OSError as error:
         raise ConfigurationError(f"settings file {path}: {error.strerror}") from error
-    except JsonError as error:
+    except (JsonError, ConfigurationError) as error:
         raise ConfigurationError(f"settings file {path}: {error}") from error

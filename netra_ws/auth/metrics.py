@@ -7,7 +7,12 @@ from prometheus_client import Gauge
 from netra_ws.metrics import Exposition
 
 RESULTS = ("accepted", "refused", "malformed", "limited")
-LIMITS = ("max_failed_logins", "max_pending_connections", "max_waiting_logins")
+LIMITS = (
+    "max_failed_logins",
+    "max_pending_connections",
+    "max_waiting_logins",
+    "max_waiting_logins_per_address",
+)
 
 
 class LoginMetrics(Exposition):

@@ -193,7 +193,7 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         for service in services:
             await listening.enter_async_context(service)
         if auth and backend:
-            auth.origins |= backend.origins
+            auth.origins.include(backend.origins)
             backend.name_login(auth.url)
         urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)

@@ -22,8 +22,8 @@ from multidict import CIMultiDictProxy
 from plain_client import dial, log_in, request
 from processes import Serve, Server
 
+from netra_ws.origins import Origins
 from netra_ws.serving.live import page, page_headers
-from netra_ws.wire.urls import own_origins
 
 APP = "https://app.example"
 SECRET = {"NETRA_WS_SECRET": "s" * 48}
@@ -149,11 +149,20 @@ async def test_a_backend_alone_leaves_the_address_to_the_reader(serve: Serve) ->
 # Who may connect and log in
 
 
+def own_origins(backend: str) -> set[str]:
+    return {backend, backend.replace("127.0.0.1", "localhost")}
+
+
 def test_localhost_is_another_name_for_loopback_only() -> None:
-    assert own_origins("http://127.0.0.1:80") == {"http://127.0.0.1:80", "http://localhost:80"}
-    assert own_origins("http://[::1]:8") == {"http://[::1]:8", "http://localhost:8"}
-    assert own_origins("http://10.0.0.1:80") == {"http://10.0.0.1:80"}
-    assert own_origins("http://0.0.0.0:80") == {"http://0.0.0.0:80"}
+    for host, shown, has_name in (
+        ("127.0.0.1", "127.0.0.1", True),
+        ("::1", "[::1]", True),
+        ("192.0.2.1", "192.0.2.1", False),
+    ):
+        origins = Origins((), "")
+        origins.listen(host, 8)
+        assert origins.grant([f"http://{shown}:8"])
+        assert origins.grant(["http://localhost:8"]) is has_name
 
 
 async def test_the_own_page_may_connect(server: Server) -> None:

@@ -439,6 +439,11 @@ async def test_the_metrics_count_every_login_once() -> None:
             'netra_ws_limit_exceeded_total{limit="max_failed_logins"}': "1.0",
             'netra_ws_limit_exceeded_total{limit="max_pending_connections"}': "0.0",
             'netra_ws_limit_exceeded_total{limit="max_waiting_logins"}': "0.0",
+            'netra_ws_limit_exceeded_total{limit="max_waiting_logins_per_address"}': "0.0",
+            'netra_ws_requests_refused_total{status="400"}': "1.0",
+            'netra_ws_requests_refused_total{status="401"}': "2.0",
+            'netra_ws_requests_refused_total{status="422"}': "1.0",
+            'netra_ws_requests_refused_total{status="429"}': "1.0",
             "netra_ws_malformed_requests_total": "1.0",
             "netra_ws_logins_waiting": "0.0",
         }
@@ -456,6 +461,23 @@ MALFORMED: dict[str, tuple[bytes, list[int]]] = {
     "another method": (post(GOOD, start=b"BREW /auth/login HTTP/1.1"), [400]),
     "a method of signs": (post(GOOD, start=b"P@ST /auth/login HTTP/1.1"), [400]),
     "PUT": (post(GOOD, start=b"PUT /auth/login HTTP/1.1"), [405]),
+    "two slashes": (post(GOOD, start=b"POST //auth/login HTTP/1.1"), [404]),
+    "a percent sign for a slash": (post(GOOD, start=b"POST /auth%2Flogin HTTP/1.1"), [404]),
+    "percent signs twice": (post(GOOD, start=b"POST /auth/%256cogin HTTP/1.1"), [404]),
+    "dot segments": (post(GOOD, start=b"POST /auth/../auth/login HTTP/1.1"), [404]),
+    "a fragment": (post(GOOD, start=b"POST /auth/login#x HTTP/1.1"), [404]),
+    "an address with a user": (post(GOOD, start=b"POST http://u@x/auth/login HTTP/1.1"), [404]),
+    "percent signs that are not needed": (
+        post(b"{}", start=b"POST /auth/%6c%6Fgin?%6c HTTP/1.1"),
+        [422],
+    ),
+    "absolute form": (post(b"{}", start=b"POST http://x/auth/login HTTP/1.1"), [422]),
+    "absolute form of another host": (
+        post(b"{}", start=b"POST HTTPS://y:1/auth/login HTTP/1.1"),
+        [422],
+    ),
+    "absolute form without a path": (post(b"", start=b"GET http://x HTTP/1.1"), [404]),
+    "an empty line first": (b"\r\n" + post(b"{}"), [422]),
     "CONNECT": (post(b"", start=b"CONNECT x:1 HTTP/1.1", length=False), [404]),
     "OPTIONS *": (post(b"", start=b"OPTIONS * HTTP/1.1", length=False), [404]),
     "HTTP/0.9": (b"GET /\r\n\r\n", [404]),
@@ -523,7 +545,10 @@ async def test_malformed_http_is_answered_or_closed(
             assert reply.header("Content-Type") == PROBLEM
             assert json.loads(reply.body)["status"] == reply.status
     lines = server.log()[earlier:]
-    assert [line["event"] for line in lines] == ["malformed request"] * statuses.count(400)
+    expected = {100: [], 400: ["malformed request"]}
+    said = [event for status in statuses for event in expected.get(status, ["request refused"])]
+    assert [line["event"] for line in lines] == said
+    assert all(line["address"] == "127.0.0.1" for line in lines)
     assert not any({"traceback", "exception"} & set(line) for line in lines)
 
 
@@ -543,7 +568,8 @@ async def test_a_body_that_breaks_after_its_answer_leaves_no_traceback(tmp_path:
         await until(server.auth, "netra_ws_malformed_requests_total", 1)
         await asyncio.to_thread(server.stop)
         events = [line["event"] for line in server.log()]
-        assert events == ["listening", "malformed request", "stopping", "stopped"]
+        refused = ["request refused", "malformed request"]
+        assert events == ["listening", *refused, "stopping", "stopped"]
         assert "Traceback" not in server.stderr()
 
 
@@ -594,7 +620,8 @@ async def test_a_client_that_breaks_off_leaves_no_traceback(
             users.gate.set()
             await until(listening.url, 'netra_ws_logins_total{result="malformed"}', 1)
             await until(listening.url, 'netra_ws_logins_total{result="refused"}', 1)
-        assert {line["event"] for line in lines} <= {"login refused", "malformed request"}
+        events = {"login refused", "malformed request", "request refused"}
+        assert {line["event"] for line in lines} <= events
         assert (await log_in(listening.url, "eve@x", "right")).status == 200
     assert caplog.records == []
 

@@ -24,7 +24,11 @@ UNITS = ("_s", "_per_s", "_per_user", "_bytes", "_bytes_total", "_events", "_log
 PLAIN = {
     "max_connections",
     "max_pending_connections",
+    "max_waiting_logins_per_address",
     "allowed_origins",
+    "public_url",
+    "trusted_proxies",
+    "client_address_header",
 }  # counts of what their names say
 REASONS = (": ", "so that", "against", "below ")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -80,7 +84,7 @@ def test_no_field_accepts_a_value_that_bounds_nothing() -> None:
     for field in FIELDS:
         for value in (-1, float("inf"), float("nan"), None, "1"):
             encoded = json.dumps({field: value}).encode()
-            with pytest.raises(msgspec.DecodeError):
+            with pytest.raises((msgspec.DecodeError, ConfigurationError)):
                 msgspec.json.decode(encoded, type=Settings)
 
 
@@ -106,6 +110,15 @@ BROKEN: dict[str, tuple[bytes | None, str]] = {
     "half a run": (b'{"max_runs_per_user": 1.5}', ".*max_runs_per_user.*"),
     "negative": (b'{"drain_timeout_s": -1}', ".*drain_timeout_s.*"),
     "zero": (b'{"max_connections": 0}', ".*max_connections.*"),
+    "every origin": (b'{"allowed_origins": ["*"]}', "allowed_origins: expected an .*, got '\\*'"),
+    "a page for an origin": (
+        b'{"allowed_origins": ["https://a.example/chat"]}',
+        "allowed_origins: expected an origin like .*",
+    ),
+    "every proxy": (b'{"trusted_proxies": ["::/0"]}', "trusted_proxies: ::/0 trusts everybody.*"),
+    "a proxy by its name": (b'{"trusted_proxies": ["proxy"]}', "trusted_proxies: 'proxy' .*"),
+    "a public URL without a scheme": (b'{"public_url": "a.example"}', "public_url: expected .*"),
+    "another header": (b'{"client_address_header": "X-Real-IP"}', ".*client_address_header.*"),
     "one origin as text": (b'{"allowed_origins": "https://a.example"}', ".*allowed_origins.*"),
 }
 
