@@ -29,6 +29,7 @@ from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
 from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
+from netra_ws.serving.live import address_to_open
 from netra_ws.serving.logs import configure_logging
 from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings, read_settings
@@ -55,13 +56,17 @@ WORKERS_END_S = 0.1
 
 
 class Announcement(Struct, frozen=True):
-    """The line on standard output that says what listens; a service not asked for is `None`."""
+    """The line on standard output that says what listens; a service not asked for is `None`.
+
+    `open` is the address of the live page, the first demo users' logins in it.
+    """
 
     backend: str | None
     auth: str | None
     revision: str
     pid: int
     demo_users: list[DemoUser]
+    open: str | None = None
 
 
 @dataclass(frozen=True)
@@ -197,10 +202,17 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
             backend.name_login(auth.url)
         urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)
+        public_url = registry.settings.public_url
         announcement = Announcement(
-            **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
+            **urls,
+            revision=options.revision,
+            pid=os.getpid(),
+            demo_users=demo_users,
+            open=address_to_open(backend.url, public_url, demo_users) if backend else None,
         )
         print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
+        if announcement.open and stdout.isatty():
+            print(f"\nOpen {announcement.open}\n", file=stdout, flush=True)
         await stop.wait()
         logger.info("stopping", commit=commit, runs=registry.statistics().runs)
         if backend:
