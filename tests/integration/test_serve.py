@@ -82,7 +82,7 @@ async def test_one_json_line_on_stdout_and_everything_else_on_stderr(
 ) -> None:
     server = serve(command=command)
     announcement = json.loads(server.line)
-    assert list(announcement) == ["backend", "auth", "revision", "pid", "demo_users"]
+    assert list(announcement) == ["backend", "auth", "revision", "pid", "demo_users", "open"]
     assert announcement["pid"] == server.process.pid
     assert announcement["revision"] == "fixed"
     assert len(announcement["demo_users"]) == 3
