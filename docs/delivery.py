@@ -108,7 +108,7 @@ def promises() -> str:
             "A stop loses nothing in silence. Health answers 503, no run is begun, runs finish, "
             "and clients are told to reconnect.",
             f"{its.drain_timeout_s:g} s (`drain_timeout_s`), and 1 s until the process has gone",
-            "error `stopping`; status `cancelled`; 1012",
+            "error `stopping`; status `cancelled`, and the response says why; 1012",
         ),
     ]
     return Table(("promise", "limit", "past it"), rows).markdown()

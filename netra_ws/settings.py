@@ -30,9 +30,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     max_messages_per_s: Annotated[float, Positive] = 20.0
     """Messages of one connection, on average over `rate_window_s`: a person types one, a program
-    that stops runs sends a few. More closes with 4004. As many runs of one user may start with an
-    `id`, on average over `idle_log_s`, for which each is kept; more are answered with the typed
-    error `too_many_ids`."""
+    that stops runs sends a few. More closes with 4004. A user may start as many runs with an `id`,
+    on all connections together and on average over `idle_log_s`, for which ids are kept: more are
+    answered with the typed error `too_many_ids`."""
 
     max_pings_per_s: Annotated[float, Positive] = 2.0
     """Ping frames of one connection, and pongs that nobody asked for, on average over

@@ -17,7 +17,6 @@ from netra_ws.errors import CloseCode
 from netra_ws.event_log import Position
 from netra_ws.events import EVENT_TYPES, timestamp
 from netra_ws.manager import WebSocketManager, get_websocket_manager
-from netra_ws.messages import CLIENT_FIELDS
 from netra_ws.wire.socket import Socket
 
 
@@ -60,7 +59,6 @@ async def websocket_config() -> dict[str, Any]:
     return {
         "limits": structs.asdict(manager.settings),
         "event_types": EVENT_TYPES,
-        "client_messages": CLIENT_FIELDS,
         "close_codes": {str(int(code)): code.meaning for code in CloseCode},
     }
 

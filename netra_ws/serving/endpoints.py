@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from netra_ws.messages import CLIENT_FIELDS
 from netra_ws.metrics import Metrics
 from netra_ws.routes.websocket_ssot import (
     websocket_config,
@@ -51,7 +52,8 @@ class Endpoints:
         return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     async def _config(self) -> Answer:
-        return _json(HTTPStatus.OK, await websocket_config())
+        config = await websocket_config()
+        return _json(HTTPStatus.OK, config | {"client_messages": CLIENT_FIELDS})
 
     async def _stats(self) -> Answer:
         return _json(HTTPStatus.OK, await websocket_stats())

@@ -311,7 +311,7 @@ PAYLOADS = {
     "tool_completed": {"tool_call_id", "tool_name", "results", "success", "duration_ms"},
     "agent_completed": {"status", "final_response", "duration_ms", "events", "digest"},
 }
-READY = {"connection_id", "epoch", "seq", "recovered", "lost"}
+READY = {"connection_id", "epoch", "seq", "recovered", "lost", "runs"}
 GRAMMAR = re.compile(
     r"agent_started (agent_thinking |tool_executing tool_completed )*agent_completed"
 )
@@ -421,7 +421,7 @@ def tally(sessions: list[Session]) -> str:
 
 ENDPOINTS = {
     "/ws/health": {"status", "components", "commit", "timestamp"},
-    "/ws/config": {"limits", "event_types", "close_codes"},
+    "/ws/config": {"limits", "event_types", "close_codes", "client_messages"},
     "/ws/stats": {"connections", "users", "runs", "events", "losses"},
 }
 

@@ -33,7 +33,7 @@ from simulated_agents import Work
 from simulated_client import ROOMY, Client
 from simulation import Simulation
 
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.settings import Settings
 
 T = TypeVar("T")
@@ -128,9 +128,12 @@ class Delivery(RuleBasedStateMachine):
         room=st.sampled_from([ROOMY, 4096, 700]),
         chunk=st.sampled_from([ROOMY, 50]),
         reading=st.booleans(),
+        asked=st.sampled_from([None, None, START]),
     )
-    def connect(self, user: str, room: int, chunk: int, reading: bool) -> None:
-        self._connect(user, None, room, chunk, reading)
+    def connect(
+        self, user: str, room: int, chunk: int, reading: bool, asked: Position | None = None
+    ) -> None:
+        self._connect(user, asked, room, chunk, reading)
 
     @precondition(there_is("resumable"))
     @rule(

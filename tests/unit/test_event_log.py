@@ -714,6 +714,15 @@ def test_a_log_that_never_had_an_event_keeps_its_epoch(event_log: EventLogFactor
     assert logs.user("ann").epoch != position.epoch
 
 
+def test_unused_epochs_are_kept_of_as_many_users_as_may_be_connected() -> None:
+    logs = MemoryEventLog(Settings(max_connections=2))
+    users = ("ann", "bob", "cat")
+    epochs = {user: logs.user(user).epoch for user in users}
+    for user in users:
+        logs.drop(user)
+    assert [logs.user(user).epoch == epochs[user] for user in users] == [False, True, True]
+
+
 def test_dropping_is_harmless_when_there_is_no_log(event_log: EventLogFactory) -> None:
     logs = event_log()
     logs.drop("ann")
