@@ -71,8 +71,9 @@ def serve(**options: Any) -> None:
 
     Then runs may finish within drain_timeout_s; a second signal cuts that short.
 
-    As soon as they listen, one JSON line on standard output names their addresses and the demo
-    users. Log lines go to standard error, as JSON.
+    As soon as they listen, one JSON line on standard output names their addresses, the demo
+    users, and the address to open in a browser; a terminal shows that once more on a line of its
+    own. Log lines go to standard error, as JSON.
 
     \b
     Examples:
