@@ -514,6 +514,25 @@ async def test_what_the_server_would_not_take_is_not_sent(tmp_path: Path) -> Non
             assert browser.errors == []
 
 
+async def test_a_message_that_a_cut_may_have_lost_is_sent_again_and_runs_once(
+    tmp_path: Path,
+) -> None:
+    with scripted(tmp_path) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            panel = browser.panel(0)
+            await connected(panel)
+            lost = "panels[0].send = () => {}; panels[0].ask('[]'); delete panels[0].send"
+            sent = "panels[0].ask('[]')"
+            for number, asking in enumerate((lost, sent), 1):
+                await browser.page.evaluate(f"{asking}; panels[0].cut('now')")
+                await proofs(panel, *["✓ 2 of 2 events"] * number)
+                await connected(panel)
+            await say(panel, ["think", 1, 0])  # what came before it has been answered
+            await proofs(panel, "✓ 3 of 3 events", "✓ 2 of 2 events", "✓ 2 of 2 events")
+            assert browser.errors == []
+
+
 async def test_a_token_that_expires_is_said(tmp_path: Path) -> None:
     with scripted(tmp_path, token_lifetime_s=3, token_leeway_s=0) as server:
         async with looking_at(server.announcement["open"]) as browser:
