@@ -47,7 +47,11 @@ def read_address(text: str) -> Address | None:
 
 def read_network(text: str) -> Network:
     """Return the network of a proxy; raises `ValueError` if it is none, or everybody's."""
-    network = ip_network(text)
+    try:
+        network = ip_network(text)
+    except ValueError as error:
+        msg = f"expected an address or a network like 10.0.0.0/8; {error}"
+        raise ValueError(msg) from error
     if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
         network = ip_network((network.network_address.packed[12:], network.prefixlen - 96))
     if network.prefixlen == 0:

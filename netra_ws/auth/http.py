@@ -46,17 +46,27 @@ class _Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._peer = transport.get_extra_info("peername")
-        pending = self._owner.pending
-        pending[self.transport] = None
-        if len(pending) > self._owner.settings.max_pending_connections:
-            oldest, _ = pending.popitem(last=False)
+        pending, settings = self._owner.pending, self._owner.settings
+        loop = asyncio.get_running_loop()
+        pending[self.transport] = loop.call_later(settings.open_timeout_s, self._late)
+        if len(pending) > settings.max_pending_connections:
+            oldest, timer = pending.popitem(last=False)
+            timer.cancel()
             peer = oldest.get_extra_info("peername")
             self._owner.metrics.exceeded("max_pending_connections", code=503, peer=peer)
             oldest.write(no_room().serialize())
             oldest.close()
 
+    def _late(self) -> None:
+        """Say that no request came; aiohttp closes then, without an answer."""
+        code = HTTPStatus.REQUEST_TIMEOUT.value
+        self._owner.metrics.exceeded("open_timeout_s", code=code, peer=self._peer)
+        self._owner.refusals.count(code)
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._owner.pending.pop(self.transport, None)
+        timer = self._owner.pending.pop(self.transport, None)
+        if timer is not None:
+            timer.cancel()
         super().connection_lost(exc)
 
     def handle_error(
@@ -95,8 +105,9 @@ class HttpServer:
         self.metrics = metrics
         self.refusals = Refusals(metrics)
         self.proxies = Proxies(settings.trusted_proxies, settings.client_address_header)
-        self.pending: OrderedDict[Any, None] = OrderedDict()
-        """The transports of the connections, that with the oldest request first."""
+        self.pending: OrderedDict[Any, asyncio.TimerHandle] = OrderedDict()
+        """The transports of the connections, that with the oldest request first, and the end of the
+        time for the first one."""
         self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
         self.app.on_response_prepare.append(_hide_server)
         self._routes: dict[str, dict[str, Handler]] = {}
@@ -160,6 +171,7 @@ class HttpServer:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.transport in self.pending:
             self.pending.move_to_end(request.transport)
+            self.pending[request.transport].cancel()
         try:
             return await handler(request)
         except web.HTTPException as refused:

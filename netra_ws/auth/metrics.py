@@ -12,6 +12,7 @@ LIMITS = (
     "max_pending_connections",
     "max_waiting_logins",
     "max_waiting_logins_per_address",
+    "open_timeout_s",
 )
 
 

@@ -440,6 +440,7 @@ async def test_the_metrics_count_every_login_once() -> None:
             'netra_ws_limit_exceeded_total{limit="max_pending_connections"}': "0.0",
             'netra_ws_limit_exceeded_total{limit="max_waiting_logins"}': "0.0",
             'netra_ws_limit_exceeded_total{limit="max_waiting_logins_per_address"}': "0.0",
+            'netra_ws_limit_exceeded_total{limit="open_timeout_s"}': "0.0",
             'netra_ws_requests_refused_total{status="400"}': "1.0",
             'netra_ws_requests_refused_total{status="401"}': "2.0",
             'netra_ws_requests_refused_total{status="422"}': "1.0",
@@ -600,6 +601,7 @@ async def test_a_request_that_does_not_arrive_ends(
         clock.forward(HANG_S / 2)
         replies = await sending
         assert [reply.status for reply in replies] == statuses
+        assert await metric(listening.url, 'netra_ws_requests_refused_total{status="408"}') == 1
         for reply in replies:
             assert (reply.header("Content-Type"), reply.header("Connection")) == (PROBLEM, "close")
 
