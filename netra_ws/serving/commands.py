@@ -75,8 +75,9 @@ def serve(**options: Any) -> None:
     every other signal that would end it, such as SIGQUIT; but where there is a users file, SIGHUP
     has it read again. Tokens of users who are no longer in it stay good until they expire.
 
-    As soon as they listen, one JSON line on standard output names their addresses and the demo
-    users. Log lines go to standard error, as JSON.
+    As soon as they listen, one JSON line on standard output names their addresses, the demo
+    users, and the address to open in a browser; a terminal shows that once more on a line of its
+    own. Log lines go to standard error, as JSON.
 
     \b
     Examples:

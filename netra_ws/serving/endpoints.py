@@ -44,7 +44,8 @@ class Endpoints:
 
     async def _live(self) -> Answer:
         headers = page_headers(self.auth_url)
-        return response(HTTPStatus.OK, page(self.auth_url), "text/html; charset=utf-8", headers)
+        body = page(self.auth_url, self._metrics.commit)
+        return response(HTTPStatus.OK, body, "text/html; charset=utf-8", headers)
 
     async def _health(self) -> Answer:
         healthy, body = await websocket_health_check(self._metrics.commit)

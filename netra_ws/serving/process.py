@@ -28,6 +28,7 @@ from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
 from netra_ws.serving.leaving import LEFT_END_S, workers_end
+from netra_ws.serving.live import address_to_open
 from netra_ws.serving.logs import configure_logging
 from netra_ws.serving.output import Output
 from netra_ws.serving.server import Backend
@@ -53,13 +54,17 @@ flight spent a third of their time on that, and found none (measured)."""
 
 
 class Announcement(Struct, frozen=True):
-    """The line on standard output that says what listens; a service not asked for is `None`."""
+    """The line on standard output that says what listens; a service not asked for is `None`.
+
+    `open` is the address of the live page, the first demo users' logins in it.
+    """
 
     backend: str | None
     auth: str | None
     revision: str
     pid: int
     demo_users: list[DemoUser]
+    open: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,10 +209,17 @@ async def _serve(
             backend.name_login(auth.url)
         urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)
+        public_url = registry.settings.public_url
         announcement = Announcement(
-            **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
+            **urls,
+            revision=options.revision,
+            pid=os.getpid(),
+            demo_users=demo_users,
+            open=address_to_open(backend.url, public_url, demo_users) if backend else None,
         )
         print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
+        if announcement.open and stdout.isatty():
+            print(f"\nOpen {announcement.open}\n", file=stdout, flush=True)
         await stop.told.wait()
         runs = registry.statistics().runs
         logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
