@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from netra_ws.errors import ConfigurationError, JsonError, JsonShapeError
+from netra_ws.errors import ConfigurationError, JsonError, JsonShapeError, reason
 
 T = TypeVar("T")
 
@@ -55,8 +55,7 @@ def read_file(path: Path, what: str) -> bytes:
                     return bytes(data)
                 data += chunk
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        why = getattr(error, "strerror", None) or error
-        raise ConfigurationError(f"{what} {path}: {why}") from error
+        raise ConfigurationError(f"{what} {path}: {reason(error)}") from error
     msg = f"{what} {path}: expected at most {LARGEST_FILE:,} bytes, got more"
     raise ConfigurationError(msg)
 

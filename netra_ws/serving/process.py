@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -29,7 +30,7 @@ from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
 from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
-from netra_ws.serving.logs import configure_logging
+from netra_ws.serving.logs import configure_logging, describe_exception
 from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings, read_settings
 from netra_ws.wire.urls import is_loopback
@@ -84,13 +85,16 @@ def load_agent(reference: str) -> Agent:
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise ConfigurationError(f"agent {reference!r}: expected module:callable")
-    sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
     try:
+        sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
         agent = getattr(importlib.import_module(module_name), name)
-    except (Exception, SystemExit) as error:  # an import runs anything, and may raise anything
-        msg = f"agent {reference!r} cannot be imported: {type(error).__name__}: {error}"
+        called = agent, getattr(agent, "__call__", None)  # noqa: B004 - it is not called here
+        is_agent = any(map(inspect.iscoroutinefunction, called))
+    except BaseException as error:  # an import runs anything, and may raise anything
+        said = describe_exception(error)
+        msg = f"agent {reference!r} cannot be imported: {said['type']}: {said['message']}"
         raise ConfigurationError(" ".join(msg.split())) from error
-    if not any(map(inspect.iscoroutinefunction, (agent, getattr(agent, "__call__", None)))):  # noqa: B004
+    if not is_agent:
         msg = f"agent {reference!r}: expected an async function, got {type(agent).__name__}"
         raise ConfigurationError(msg)
     return cast("Agent", agent)
@@ -177,9 +181,11 @@ def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
     return registry, auth, backend, demo_users
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
+async def _serve(options: Options, environ: Mapping[str, str], stdout: FileIO) -> bool:
     """Serve until a signal; return whether every agent has ended."""
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    if not commit.isprintable():
+        raise ConfigurationError(f"NETRA_WS_COMMIT: expected printable text, got {commit!r}")
     registry, auth, backend, demo_users = _build(options, environ, commit)
     watch = Watch()
     asyncio.get_running_loop().set_exception_handler(watch.handle)
@@ -200,7 +206,7 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         announcement = Announcement(
             **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
         )
-        print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
+        _announce(announcement, stdout)
         await stop.wait()
         logger.info("stopping", commit=commit, runs=registry.statistics().runs)
         if backend:
@@ -210,6 +216,15 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
     watching.cancel()
     logger.info("stopped", commit=commit)
     return registry.agents_at_work == 0
+
+
+def _announce(announcement: Announcement, stdout: FileIO) -> None:
+    line = msgspec.json.encode(announcement) + b"\n"
+    try:
+        while line:
+            line = line[stdout.write(line) :]
+    except OSError as error:
+        raise ConfigurationError(f"standard output: {error.strerror}") from error
 
 
 def _on_signals(act: Callable[[], None]) -> None:
@@ -232,7 +247,7 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with os.fdopen(os.dup(1), "w") as stdout:
+    with FileIO(os.dup(1), "w") as stdout:
         os.dup2(2, 1)
         runner = asyncio.Runner(loop_factory=new_event_loop)
         executor = ThreadPoolExecutor()
