@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as ask
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -59,8 +60,9 @@ def boundary(name: str, *errors: type[Exception], prefix: str = "netra-ws") -> I
         code = 0
     except SystemExit as ended:
         code = ended.code
-        if isinstance(ended.__context__, BrokenPipeError):  # click and rich call it a 1
-            failed = ended.__context__
+        # Of a broken pipe click and rich make a 1; click has put the stream aside.
+        if sys.stdout is not stdout or isinstance(ended.__context__, BrokenPipeError):
+            failed = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
     except (click.exceptions.Abort, KeyboardInterrupt):
         said, code = "interrupted", INTERRUPTED
     except known as error:
@@ -153,7 +155,7 @@ def _failure(stream: TextIO | None) -> Exception | None:
 
 def _keep(error: Exception) -> str:
     """Keep the traceback of an error that nobody expected; return what to say of it."""
-    what = "".join(traceback.format_exception_only(error))
+    what = "".join(traceback.format_exception_only(error)).strip()
     try:
         with NamedTemporaryFile("w", prefix="netra-ws-", suffix=".log", delete=False) as file:
             traceback.print_exception(error, file=file)

@@ -190,8 +190,6 @@ COMMANDS = {
     "help": ("--help",),
     "probe": (*PROBE, "--logins", "logins.json"),
     "audit": ("audit", "é.py"),
-    "fix": ("fix", "é.py"),
-    "checkout": ("checkout", "fixed", "--into", "é"),
     "serve": (*SERVICES, "--agent", "nothing:here"),
 }
 
@@ -231,7 +229,6 @@ def test_a_folder_that_is_gone_ends_in_one_line(arguments: tuple[str, ...], tmp_
 # Streams
 
 SHOWS = {**COMMANDS, "hash-password": ("hash-password", "--password", "x"), "serve": SERVICES}
-del SHOWS["checkout"]
 
 
 @pytest.mark.parametrize(
