@@ -39,8 +39,8 @@ Seconds = Annotated[float, Meta(ge=0.01, le=2_678_400)]
 NetworkSeconds = Annotated[float, Meta(ge=0.1, le=86_400)]
 """A round trip is shorter on most lines; what is silent for a day does not come back."""
 
-TokenSeconds = Annotated[float, Meta(ge=1, le=2_678_400)]
-"""The times in a token are whole seconds; one that was stolen is good for a month at most."""
+TokenSeconds = Annotated[float, Meta(ge=2, le=2_678_400)]
+"""A token ends at a whole second, up to one early; a stolen one is good for a month at most."""
 
 AnswerSeconds = Annotated[float, Meta(ge=0, le=60)]
 """None where there is nothing to hide; nobody waits for an answer for more than a minute."""

@@ -56,8 +56,8 @@ def test_a_backend_at_the_bounds_serves_a_run(loop: Any, corner: dict[str, float
 
 async def serves_a_run(limits: Settings) -> None:
     tokens = Tokens(SECRET, limits)
-    bearer = {"Authorization": f"Bearer {tokens.issue('ann')}"}
     async with asyncio.timeout(HANG_S), serving(tokens, limits) as backend:
+        bearer = {"Authorization": f"Bearer {tokens.issue('ann')}"}
         url = f"{backend.url.replace('http', 'ws')}/ws"
         async with connect(url, additional_headers=bearer, ping_interval=None) as tab:
             await ready(tab)
