@@ -12,7 +12,7 @@ from types import ModuleType
 
 import click
 import msgspec
-from msgspec.inspect import FloatType, IntType, StructType, type_info
+from msgspec.inspect import FloatType, IntType, StructType, Type, VarTupleType, type_info
 from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,6 +21,7 @@ from docs.examples import CLIENT, SERVER
 from netra_incident.cli import COMMANDS, cli
 from netra_incident.table import Table
 from netra_ws import client, errors
+from netra_ws import settings as limits
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.client.backoff import CLOSES, STATUSES, Rule
 from netra_ws.errors import CloseCode, NetraError
@@ -201,13 +202,34 @@ def settings() -> str:
         unit = next((UNITS[end] for end in UNITS if field.name.endswith(end)), "")
         is_text = isinstance(default, str | tuple)
         shown = str(default or "none") if is_text else f"{_number(default)} {unit}".strip()
-        allowed = "a list of strings" if isinstance(default, tuple) else "a string"
-        if isinstance(field.type, IntType | FloatType):
-            kind = "whole numbers" if isinstance(field.type, IntType) else "numbers"
-            bound = "> 0" if field.type.gt is not None else f"≥ {field.type.ge:g}"
-            allowed = f"{kind} {bound}"
+        allowed = _allowed(field.type)
         rows.append((f"`{field.name}`", shown, allowed, _first(words[field.name])))
     return Table(("setting", "default", "allowed", "what it bounds, and why"), rows).markdown()
+
+
+def _allowed(kind: Type) -> str:
+    if not isinstance(kind, IntType | FloatType):
+        return "a list of strings" if isinstance(kind, VarTupleType) else "a string"
+    what = "whole numbers" if isinstance(kind, IntType) else "numbers"
+    return f"{what}, {_number(kind.ge or 0)} to {_number(kind.le or 0)}"
+
+
+def bounds() -> str:
+    """Return each kind of setting with its bounds, why they are there, and its settings."""
+    words = _below(limits)
+    fields: dict[str, list[str]] = {}
+    for name, kind in inspect.get_annotations(Settings).items():
+        fields.setdefault(kind, []).append(f"`{name}`")
+    rows = [
+        (
+            _allowed(type_info(getattr(limits, kind))),
+            " ".join(words[kind].split()),
+            ", ".join(names),
+        )
+        for kind, names in fields.items()
+        if kind in words
+    ]
+    return Table(("allowed", "why", "settings"), rows).markdown()
 
 
 def _number(value: float) -> str:

@@ -142,6 +142,11 @@ class IncompleteRun(NetraError):
     """Raised when the events received of a run break its grammar, its count or its digest."""
 
 
+def reason(error: Exception) -> str:
+    """Return why something failed, in the words of the system where it has any."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 class CloseCode(IntEnum):
     """The close codes that a client can meet, and what each one means."""
 

@@ -76,6 +76,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _folder(value: str) -> Path:
     if not value:
         raise argparse.ArgumentTypeError("expected a folder, got an empty name")
+    try:
+        Path(value).resolve().stat()
+    except FileNotFoundError:
+        pass  # what is missing in it is said later
+    except (OSError, RuntimeError) as error:  # as that of links in a circle
+        raise argparse.ArgumentTypeError(f"{value!r}: {error}") from error
     return Path(value)
 
 

@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from netra_ws.addresses import Proxies
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.deadline import time_limit
-from netra_ws.errors import ConfigurationError
+from netra_ws.errors import ConfigurationError, reason
 from netra_ws.settings import Settings
 from netra_ws.wire.answer import PROBLEM_TYPE, no_room, problem, refuse
 from netra_ws.wire.refusals import Refusals
@@ -157,9 +157,9 @@ class HttpServer:
         try:
             # Not a site of aiohttp's: that makes connections of its own kind.
             self._listener = await loop.create_server(connection, host, port)
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:  # a name that is none
             await self._runner.cleanup()
-            msg = f"cannot listen on {host} port {port}: {error.strerror}"
+            msg = f"cannot listen on {host} port {port}: {reason(error)}"
             raise ConfigurationError(f"{msg}; choose another --auth-port, or 0") from error
         self.url = base_url(*self._listener.sockets[0].getsockname()[:2])
         return self

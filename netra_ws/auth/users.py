@@ -13,7 +13,7 @@ from argon2.exceptions import VerificationError
 from msgspec import Struct
 
 from netra_ws.context import check_login_id
-from netra_ws.decoding import decode
+from netra_ws.decoding import decode, read_file
 from netra_ws.errors import ConfigurationError, ContextError, JsonError
 
 # The defaults of argon2-cffi are the low-memory profile of RFC 9106 section 4.
@@ -95,13 +95,12 @@ def read_users(path: Path) -> UserStore:
 
     Raises `ConfigurationError` if it cannot be read, does not hold that, or holds nobody.
     """
+    data = read_file(path, "users file")
     try:
-        users = decode(path.read_bytes(), _USERS, 'a list of {"email", "id", "argon2"}')
+        users = decode(data, _USERS, 'a list of {"email", "id", "argon2"}')
         if not users:
             raise ConfigurationError("expected one user or more, got none: nobody could log in")
         return UserStore(users)
-    except OSError as error:
-        raise ConfigurationError(f"users file {path}: {error.strerror}") from error
     except (JsonError, ConfigurationError) as error:
         raise ConfigurationError(f"users file {path}: {error}") from error
 

@@ -22,7 +22,13 @@ FILE = PathName(path_type=Path)
 
 
 @click.command("serve", short_help="Serve the backend and the login service.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    callback=refuse_empty,
+    help="Address to listen on.",
+)
 @click.option(
     "--port",
     type=PORT,
@@ -109,8 +115,9 @@ def serve(**options: Any) -> None:
         with origin.naming_the_tree():
             from netra_ws.serving.process import Options, run
 
-        label = os.environ.get(origin.REVISION) if origin.TREE in os.environ else None
-        if not run(Options(revision=label or "fixed", **options)):
+        named = os.environ.get(origin.REVISION) if origin.TREE in os.environ else None
+        label = (named or "fixed").encode(errors="backslashreplace").decode()
+        if not run(Options(revision=label, **options)):
             _stop(scratch)
     except BaseException:
         if not workers_end():  # an agent's module that cannot be imported may have begun some

@@ -31,10 +31,8 @@ def wait_for_nobody() -> None:
     _waits_for_nobody = True
 
 
-def leave(code: int) -> NoReturn:
-    """Exit."""
+def leave(code: str | int | None) -> NoReturn:
+    """Exit as `sys.exit` does; what was written has been flushed."""
     if _waits_for_nobody:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        os._exit(code if isinstance(code, int) else bool(code))
     sys.exit(code)

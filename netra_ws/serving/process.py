@@ -13,9 +13,10 @@ from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -29,7 +30,7 @@ from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
 from netra_ws.serving.leaving import LEFT_END_S, workers_end
 from netra_ws.serving.live import address_to_open
-from netra_ws.serving.logs import configure_logging
+from netra_ws.serving.logs import configure_logging, describe_exception
 from netra_ws.serving.output import Output
 from netra_ws.serving.server import Backend
 from netra_ws.serving.signals import HANGUP, Stop, catch_in_loop
@@ -87,13 +88,16 @@ def load_agent(reference: str) -> Agent:
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise ConfigurationError(f"agent {reference!r}: expected module:callable")
-    sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
     try:
+        sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
         agent = getattr(importlib.import_module(module_name), name)
-    except (Exception, SystemExit) as error:  # an import runs anything, and may raise anything
-        msg = f"agent {reference!r} cannot be imported: {type(error).__name__}: {error}"
+        called = agent, getattr(agent, "__call__", None)  # noqa: B004 - it is not called here
+        is_agent = any(map(inspect.iscoroutinefunction, called))
+    except BaseException as error:  # an import runs anything, and may raise anything
+        said = describe_exception(error)
+        msg = f"agent {reference!r} cannot be imported: {said['type']}: {said['message']}"
         raise ConfigurationError(" ".join(msg.split())) from error
-    if not any(map(inspect.iscoroutinefunction, (agent, getattr(agent, "__call__", None)))):  # noqa: B004
+    if not is_agent:
         msg = f"agent {reference!r}: expected an async function, got {type(agent).__name__}"
         raise ConfigurationError(msg)
     return cast("Agent", agent)
@@ -181,10 +185,12 @@ def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
 
 
 async def _serve(
-    options: Options, environ: Mapping[str, str], stdout: TextIO, output: Output
+    options: Options, environ: Mapping[str, str], stdout: FileIO, output: Output
 ) -> bool:
     """Serve until a signal; return whether every agent, and every task of one, has ended."""
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    if not commit.isprintable():
+        raise ConfigurationError(f"NETRA_WS_COMMIT: expected printable text, got {commit!r}")
     loop = asyncio.get_running_loop()
     auth: AuthService | None
     if (path := options.users) is not None and HANGUP is not None:
@@ -217,9 +223,7 @@ async def _serve(
             demo_users=demo_users,
             open=address_to_open(backend.url, public_url, demo_users) if backend else None,
         )
-        print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
-        if announcement.open and stdout.isatty():
-            print(f"\nOpen {announcement.open}\n", file=stdout, flush=True)
+        _announce(announcement, stdout)
         await stop.told.wait()
         runs = registry.statistics().runs
         logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
@@ -251,6 +255,17 @@ async def _tasks_end() -> bool:
     return not tasks or not (await asyncio.wait(tasks, timeout=LEFT_END_S))[1]
 
 
+def _announce(announcement: Announcement, stdout: FileIO) -> None:
+    line = msgspec.json.encode(announcement) + b"\n"
+    if announcement.open and stdout.isatty():
+        line += f"\nOpen {announcement.open}\n\n".encode()
+    try:
+        while line:
+            line = line[stdout.write(line) :]
+    except OSError as error:
+        raise ConfigurationError(f"standard output: {error.strerror}") from error
+
+
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     """Serve until a signal; a second one cuts the draining short.
 
@@ -261,7 +276,7 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with os.fdopen(os.dup(1), "w") as stdout, Output() as output:
+    with FileIO(os.dup(1), "w") as stdout, Output() as output:
         runner = asyncio.Runner(loop_factory=new_event_loop)
         executor = ThreadPoolExecutor()
         runner.get_loop().set_default_executor(executor)

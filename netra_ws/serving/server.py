@@ -12,7 +12,7 @@ from websockets.http11 import Request
 
 from netra_ws.addresses import Proxies
 from netra_ws.auth.tokens import Tokens
-from netra_ws.errors import CloseCode, ConfigurationError
+from netra_ws.errors import CloseCode, ConfigurationError, reason
 from netra_ws.manager import ManagerRegistry, install_registry, remove_registry
 from netra_ws.routes.websocket_ssot import websocket_endpoint
 from netra_ws.serving.admission import Admission, Admitted
@@ -87,8 +87,8 @@ class Backend:
             undo.callback(remove_registry, self._registry)
             try:
                 self._listener = await loop.create_server(lambda: Opening(self._port), host, port)
-            except OSError as error:
-                msg = f"cannot listen on {host} port {port}: {error.strerror}"
+            except (OSError, ValueError, OverflowError) as error:  # a name that is none
+                msg = f"cannot listen on {host} port {port}: {reason(error)}"
                 raise ConfigurationError(f"{msg}; choose another --port, or 0") from error
             undo.pop_all()
         addresses = [one.getsockname()[:2] for one in self._listener.sockets]

@@ -435,7 +435,7 @@ async def test_a_server_that_stops_refuses_and_the_next_one_is_asked(
 # The token
 
 
-SHORT = Settings(token_lifetime_s=1, token_leeway_s=0)
+SHORT = Settings(token_lifetime_s=2, token_leeway_s=0)
 LENIENT = Settings(token_lifetime_s=2, token_leeway_s=1)
 
 

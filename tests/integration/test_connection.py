@@ -195,10 +195,10 @@ async def test_a_refused_message_is_a_typed_error_and_the_session_lives_on(
 async def test_a_message_above_the_limit_closes_with_1009(
     tokens: Tokens, open_tab: OpenTab
 ) -> None:
-    settings = Settings(max_message_bytes=100)
+    settings = Settings(max_message_bytes=1000)
     async with serving(tokens, settings) as backend, open_tab(backend) as tab:
         await ready(tab)
-        await say(tab, "x" * 100)
+        await say(tab, "x" * 1000)
         assert (await close_of(tab))[0] == CloseCode.MESSAGE_TOO_BIG
 
 

@@ -168,7 +168,7 @@ async def test_handshakes_are_counted_by_their_answer(
     tokens: Tokens, open_tab: OpenTab, fetch: Fetch, scraped: Scraping
 ) -> None:
     async with (
-        serving(tokens, Settings(max_connections=1)) as backend,
+        serving(tokens, Settings(max_connections=1, max_connections_per_user=1)) as backend,
         open_tab(backend) as tab,
     ):
         await ready(tab)
@@ -257,7 +257,7 @@ async def test_a_4001_that_the_client_never_answers_is_no_1006(
 async def test_disconnects_are_counted_by_the_code_that_came_first(
     tokens: Tokens, open_tab: OpenTab, reaching: Reaching
 ) -> None:
-    settings = Settings(max_message_bytes=100, max_messages_per_s=1, rate_window_s=1)
+    settings = Settings(max_message_bytes=1000, max_messages_per_s=1, rate_window_s=1)
     bearer = f"Authorization: Bearer {tokens.issue('ann')}"
     async with serving(tokens, settings) as backend:
         async with open_tab(backend) as tab:
@@ -271,7 +271,7 @@ async def test_disconnects_are_counted_by_the_code_that_came_first(
             tab.transport.abort()
         async with open_tab(backend) as tab:
             await ready(tab)
-            await tab.send("x" * 101)
+            await tab.send("x" * 1001)
             await close_of(tab)
         async with peer(backend.url, bearer) as ann:
             await ann.receive()

@@ -239,7 +239,8 @@ async def test_who_is_cut_over_a_reply_can_say_goodbye(
     """Guards `Connection._reply`: others need the room of its events, in the very turn that it
     asks something.
     """
-    settings = Settings(retained_bytes_total=1 << 20, close_timeout_s=6 * LIMIT_S)
+    room = {"retained_bytes": 1 << 20, "retained_bytes_total": 1 << 20}
+    settings = Settings(**room, close_timeout_s=6 * LIMIT_S)
     bearer = f"Authorization: Bearer {tokens.issue('ann')}"
     async with serving(tokens, settings) as backend, peer(backend.url, bearer) as ann:
         await ann.receive()

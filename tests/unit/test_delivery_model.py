@@ -47,7 +47,11 @@ USER = st.sampled_from(USERS)
 LIMITS = {
     "few events": {"retained_events": 8},
     "few bytes": {"retained_events": 64, "retained_bytes": 4096},
-    "few bytes in all": {"retained_events": 64, "retained_bytes_total": 6000},
+    "few bytes in all": {
+        "retained_events": 64,
+        "retained_bytes": 6000,
+        "retained_bytes_total": 6000,
+    },
     "much": {},
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -190,7 +191,14 @@ ALL = 1 << 30
 def event_log(request: pytest.FixtureRequest) -> EventLogFactory:
     """A function that makes an empty log of the implementation under test, with some limits."""
     implementation: Callable[[Settings], EventLog] = request.param
-    return lambda **limits: implementation(Settings(**limits))
+
+    def make(**limits: int) -> EventLog:
+        settings = Settings()
+        for name, limit in limits.items():  # bounds as narrow as no process may have them
+            msgspec.structs.force_setattr(settings, name, limit)
+        return implementation(settings)
+
+    return make
 
 
 def nothing() -> None:
