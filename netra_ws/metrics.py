@@ -58,6 +58,22 @@ class Exposition:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.limit_exceeded = self._counter("limit_exceeded", "Limits met, by setting.", "limit")
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped", "Log lines that standard error did not take in time."
+        )
+        self.thread_wait = Histogram(
+            "netra_ws_thread_wait_seconds",
+            "From the call of what blocks until a thread of the pool took it.",
+            ["pool"],
+            buckets=DELIVERY_BUCKETS,
+            registry=self._registry,
+        )
+        self.threads_waiting = Gauge(
+            "netra_ws_threads_waiting",
+            "Calls that wait for a thread of the pool now.",
+            ["pool"],
+            registry=self._registry,
+        )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"netra_ws_{name}", help_text, labels, registry=self._registry)

@@ -14,6 +14,7 @@ from netra_ws.event_log import UserLog
 from netra_ws.events import RunStatus
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+from netra_ws.threads import working_for
 
 TOO_LONG: tuple[RunStatus, str] = "failed", "The run took too long."
 
@@ -77,6 +78,7 @@ class Runs:
         task.add_done_callback(done)
 
     async def _work(self, run: AgentRun) -> None:
+        working_for.set(self._user_id)
         async with run:
             response = await self._agent(run, run.message)
             if not isinstance(response, str):

@@ -60,6 +60,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Runs of one user at a time, so that one user cannot take the event loop from others. More
     is answered with the typed error `too_many_runs`."""
 
+    max_threads_per_user: Annotated[int, Positive] = 4
+    """Threads that the runs of one user have for `asyncio.to_thread`, those included that go on
+    after a run was stopped: so that what hangs for one user holds up nobody else. More wait."""
+
+    max_threads: Annotated[int, Positive] = 32
+    """Threads that the runs of all users have, without those that a stopped run has left: as many
+    as Python's own executor has at most. More wait, and users take turns."""
+
     max_connections_per_user: Annotated[int, Positive] = 32
     """Connections of one user at a time: a person's tabs, not a loop gone wrong. More are closed
     with 4501."""

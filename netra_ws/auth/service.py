@@ -19,6 +19,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import User, UserStore
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError
+from netra_ws.threads import Threads
 
 logger = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class AuthService(HttpServer):
         self._users = users
         self._tokens = tokens
         self._failures = LoginFailures(tokens.settings)
-        self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
+        self.threads = Threads("hashing", self.metrics, in_all=MAX_CONCURRENT_HASHES)
         self._waiting = 0
         self.metrics.waiting.set_function(lambda: self._waiting)
         self.app.middlewares.insert(0, let_pages_post(LOGIN, self.origins))
@@ -90,10 +91,16 @@ class AuthService(HttpServer):
             raise web.HTTPTooManyRequests(**said)
         self._waiting += 1
         try:
-            async with self._hashing:
-                user = await asyncio.to_thread(
-                    self._users.authenticate, login.email, login.password
-                )
+            user = await loop.run_in_executor(
+                self.threads, self._users.authenticate, login.email, login.password
+            )
+        except Exception as error:
+            bucket.give_back()
+            self._count("failed")
+            logger.error("hash failed", **who, exc_info=error)
+            text = "the password could not be checked; try again"
+            retry = {"Retry-After": str(math.ceil(OVERLOAD_RETRY_S))}
+            raise web.HTTPServiceUnavailable(text=text, headers=retry) from error
         finally:
             self._waiting -= 1
         if user is None:

@@ -2,16 +2,119 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
+import select
 import sys
+import threading
+import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import structlog
 
 PACKAGE = Path(__file__).parents[1]
+
+MAX_WAITING_BYTES = 1024 * 1024
+"""Log lines that wait until standard error is read: some three thousand."""
+
+logger = structlog.get_logger(__name__)
+
+
+class Outlet(io.RawIOBase):
+    """Standard error, written in a thread of its own: a reader that stalls holds up nobody.
+
+    What does not fit in `MAX_WAITING_BYTES` is dropped: `on_drop` is told of how many lines at
+    once, and a log line when what waited has been read. Thread-safe.
+    """
+
+    def __init__(self, descriptor: int, on_drop: Callable[[int], object] = lambda _: None) -> None:
+        self.on_drop = on_drop
+        self._descriptor = descriptor
+        self._queue: SimpleQueue[bytes] = SimpleQueue()  # reentrant: a finaliser may log
+        self._entering = threading.RLock()
+        self._entered = self._left = self._dropped = 0
+        threading.Thread(target=self._run, name="log", daemon=True).start()
+
+    def fileno(self) -> int:
+        """Return the descriptor, which a child process may be given."""
+        return self._descriptor
+
+    def writable(self) -> bool:
+        """Whether it can be written: yes."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Take bytes, or drop them."""
+        taken = bytes(data)
+        with self._entering:
+            waiting = self._entered - self._left
+            if waiting and waiting + len(taken) > MAX_WAITING_BYTES:
+                self._drop(taken)
+            else:
+                self._entered += len(taken)
+                self._queue.put(taken)
+        return len(taken)
+
+    def _drop(self, data: bytes) -> None:
+        lines = data.count(b"\n")
+        self._dropped += lines
+        self.on_drop(lines)
+
+    def _run(self) -> None:
+        while True:
+            data = self._queue.get()
+            try:
+                self._write_all(data)
+            except OSError:
+                with self._entering:
+                    self._drop(data)
+                flows = False
+            else:
+                flows = True
+            with self._entering:
+                self._left += len(data)
+                lines = self._dropped if flows and self._left == self._entered else 0
+                self._dropped -= lines
+            if lines:
+                logger.warning("log lines dropped", lines=lines)
+
+    def _write_all(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:  # whoever has the other end may have asked for that
+                select.select([], [self._descriptor], [])
+
+    def drain(self, within_s: float) -> None:
+        """Wait until everything is written, or for so long."""
+        by = time.monotonic() + within_s
+        while self._left != self._entered and time.monotonic() < by:
+            time.sleep(0.002)
+
+
+class _Lines(logging.Handler):
+    """Gives each line to an outlet at once."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__()
+        self._outlet = outlet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        try:
+            self._outlet.write(self.format(record).encode() + b"\n")
+        except Exception:
+            self.handleError(record)
+
+
+def _text(outlet: Outlet) -> io.TextIOWrapper:
+    buffer = io.BufferedWriter(outlet)
+    return io.TextIOWrapper(buffer, "utf-8", "backslashreplace", line_buffering=True)
 
 
 def describe_exception(error: BaseException) -> dict[str, str]:
@@ -51,8 +154,13 @@ def _says_no_header(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or not record.name.startswith("websockets")
 
 
-def configure_logging() -> None:
-    """Send all log lines of the process, and Python's warnings, to standard error as JSON."""
+def configure_logging() -> Outlet:
+    """Send all log lines of the process, and Python's warnings, to standard error as JSON.
+
+    What anybody prints goes there, too, as it is. Nothing of that waits for the reader.
+    """
+    outlet = Outlet(2)
+    sys.stdout, sys.stderr = _text(outlet), _text(outlet)
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -64,7 +172,7 @@ def configure_logging() -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines(outlet)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -78,3 +186,4 @@ def configure_logging() -> None:
     handler.addFilter(_says_no_header)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     logging.captureWarnings(capture=True)
+    return outlet

@@ -11,13 +11,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -28,10 +28,12 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
 from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
+from netra_ws.metrics import Exposition
 from netra_ws.serving.descriptors import Watch, fit_limits
-from netra_ws.serving.logs import configure_logging
+from netra_ws.serving.logs import Outlet, configure_logging
 from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings, read_settings
+from netra_ws.threads import Threads
 from netra_ws.wire.urls import is_loopback
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ else:
 GARBAGE_THRESHOLD = 100_000
 """Objects after which Python looks for garbage. With its default of 700, four thousand runs in
 flight spent a third of their time on that, and found none (measured)."""
+
+LAST_WORDS_S = 0.1
+"""Time that standard error has to take the last log lines."""
 
 WORKERS_END_S = 0.1
 """Time that threads have to end, of the half second that is left to the interpreter."""
@@ -177,19 +182,33 @@ def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
     return registry, auth, backend, demo_users
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
+async def _serve(options: Options, environ: Mapping[str, str], stdout: int, outlet: Outlet) -> bool:
     """Serve until a signal; return whether every agent has ended."""
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
     registry, auth, backend, demo_users = _build(options, environ, commit)
     watch = Watch()
-    asyncio.get_running_loop().set_exception_handler(watch.handle)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(watch.handle)
+    counted = [registry.metrics, auth.metrics] if auth else [registry.metrics]
+    outlet.on_drop = partial(_count_dropped, counted)
+    settings = registry.settings
+    threads = Threads(
+        "agents",
+        registry.metrics,
+        in_all=settings.max_threads,
+        of_user=settings.max_threads_per_user,
+    )
+    loop.set_default_executor(threads)
+    if backend:
+        backend.readiness.threads = [threads, auth.threads] if auth else [threads]
     watching = asyncio.create_task(watch.run())
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(lambda: (hurry if stop.is_set() else stop).set())
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
     services = [service for service in (auth, backend) if service is not None]
-    async with AsyncExitStack() as listening:
+    async with AsyncExitStack() as ending, AsyncExitStack() as listening:
+        ending.callback(threads.shutdown, wait=False, cancel_futures=True)
         for service in services:
             await listening.enter_async_context(service)
         if auth and backend:
@@ -200,8 +219,14 @@ async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -
         announcement = Announcement(
             **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
         )
-        print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
-        await stop.wait()
+        line = msgspec.json.encode(announcement) + b"\n"
+        # In a thread: a long line waits for somebody who reads it.
+        saying = asyncio.create_task(asyncio.to_thread(_write_all, stdout, line))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({saying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if saying.done():
+            saying.result()
+        await stopping
         logger.info("stopping", commit=commit, runs=registry.statistics().runs)
         if backend:
             await backend.drain(hurry)
@@ -228,25 +253,34 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     Returns false if an agent, or a thread of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
-    configure_logging()
+    outlet = configure_logging()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with os.fdopen(os.dup(1), "w") as stdout:
-        os.dup2(2, 1)
-        runner = asyncio.Runner(loop_factory=new_event_loop)
-        executor = ThreadPoolExecutor()
-        runner.get_loop().set_default_executor(executor)
-        ended = True
-        try:
-            ended = runner.run(_serve(options, environ, stdout))
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-            ended = ended and _workers_end()
-            # Closing waits for every task and thread, even for one that never stops.
-            if ended:
-                runner.close()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    runner = asyncio.Runner(loop_factory=new_event_loop)
+    ended = True
+    try:
+        ended = runner.run(_serve(options, environ, stdout, outlet))
+    finally:
+        ended = ended and _workers_end()
+        # Closing waits for every task and thread, even for one that never stops.
+        if ended:
+            runner.close()
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        outlet.drain(LAST_WORDS_S)
     return ended
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _count_dropped(expositions: Iterable[Exposition], lines: int) -> None:
+    for exposition in expositions:
+        exposition.log_lines_dropped.inc(lines)
 
 
 def _workers_end() -> bool:
