@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
+from argon2.exceptions import Argon2Error, InvalidHashError
 
 from netra_ws.auth.cors import let_pages_post
 from netra_ws.auth.failures import LoginFailures
@@ -25,6 +26,9 @@ logger = structlog.get_logger(__name__)
 
 MAX_CONCURRENT_HASHES = 4
 """Passwords hashed at a time: one takes up to 64 MiB (RFC 9106, low-memory profile)."""
+
+NOT_COMPUTED = (Argon2Error, InvalidHashError, MemoryError)
+"""What argon2 raises for a hash that it cannot compute."""
 
 OVERLOAD_RETRY_S = 5.0
 """Seconds after which to try again when there are too many: a third of that work is then done."""
@@ -96,6 +100,8 @@ class AuthService(HttpServer):
             )
         except Exception as error:
             bucket.give_back()
+            if not isinstance(error, NOT_COMPUTED):
+                raise
             self._count("failed")
             logger.error("hash failed", **who, exc_info=error)
             text = "the password could not be checked; try again"

@@ -25,12 +25,17 @@ _hasher = PasswordHasher()
 _demo_hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 
 ARGON2 = re.compile(
-    r"\$argon2(?:id|i|d)\$v=(?:16|19)\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})"
+    r"\$argon2(?:id|i|d)\$v=(\d+)\$m=(\d+),t=(\d+),p=(\d+)"
     r"\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{22,})",
     re.ASCII,
 )
 """An encoded hash: its type, version and costs, then salt and tag of 8 and 16 bytes or more
 (RFC 9106 section 3.1, in base64 without padding)."""
+
+VERSIONS = {0x10, 0x13}
+
+MAX_DIGITS = 10
+"""Of a number of 32 bits."""
 
 MAX_PARALLELISM = 255
 """As the PHC string format has it."""
@@ -42,17 +47,18 @@ MAX_WORK_KIB = 4 * MAX_MEMORY_KIB
 """Memory times passes: some ten seconds of one core for one login."""
 
 
-def _is_computable(encoded: str) -> bool:
-    """Whether an encoded hash is one that a password can be checked against here."""
-    found = ARGON2.fullmatch(encoded)
-    if found is None:
+def _is_possible(found: re.Match[str]) -> bool:
+    """Whether a password can be checked against what `ARGON2` found."""
+    costs = found.group(1, 2, 3, 4)
+    if any(len(cost) > MAX_DIGITS or cost.startswith("0") for cost in costs):
         return False
-    memory, passes, parallelism = map(int, found.group(1, 2, 3))
+    version, memory, passes, parallelism = map(int, costs)
     return (
-        parallelism <= MAX_PARALLELISM
+        version in VERSIONS
+        and parallelism <= MAX_PARALLELISM
         and 8 * parallelism <= memory <= MAX_MEMORY_KIB
         and memory * passes <= MAX_WORK_KIB
-        and all(_is_base64(part) for part in found.group(4, 5))
+        and all(_is_base64(part) for part in found.group(5, 6))
     )
 
 
@@ -99,9 +105,11 @@ class UserStore:
                 check_login_id(user.id)
             except ContextError as error:
                 raise ConfigurationError(f"user {user.email!r}: {error}") from error
-            if not _is_computable(user.argon2):
-                msg = f"user {user.email!r}: expected an argon2 hash with possible parameters"
-                raise ConfigurationError(f"{msg}; netra-ws hash-password makes one")
+            found = ARGON2.fullmatch(user.argon2)
+            if found is None or not _is_possible(found):
+                what = "possible parameters in an argon2 hash" if found else "an argon2 hash"
+                msg = f"user {user.email!r}: expected {what}; netra-ws hash-password"
+                raise ConfigurationError(f"{msg} makes one")
             if user.email in self._users or user.id in ids:
                 raise ConfigurationError(f"user {user.email!r}: that email or id is there twice")
             ids.add(user.id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import select
+import stat
 import sys
 import threading
 import time
@@ -26,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Outlet(io.RawIOBase):
-    """Standard error, written in a thread of its own: a reader that stalls holds up nobody.
+    """Standard error, for which nobody waits: what it does not take at once a thread writes.
 
     What does not fit in `MAX_WAITING_BYTES` is dropped: `on_drop` is told of how many lines at
     once, and a log line when what waited has been read. Thread-safe.
@@ -35,6 +37,9 @@ class Outlet(io.RawIOBase):
     def __init__(self, descriptor: int, on_drop: Callable[[int], object] = lambda _: None) -> None:
         self.on_drop = on_drop
         self._descriptor = descriptor
+        # A pipe that is ready takes so much; a file takes everything.
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._at_once = math.inf if is_file else select.PIPE_BUF
         self._queue: SimpleQueue[bytes] = SimpleQueue()  # reentrant: a finaliser may log
         self._entering = threading.RLock()
         self._entered = self._left = self._dropped = 0
@@ -53,12 +58,23 @@ class Outlet(io.RawIOBase):
         taken = bytes(data)
         with self._entering:
             waiting = self._entered - self._left
-            if waiting and waiting + len(taken) > MAX_WAITING_BYTES:
-                self._drop(taken)
-            else:
-                self._entered += len(taken)
-                self._queue.put(taken)
+            # What was dropped is said by the thread, before what comes later.
+            left = taken if waiting or self._dropped else self._write_at_once(taken)
+            if waiting and waiting + len(left) > MAX_WAITING_BYTES:
+                self._drop(left)
+            elif left:
+                self._entered += len(left)
+                self._queue.put(left)
         return len(taken)
+
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Write what can be written without waiting, and return the rest."""
+        try:
+            if len(data) <= self._at_once and select.select([], [self._descriptor], [], 0)[1]:
+                return data[os.write(self._descriptor, data) :]
+        except OSError:
+            pass  # the thread meets it again
+        return data
 
     def _drop(self, data: bytes) -> None:
         lines = data.count(b"\n")

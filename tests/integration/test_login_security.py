@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jwt
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import HashingError, VerificationError
 from clock import Clock
 from limits import HANG_S
 from plain_client import PROBLEM, address, dial, read_until, refusal
@@ -362,6 +363,34 @@ async def test_attempts_at_the_same_time_share_the_budget() -> None:
             *(log_in(listening.url, ANN.email, f"guess {n}") for n in range(20))
         )
         assert Counter(reply.status for reply in replies) == {401: 3, 429: 17}
+
+
+class Failing(UserStore):
+    """Users whose hashes cannot be computed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__([])
+        self.error = error
+
+    def authenticate(self, _email: str, _password: str) -> User | None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), VerificationError("Memory allocation error"), HashingError("Threads failed")],
+    ids=["memory", "verification", "hashing"],
+)
+async def test_a_hash_that_cannot_be_computed_is_503_and_no_guess(error: Exception) -> None:
+    async with serving(Failing(error), max_failed_logins=1) as listening:
+        with capture_logs() as lines:
+            replies = [await log_in(listening.url, "eve@x", "right") for _ in range(3)]
+        counted = await metric(listening.url, 'netra_ws_logins_total{result="failed"}')
+    assert {(reply.status, reply.header("Content-Type")) for reply in replies} == {(503, PROBLEM)}
+    assert replies[0].header("Retry-After") == "5"
+    said = [(line["event"], line["email"], line["exc_info"]) for line in lines]
+    assert said == [("hash failed", "eve@x", error)] * 3
+    assert counted == 3
 
 
 @pytest.mark.guards("max_waiting_logins")
