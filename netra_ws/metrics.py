@@ -63,15 +63,13 @@ class Exposition:
         )
         self.thread_wait = Histogram(
             "netra_ws_thread_wait_seconds",
-            "From the call of what blocks until a thread of the pool took it.",
-            ["pool"],
+            "From the call of what blocks until a thread took it.",
             buckets=DELIVERY_BUCKETS,
             registry=self._registry,
         )
         self.threads_waiting = Gauge(
             "netra_ws_threads_waiting",
-            "Calls that wait for a thread of the pool now.",
-            ["pool"],
+            "Calls that wait for a thread now.",
             registry=self._registry,
         )
 

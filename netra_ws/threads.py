@@ -69,8 +69,8 @@ class Threads(ThreadPoolExecutor):
         self._of_user = of_user
         self._clock = clock
         self._metrics = metrics
-        self._wait = metrics.thread_wait.labels(name)
-        metrics.threads_waiting.labels(name).set_function(lambda: self.waiting)
+        self._wait = metrics.thread_wait
+        metrics.threads_waiting.set_function(lambda: self.waiting)
         # Reentrant: what the garbage collector calls may cancel a call.
         self._changing = threading.RLock()
         self._users: dict[str, _User] = {}  # in the order of their turns

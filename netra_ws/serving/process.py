@@ -253,6 +253,7 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     Returns false if an agent, or a thread of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
+    printing = sys.stdout, sys.stderr
     outlet = configure_logging()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
@@ -268,7 +269,8 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
         # Closing waits for every task and thread, even for one that never stops.
         if ended:
             runner.close()
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+            os.close(stdout)
+        sys.stdout, sys.stderr = printing
         outlet.drain(LAST_WORDS_S)
     return ended
 

@@ -81,15 +81,15 @@ async def test_tools_that_hang_hold_up_their_own_user_only(
         async with AsyncExitStack() as stack:
             for number in range(users):
                 tab = await hang(server, stack, f"hangs-{number}", let_go)
-                await counted(server, RUNS - OF_USER, WAITING, pool="agents")
+                await counted(server, RUNS - OF_USER, WAITING)
                 runs.append(await neighbour_ms(server, there))
                 logins.append(await login_ms(server))
                 ready = await request(f"{server.backend}/ws/ready")
                 await stop_all(tab)
-                await counted(server, 0, WAITING, pool="agents")
+                await counted(server, 0, WAITING)
                 runs.append(await neighbour_ms(server, there))
                 assert ready.status == 200, ready.json()
-        waited = await metric(server, "thread_wait_seconds_count", pool="agents")
+        waited = await metric(server, "thread_wait_seconds_count")
         said = [line for line in server.log() if line.get("limit") == "max_threads_per_user"]
         let_go.touch()
         await asyncio.to_thread(server.stop)

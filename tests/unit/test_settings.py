@@ -24,6 +24,7 @@ UNITS = ("_s", "_per_s", "_per_user", "_bytes", "_bytes_total", "_events", "_log
 PLAIN = {
     "max_connections",
     "max_pending_connections",
+    "max_threads",
     "allowed_origins",
 }  # counts of what their names say
 REASONS = (": ", "so that", "against", "below ")
