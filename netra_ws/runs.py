@@ -19,6 +19,7 @@ from netra_ws.events import RunStatus
 from netra_ws.messages import OngoingRun
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+from netra_ws.threads import working_for
 
 TOO_LONG: tuple[RunStatus, str] = "failed", "The run took too long."
 CUT: tuple[RunStatus, str] = "cancelled", "The run was cut off: the server is shutting down."
@@ -133,6 +134,7 @@ class Runs:
         known[message_id] = run_id, now
 
     async def _work(self, run: AgentRun) -> None:
+        working_for.set(self._user_id)
         async with run:
             response = await self._agent(run, run.message)
             if not isinstance(response, str):

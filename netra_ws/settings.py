@@ -109,6 +109,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Connections of one user at a time: a person's tabs, not a loop gone wrong. With one more all
     are pinged: who sends no byte within 2 s makes room, or else the new one is closed with 4005."""
 
+    max_threads_per_user: Count = 4
+    """Threads that the runs of one user have for `asyncio.to_thread`, those included that go on
+    after a run was stopped: so that what hangs for one user holds up nobody else. More wait."""
+
+    max_threads: Count = 32
+    """Threads that the runs of all users have, without those that a stopped run has left: as many
+    as Python's own executor has at most. More wait, and users take turns."""
+
     max_connections: Count = 10_000
     """WebSocket connections of the process: half a gigabyte at 50 KiB each, of which 14 are an
     idle connection's (measured) and the rest its user's events. More are answered with 503 in
@@ -243,6 +251,7 @@ ENVELOPE_BYTES = 4 * 1024
 _AT_MOST: tuple[tuple[str, str, Callable[[Settings], float]], ...] = (
     ("retained_bytes", "retained_bytes_total", lambda its: its.retained_bytes_total),
     ("max_connections_per_user", "max_connections", lambda its: its.max_connections),
+    ("max_threads_per_user", "max_threads", lambda its: its.max_threads),
     ("token_leeway_s", "token_lifetime_s", lambda its: its.token_lifetime_s),
 )
 """What is at odds with another setting above that, else the one of the two has no effect."""

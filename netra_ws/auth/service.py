@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
+from argon2.exceptions import Argon2Error, InvalidHashError
 
 from netra_ws.addresses import subscriber
 from netra_ws.auth.cors import let_pages_post
@@ -22,11 +23,15 @@ from netra_ws.auth.users import User, UserStore
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError
 from netra_ws.origins import Origins
+from netra_ws.threads import Threads
 
 logger = structlog.get_logger(__name__)
 
 MAX_CONCURRENT_HASHES = 4
 """Passwords hashed at a time: one takes up to 64 MiB (RFC 9106, low-memory profile)."""
+
+NOT_COMPUTED = (Argon2Error, InvalidHashError, MemoryError)
+"""What argon2 raises for a hash that it cannot compute."""
 
 OVERLOAD_RETRY_S = 5.0
 """Seconds after which to try again when there are too many: a third of that work is then done."""
@@ -50,7 +55,7 @@ class AuthService(HttpServer):
         self.users = users
         self._tokens = tokens
         self._failures = LoginFailures(tokens.settings)
-        self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
+        self.threads = Threads("hashing", self.metrics, in_all=MAX_CONCURRENT_HASHES)
         self._waiting: Counter[str] = Counter()  # by what counts of their address
         self.metrics.waiting.set_function(self._waiting.total)
         self.app.middlewares.insert(0, let_pages_post(LOGIN, self.origins))
@@ -100,8 +105,18 @@ class AuthService(HttpServer):
             raise web.HTTPTooManyRequests(**said)
         self._waiting[counted] += 1
         try:
-            async with self._hashing:
-                user = await asyncio.to_thread(self.users.authenticate, login.email, login.password)
+            user = await loop.run_in_executor(
+                self.threads, self.users.authenticate, login.email, login.password
+            )
+        except Exception as error:
+            bucket.give_back()
+            if not isinstance(error, NOT_COMPUTED):
+                raise
+            self._count("failed")
+            logger.error("hash failed", **who, exc_info=error)
+            text = "the password could not be checked; try again"
+            retry = {"Retry-After": str(math.ceil(OVERLOAD_RETRY_S))}
+            raise web.HTTPServiceUnavailable(text=text, headers=retry) from error
         finally:
             self._waiting -= Counter([counted])  # which forgets who has none left
         if user is None:

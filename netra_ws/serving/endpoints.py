@@ -17,6 +17,7 @@ from netra_ws.routes.websocket_ssot import (
 )
 from netra_ws.serving.contract import asyncapi
 from netra_ws.serving.live import page, page_headers
+from netra_ws.serving.readiness import Readiness
 from netra_ws.wire.answer import Answer, response
 
 
@@ -30,12 +31,14 @@ class Endpoints:
     `auth_url` is where the login service of the live page is; `None` if that is not known here.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, readiness: Readiness) -> None:
         self.auth_url: str | None = None
         self._metrics = metrics
+        self._readiness = readiness
         self.by_path: dict[str, Callable[[], Awaitable[Answer]]] = {
             "/": self._live,
             "/ws/health": self._health,
+            "/ws/ready": self._ready,
             "/ws/config": self._config,
             "/ws/stats": self._stats,
             "/ws/asyncapi.json": self._contract,
@@ -50,6 +53,11 @@ class Endpoints:
     async def _health(self) -> Answer:
         healthy, body = await websocket_health_check(self._metrics.commit)
         return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, body)
+
+    async def _ready(self) -> Answer:
+        body = await self._readiness.check()
+        is_ready = body["status"] == "ready"
+        return _json(HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     async def _config(self) -> Answer:
         config = await websocket_config()

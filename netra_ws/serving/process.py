@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 from collections.abc import Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -35,6 +34,7 @@ from netra_ws.serving.output import Output
 from netra_ws.serving.server import Backend
 from netra_ws.serving.signals import HANGUP, Stop, catch_in_loop
 from netra_ws.settings import Settings, read_settings
+from netra_ws.threads import Threads
 from netra_ws.wire.urls import is_loopback
 
 if TYPE_CHECKING:
@@ -199,6 +199,12 @@ async def _serve(
     output.dropped = [registry.metrics.log_lines_dropped]
     if auth:
         output.dropped.append(auth.metrics.log_lines_dropped)
+    settings, metrics = registry.settings, registry.metrics
+    in_all, of_user = settings.max_threads, settings.max_threads_per_user
+    threads = Threads("agents", metrics, in_all=in_all, of_user=of_user)
+    loop.set_default_executor(threads)
+    if backend:
+        backend.readiness.threads = [threads, auth.threads] if auth else [threads]
     watch = Watch()
     loop.set_exception_handler(watch.handle)
     watching = asyncio.create_task(watch.run())
@@ -207,7 +213,8 @@ async def _serve(
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
     services = [service for service in (auth, backend) if service is not None]
-    async with AsyncExitStack() as listening:
+    async with AsyncExitStack() as ending, AsyncExitStack() as listening:
+        ending.callback(threads.shutdown, wait=False, cancel_futures=True)
         for service in services:
             await listening.enter_async_context(service)
         if auth and backend:
@@ -215,16 +222,20 @@ async def _serve(
             backend.name_login(auth.url)
         urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)
-        public_url = registry.settings.public_url
         announcement = Announcement(
             **urls,
             revision=options.revision,
             pid=os.getpid(),
             demo_users=demo_users,
-            open=address_to_open(backend.url, public_url, demo_users) if backend else None,
+            open=address_to_open(backend.url, settings.public_url, demo_users) if backend else None,
         )
-        _announce(announcement, stdout)
-        await stop.told.wait()
+        # In a thread: a long line waits for somebody who reads it.
+        saying = asyncio.create_task(asyncio.to_thread(_announce, announcement, stdout))
+        stopping = asyncio.create_task(stop.told.wait())
+        await asyncio.wait({saying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if saying.done():
+            saying.result()
+        await stopping
         runs = registry.statistics().runs
         logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
         if backend:
@@ -278,13 +289,10 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     # The announcement is the one line on standard output, whatever an agent prints.
     with FileIO(os.dup(1), "w") as stdout, Output() as output:
         runner = asyncio.Runner(loop_factory=new_event_loop)
-        executor = ThreadPoolExecutor()
-        runner.get_loop().set_default_executor(executor)
         ended = True
         try:
             ended = _run_on(runner.get_loop(), _serve(options, environ, stdout, output))
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
             ended = ended and workers_end()
             # Closing waits for every task and thread, even for one that never stops.
             if ended:

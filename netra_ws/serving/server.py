@@ -18,6 +18,7 @@ from netra_ws.routes.websocket_ssot import websocket_endpoint
 from netra_ws.serving.admission import Admission, Admitted
 from netra_ws.serving.endpoints import Endpoints
 from netra_ws.serving.handshake import choose_subprotocol
+from netra_ws.serving.readiness import Readiness
 from netra_ws.wire.answer import Answer, no_room, refuse
 from netra_ws.wire.opening import Opening
 from netra_ws.wire.port import Port
@@ -73,7 +74,8 @@ class Backend:
         self._pending, self._sockets = self._port.pending, self._port.sockets
         self._admission = Admission(tokens, registry, self._sockets)
         self.origins = self._admission.origins
-        self._endpoints = Endpoints(registry.metrics)
+        self.readiness = Readiness(registry)
+        self._endpoints = Endpoints(registry.metrics, self.readiness)
         self._listener: asyncio.Server
         self._ticking: asyncio.Task[None]
         self._stop_by: float | None = None

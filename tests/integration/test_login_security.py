@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jwt
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import HashingError, VerificationError
 from clock import Clock
 from limits import HANG_S
 from plain_client import PROBLEM, address, dial, read_until, refusal
@@ -364,6 +365,34 @@ async def test_attempts_at_the_same_time_share_the_budget() -> None:
         assert Counter(reply.status for reply in replies) == {401: 3, 429: 17}
 
 
+class Failing(UserStore):
+    """Users whose hashes cannot be computed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__([])
+        self.error = error
+
+    def authenticate(self, _email: str, _password: str) -> User | None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), VerificationError("Memory allocation error"), HashingError("Threads failed")],
+    ids=["memory", "verification", "hashing"],
+)
+async def test_a_hash_that_cannot_be_computed_is_503_and_no_guess(error: Exception) -> None:
+    async with serving(Failing(error), max_failed_logins=1) as listening:
+        with capture_logs() as lines:
+            replies = [await log_in(listening.url, "eve@x", "right") for _ in range(3)]
+        counted = await metric(listening.url, 'netra_ws_logins_total{result="failed"}')
+    assert {(reply.status, reply.header("Content-Type")) for reply in replies} == {(503, PROBLEM)}
+    assert replies[0].header("Retry-After") == "5"
+    said = [(line["event"], line["email"], line["exc_info"]) for line in lines]
+    assert said == [("hash failed", "eve@x", error)] * 3
+    assert counted == 3
+
+
 @pytest.mark.guards("max_waiting_logins")
 async def test_a_login_too_many_at_a_time_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_CONCURRENT_HASHES", 1)
@@ -429,13 +458,14 @@ async def test_the_metrics_count_every_login_once() -> None:
         values = dict(
             line.rsplit(" ", 1)
             for line in reply.body.decode().splitlines()
-            if not line.startswith("#") and "_created" not in line
+            if not line.startswith("#") and "_created" not in line and "_wait_seconds_" not in line
         )
         assert values == {
             'netra_ws_logins_total{result="accepted"}': "1.0",
             'netra_ws_logins_total{result="refused"}': "2.0",
             'netra_ws_logins_total{result="limited"}': "1.0",
             'netra_ws_logins_total{result="malformed"}': "1.0",
+            'netra_ws_logins_total{result="failed"}': "0.0",
             'netra_ws_limit_exceeded_total{limit="max_failed_logins"}': "1.0",
             'netra_ws_limit_exceeded_total{limit="max_pending_connections"}': "0.0",
             'netra_ws_limit_exceeded_total{limit="max_waiting_logins"}': "0.0",
@@ -448,6 +478,7 @@ async def test_the_metrics_count_every_login_once() -> None:
             "netra_ws_malformed_requests_total": "1.0",
             "netra_ws_log_lines_dropped_total": "0.0",
             "netra_ws_logins_waiting": "0.0",
+            "netra_ws_threads_waiting": "0.0",
         }
 
 

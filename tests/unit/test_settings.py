@@ -27,6 +27,7 @@ PLAIN = {
     "max_connections",
     "max_pending_connections",
     "max_waiting_logins_per_address",
+    "max_threads",
     "allowed_origins",
     "public_url",
     "trusted_proxies",
