@@ -182,13 +182,11 @@ class AgentRun:
 
     async def let_others(self) -> None:
         """Let the loop turn if it is time, and wait for readers that are far behind."""
-        global _turned_at
         if get_ident() != self._thread:
             raise EventRefused(OTHER_THREAD)
         if self._turn_due:
             await asyncio.sleep(0)
             await asyncio.sleep(0)  # uvloop sends at the end of the turn in which it is written
-            _turned_at = events.timestamp()
             self._turned_after, self._turn_due = self._count, False
         while self.late:
             await next(iter(self.late)).catch_up()
@@ -242,6 +240,7 @@ class AgentRun:
 
     def _emit(self, event: Any, payload: Any, max_bytes: float) -> None:
         """Append one event: encoded once, counted and digested as it is."""
+        global _turned_at
         if get_ident() != self._thread:
             raise EventRefused(OTHER_THREAD)
         if self.ended or (self._count == 0) is not (event is events.AgentStarted):
@@ -264,6 +263,7 @@ class AgentRun:
         self._count += 1
         self._undigested.append(sent)
         if now != _turned_at or self._count >= self._turned_after + EVENTS_A_TURN:
+            _turned_at = now  # one run in a millisecond, not all that begin in it
             self._turn_due = True
             self._update_digest()
 

@@ -28,6 +28,7 @@ from netra_ws.event_log import Position
 from netra_ws.event_log.memory import Cursor
 from netra_ws.manager import WebSocketManager
 from netra_ws.messages import decode_client_message
+from netra_ws.metrics import Metrics
 from netra_ws.wire.rates import TokenBucket
 from netra_ws.wire.socket import Socket
 
@@ -77,11 +78,11 @@ class Connection:
     """The one asked for, and then the one at which it began."""
     token_id: str = ""
     """The token under which it goes on."""
-    _scheduled: bool = False
     _woken_at: float = 0.0
     _caught_up: asyncio.Event | None = None
     """Set when runs need not wait for it any longer; there is none while it is not far behind."""
     _patience: asyncio.TimerHandle | None = None
+    _metrics: Metrics = field(init=False)
     _patience_s: float = field(init=False)
     """How much longer runs wait for it."""
     _waiting: int = 0
@@ -115,6 +116,7 @@ class Connection:
         rate = manager.settings.max_messages_per_s
         capacity = rate * manager.settings.rate_window_s
         self._messages = TokenBucket(rate, capacity, self._loop.time())
+        self._metrics = manager.registry.metrics
         self._patience_s = manager.settings.write_timeout_s
         self._cursor = cursor = manager.open_cursor(self._position, self._wake)
         self._position = first = cursor.position
@@ -262,13 +264,8 @@ class Connection:
             self._woken_at = time.perf_counter()
         if self._cursor.half_behind:
             self._write_pending()  # or a burst in one turn of the loop would push a reader out
-        elif not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._scheduled = False
-        self._write_pending()
+        else:
+            self._loop.call_soon(self._write_pending)
 
     def drained(self) -> None:
         """See `Listener`."""
@@ -277,21 +274,21 @@ class Connection:
     def _write_pending(self) -> None:
         """Write what is pending, up to the high-water mark; drained, the socket asks for more."""
         cursor, socket = self._cursor, self._socket
-        before = cursor.seq
+        before = pending = cursor.pending
         try:
-            while (cursor.pending or self._replies) and (room := socket.room):
-                taken = cursor.take(room) if cursor.pending else []
+            while (pending or self._replies) and (room := socket.room):
+                taken = cursor.take(room) if pending else []
                 socket.write(taken + self._due_replies() if self._replies else taken)
+                pending = cursor.pending
         except CursorBehind as behind:
             socket.cut(cursor.trimmed_by, CloseCode.FELL_BEHIND, str(behind))
-        written = cursor.seq - before
-        metrics = self._manager.registry.metrics
-        metrics.events_delivered += written
-        if not cursor.pending:
-            if written and self._woken_at:
+        metrics = self._metrics
+        metrics.events_delivered += before - pending
+        if not pending:
+            if before and self._woken_at:
                 metrics.delivery_latency.observe(time.perf_counter() - self._woken_at)
             self._woken_at = 0.0
-        if cursor.pending or self._caught_up is not None:
+        if pending or self._caught_up is not None:
             self._hold_runs()
 
     def _hold_runs(self) -> None:

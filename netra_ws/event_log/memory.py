@@ -28,6 +28,8 @@ class Cursor:
     wake: Callable[[], None]
     _read_bytes: int
     """Where it is among all bytes that were ever appended: what is pending is a difference."""
+    _is_awake: bool = False
+    """Whether the reader has been woken, and has taken nothing since."""
 
     @property
     def position(self) -> Position:
@@ -61,6 +63,7 @@ class Cursor:
 
         Raises `CursorBehind` if events left the retained window before they were taken.
         """
+        self._is_awake = False
         log = self._log
         events = log.events
         pending = log.head - self.seq
@@ -121,14 +124,20 @@ class MemoryUserLog:
         self.head += 1
         self.appended_bytes += size
         self.kept_bytes += size
+        logs = self._logs
+        logs.kept_bytes += size
+        self.appended_at = logs.appends = logs.appends + 1
         if len(events) > self.max_events:
             self.trim("retained_events")
         # The newest event stays even if it alone is over the bound: it was accepted.
         while self.kept_bytes > self.max_bytes and len(events) > 1:
             self.trim("retained_bytes")
-        self._logs.changed(self, size)
+        if logs.kept_bytes > logs.max_bytes:
+            logs.shrink(self)
         for cursor in self.cursors:
-            cursor.wake()
+            if not cursor._is_awake or cursor.half_behind:
+                cursor._is_awake = True
+                cursor.wake()
         return event
 
     def trim(self, limit: str) -> None:
@@ -157,11 +166,11 @@ class MemoryEventLog:
     """A `netra_ws.event_log.EventLog` that needs nothing installed."""
 
     def __init__(self, settings: Settings) -> None:
-        self.kept_bytes = 0
+        self.kept_bytes = self.appends = 0
+        self.max_bytes = settings.retained_bytes_total
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
         self._unused_epochs: OrderedDict[str, str] = OrderedDict()
-        self._appends = 0
         # Sorted only when memory is short: an order kept up to date costs each event more.
         self._silent: deque[tuple[int, MemoryUserLog]] = deque()
 
@@ -187,14 +196,11 @@ class MemoryEventLog:
                 if len(self._unused_epochs) > self._settings.max_connections:
                     self._unused_epochs.popitem(last=False)
 
-    def changed(self, log: MemoryUserLog, size: int) -> None:
-        """Note a new event in `log`, and keep all logs together within their bound."""
-        self._appends += 1
-        log.appended_at = self._appends
-        self.kept_bytes += size
-        while self.kept_bytes > self._settings.retained_bytes_total:
-            oldest = self._silent_for_longest() or log
-            if oldest is log and len(log.events) == 1:
+    def shrink(self, newest: MemoryUserLog) -> None:
+        """Trim the logs that have been silent for longest, to keep all within their bound."""
+        while self.kept_bytes > self.max_bytes:
+            oldest = self._silent_for_longest() or newest
+            if oldest is newest and len(newest.events) == 1:
                 break  # the newest event stays: it was accepted
             oldest.trim("retained_bytes_total")
 
