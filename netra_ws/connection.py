@@ -323,7 +323,8 @@ class Connection:
                 left = self._patience.when() - loop.time()
                 self._patience_s = max(0.0, min(left, self._patience_s))
                 self._patience.cancel()
-                self._socket.on_stall = None
+                if self._patience_s:  # else it is being cut with 4002, and not with 4001
+                    self._socket.on_stall = None
 
     def _give_up(self) -> None:
         """Let the runs go on without it: they overtake it now, or it is cut as overtaken."""

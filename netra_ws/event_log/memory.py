@@ -117,18 +117,19 @@ class MemoryUserLog:
 
     def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         """See `UserLog`."""
-        event = encode(self.epoch, self.head + 1)
+        head = self.head + 1
+        event = encode(self.epoch, head)
         size = len(event)
-        events = self.events
+        events, logs = self.events, self._logs
         events.append(event)
-        self.head += 1
+        self.head = head
         self.appended_bytes += size
-        self.kept_bytes += size
-        logs = self._logs
-        logs.kept_bytes += size
         self.appended_at = logs.appends = logs.appends + 1
         if len(events) > self.max_events:
-            self.trim("retained_events")
+            self.trimmed_by = "retained_events"
+            size -= len(events.popleft())
+        self.kept_bytes += size
+        logs.kept_bytes += size
         # The newest event stays even if it alone is over the bound: it was accepted.
         while self.kept_bytes > self.max_bytes and len(events) > 1:
             self.trim("retained_bytes")
