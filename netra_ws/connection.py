@@ -78,6 +78,7 @@ class Connection:
     """The one asked for, and then the one at which it began."""
     token_id: str = ""
     """The token under which it goes on."""
+    _scheduled: bool = False
     _woken_at: float = 0.0
     _caught_up: asyncio.Event | None = None
     """Set when runs need not wait for it any longer; there is none while it is not far behind."""
@@ -260,11 +261,12 @@ class Connection:
         self._socket.seal()
 
     def _wake(self) -> None:
-        if not self._woken_at:
-            self._woken_at = time.perf_counter()
         if self._cursor.half_behind:
             self._write_pending()  # or a burst in one turn of the loop would push a reader out
-        else:
+        elif not self._scheduled:
+            self._scheduled = True
+            if not self._woken_at:
+                self._woken_at = time.perf_counter()
             self._loop.call_soon(self._write_pending)
 
     def drained(self) -> None:
@@ -273,6 +275,7 @@ class Connection:
 
     def _write_pending(self) -> None:
         """Write what is pending, up to the high-water mark; drained, the socket asks for more."""
+        self._scheduled = False
         cursor, socket = self._cursor, self._socket
         before = pending = cursor.pending
         try:

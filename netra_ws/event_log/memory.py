@@ -28,8 +28,6 @@ class Cursor:
     wake: Callable[[], None]
     _read_bytes: int
     """Where it is among all bytes that were ever appended: what is pending is a difference."""
-    _is_awake: bool = False
-    """Whether the reader has been woken, and has taken nothing since."""
 
     @property
     def position(self) -> Position:
@@ -63,7 +61,6 @@ class Cursor:
 
         Raises `CursorBehind` if events left the retained window before they were taken.
         """
-        self._is_awake = False
         log = self._log
         events = log.events
         pending = log.head - self.seq
@@ -136,9 +133,7 @@ class MemoryUserLog:
         if logs.kept_bytes > logs.max_bytes:
             logs.shrink(self)
         for cursor in self.cursors:
-            if not cursor._is_awake or cursor.half_behind:
-                cursor._is_awake = True
-                cursor.wake()
+            cursor.wake()
         return event
 
     def trim(self, limit: str) -> None:

@@ -44,7 +44,7 @@ async def test_a_client_outwaits_any_outage_and_a_line_that_flaps(
 ) -> None:
     """In the short form it makes more attempts than a client once had, and waits less for each."""
     backoff = Backoff() if soak else Backoff(first_s=0.001, max_s=0.01)
-    attempts, seconds = (2, 240.0) if soak else (30, 0.0)
+    attempts, seconds = (2, 120.0) if soak else (30, 0.0)
     with scripted_server(tmp_path, **ROOM, **FREE) as server:
         async with (
             Wire(server.backend) as wire,

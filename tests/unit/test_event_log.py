@@ -723,7 +723,7 @@ def test_a_log_that_never_had_an_event_keeps_its_epoch(event_log: EventLogFactor
 
 
 def test_unused_epochs_are_kept_of_as_many_users_as_may_be_connected() -> None:
-    logs = MemoryEventLog(Settings(max_connections=2))
+    logs = MemoryEventLog(Settings(max_connections=2, max_connections_per_user=2))
     users = ("ann", "bob", "cat")
     epochs = {user: logs.user(user).epoch for user in users}
     for user in users:
