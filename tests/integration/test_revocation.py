@@ -51,10 +51,10 @@ async def test_what_is_written_in_the_turn_of_a_revocation_comes_before_its_answ
             connection.drained()  # so it writes now, and not in a turn of its own
         return revoke(self, token)
 
-    def take_and_end(self: Opening, answer: bytes) -> None:
+    def take_and_end(self: Opening, status: int, answer: bytes) -> None:
         taken.append(kernel_has(reader))
         received.append(reader.recv(1 << 20))  # there is room again, for a turn before the end
-        end_with(self, answer)
+        end_with(self, status, answer)
 
     token = tokens.issue("ann")
     async with serving(tokens, SETTINGS) as backend:
