@@ -399,10 +399,11 @@ async def test_nothing_is_kept_of_the_headers_of_a_handshake(
     backend: Backend, tokens: Tokens
 ) -> None:
     """They are 4 KiB of an idle connection, and the token is one of them."""
-    async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
+    token = tokens.issue("ann")
+    async with peer(backend.url, f"Authorization: Bearer {token}") as ann:
         await ann.receive()
         kept = [one for one in gc.get_objects() if type(one) is Headers]
-        assert [one for one in kept if "Authorization" in one] == []
+        assert [one for one in kept if token in one.get("Authorization", "")] == []
 
 
 def request(*lines: str) -> bytes:
