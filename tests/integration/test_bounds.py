@@ -222,7 +222,7 @@ async def test_unread_pings_leave_the_write_buffer_bounded(
 async def test_a_reader_behind_the_window_is_closed_with_4002(
     bounded: Bounded, open_tab: OpenTab, limit: dict[str, int]
 ) -> None:
-    settings = Settings(write_high_water_bytes=16 * 1024, **limit)
+    settings = Settings(write_high_water_bytes=16 * 1024, write_timeout_s=1.0, **limit)
     agent = Flood()
     async with (
         bounded(settings, *limit, agent=agent) as backend,

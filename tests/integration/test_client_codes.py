@@ -318,12 +318,12 @@ async def test_a_token_that_is_replaced_while_a_connection_opens_is_sent_over_it
 
 
 async def test_a_client_that_closes_lets_go_of_the_connection_that_it_opens() -> None:
-    opening = asyncio.Event()
+    opening, over = asyncio.Event(), asyncio.Event()
 
     async def admit(number: int) -> None:
         if number == 2:
             opening.set()
-            await asyncio.Event().wait()
+            await over.wait()
 
     async with scripted(says(ready(), code=1012)) as server, asyncio.timeout(LIMIT_S):
         server.admit = admit
@@ -332,6 +332,7 @@ async def test_a_client_that_closes_lets_go_of_the_connection_that_it_opens() ->
             await opening.wait()
         with pytest.raises(NetraError, match="the client is closed"):
             await reading
+        over.set()
 
 
 # The back-off
