@@ -283,11 +283,12 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     Returns false if an agent, or a task of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
-    configure_logging()
+    output = Output()
+    configure_logging(output.count)
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with FileIO(os.dup(1), "w") as stdout, Output() as output:
+    with FileIO(os.dup(1), "w") as stdout, output:
         runner = asyncio.Runner(loop_factory=new_event_loop)
         ended = True
         try:
