@@ -194,7 +194,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     auth: AuthService | None
     if (path := options.users) is not None and HANGUP is not None:
-        loop.add_signal_handler(HANGUP, lambda: _read_again(auth, path))
+        one_at_a_time = asyncio.Lock()
+        loop.add_signal_handler(
+            HANGUP, lambda: loop.create_task(_read_again(auth, path, one_at_a_time))
+        )
     registry, auth, backend, demo_users = _build(options, environ, commit)
     output.dropped = [registry.metrics.log_lines_dropped]
     if auth:
@@ -247,11 +250,16 @@ async def _serve(
     return registry.agents_at_work == 0 and await _tasks_end()
 
 
-def _read_again(auth: AuthService | None, path: Path) -> None:
-    """Read the users file again; one that is broken leaves the users as they were."""
+async def _read_again(auth: AuthService | None, path: Path, one_at_a_time: asyncio.Lock) -> None:
+    """Read the users file again; one that is broken leaves the users as they were.
+
+    In a thread: to check a hundred thousand users takes more than a second.
+    """
     assert auth is not None  # without the login service no users file is taken
     try:
-        auth.users = read_users(path)
+        async with one_at_a_time:
+            loop = asyncio.get_running_loop()
+            auth.users = await loop.run_in_executor(auth.threads, read_users, path)
     except ConfigurationError as error:
         logger.error("users file not read again, the users stay as they were", error=str(error))
     else:
