@@ -91,7 +91,7 @@ def load_agent(reference: str) -> Agent:
     try:
         sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
         agent = getattr(importlib.import_module(module_name), name)
-        called = agent, getattr(agent, "__call__", None)  # noqa: B004 - it is not called here
+        called = agent, getattr(type(agent), "__call__", None)  # noqa: B004 - as a call finds it
         is_agent = any(map(inspect.iscoroutinefunction, called))
     except BaseException as error:  # an import runs anything, and may raise anything
         said = describe_exception(error)
