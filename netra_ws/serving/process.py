@@ -210,7 +210,7 @@ async def _serve(
         backend.readiness.threads = [threads, auth.threads] if auth else [threads]
     watch = Watch()
     loop.set_exception_handler(watch.handle)
-    watching = asyncio.create_task(watch.run())
+    watch.look()
     stop = Stop()
     catch_in_loop(stop.tell)
     if environ.get("NETRA_WS_SUPERVISED"):
@@ -233,19 +233,17 @@ async def _serve(
             open=address_to_open(backend.url, settings.public_url, demo_users) if backend else None,
         )
         # In a thread: a long line waits for somebody who reads it.
-        saying = asyncio.create_task(asyncio.to_thread(_announce, announcement, stdout))
-        stopping = asyncio.create_task(stop.told.wait())
-        await asyncio.wait({saying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        saying = loop.run_in_executor(None, _announce, announcement, stdout)
+        saying.add_done_callback(lambda said: None if _succeeded(said) else stop.tell())
+        await _outlive(stop.told)
         if saying.done():
             saying.result()
-        await stopping
         runs = registry.statistics().runs
         logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
         if backend:
             await backend.drain(stop.hurry)
         listening.pop_all()
         await asyncio.gather(*(service.__aexit__() for service in services))
-    watching.cancel()
     logger.info("stopped", commit=commit)
     return registry.agents_at_work == 0 and await _tasks_end()
 
@@ -264,6 +262,23 @@ async def _read_again(auth: AuthService | None, path: Path, one_at_a_time: async
         logger.error("users file not read again, the users stay as they were", error=str(error))
     else:
         logger.info("users file read again", users=len(auth.users))
+
+
+async def _outlive(event: asyncio.Event) -> None:
+    """Wait for an event, although an agent may cancel every task that there is."""
+    while not event.is_set():
+        try:
+            await event.wait()
+        except asyncio.CancelledError as error:
+            _tried_to_end(error)
+
+
+def _succeeded(done: asyncio.Future[None]) -> bool:
+    return done.cancelled() or done.exception() is None
+
+
+def _tried_to_end(error: BaseException) -> None:
+    logger.error("an agent tried to end the process", exc_info=error)
 
 
 async def _tasks_end() -> bool:
@@ -314,7 +329,7 @@ def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool])
     """Run the loop until the server has stopped, whatever a task or a callback of an agent raises.
 
     asyncio lets these out of the loop, `loop.stop()` as a `RuntimeError`: then they would end the
-    process for everybody.
+    process for everybody. Returns false if an agent cancelled the end of the server itself.
     """
     task = loop.create_task(serving)
     while True:
@@ -323,4 +338,7 @@ def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool])
         except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
             if task.done():
                 raise
-            logger.error("an agent tried to end the process", exc_info=error)
+            _tried_to_end(error)
+        except asyncio.CancelledError as error:
+            _tried_to_end(error)
+            return False
