@@ -114,6 +114,10 @@ class Output:
 
     def _drop(self, lines: int) -> None:
         self._unsaid += lines
+        self.count(lines)
+
+    def count(self, lines: int = 1) -> None:
+        """Count lines that nobody gets."""
         for counter in self.dropped:
             counter.inc(lines)
 
