@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 
 import msgspec
 from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
+from argon2.exceptions import HashingError, VerifyMismatchError
 from msgspec import Struct
 
 from netra_ws.context import check_login_id
@@ -72,8 +72,18 @@ def _is_base64(text: str) -> bool:
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash of `password`, salt and parameters included."""
-    return _hasher.hash(password)
+    """Return the argon2id hash of `password`, salt and parameters included.
+
+    Raises `ConfigurationError` if it cannot be computed.
+    """
+    return _hash(_hasher, password)
+
+
+def _hash(hasher: PasswordHasher, password: str) -> str:
+    try:
+        return hasher.hash(password)
+    except HashingError as error:  # no memory, or no thread
+        raise ConfigurationError(f"a password cannot be hashed: {error}") from error
 
 
 class User(Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,7 +164,7 @@ def make_demo_users(count: int) -> tuple[UserStore, list[DemoUser]]:
     """Return `count` users with random passwords, and their logins."""
     logins = [DemoUser(f"user{n}@demo.example", token_urlsafe(16)) for n in range(1, count + 1)]
     users = [
-        User(login.email, f"user{n}", _demo_hasher.hash(login.password))
+        User(login.email, f"user{n}", _hash(_demo_hasher, login.password))
         for n, login in enumerate(logins, 1)
     ]
     return UserStore(users), logins

@@ -67,6 +67,11 @@ def _again(rules: tuple[Rule, ...], code: int) -> bool:
     return any(rule.again for rule in rules if rule.first <= code <= rule.last)
 
 
+def is_transient_status(status: int) -> bool:
+    """Whether what was answered with an HTTP status may be answered otherwise later."""
+    return _again(STATUSES, status)
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether what failed with `error` may succeed when it is tried again."""
     match error:
@@ -76,10 +81,10 @@ def is_transient(error: BaseException) -> bool:
             return _again(CLOSES, error.code)
         case HandshakeRefused(status=None) | LoginError(status=None):
             # No time mends an address that is none or a certificate of another, both ValueErrors,
-            # or a package that is missing.
-            return not isinstance(error.__cause__, ValueError | ImportError)
+            # a package that is missing, or a proxy without a port.
+            return not isinstance(error.__cause__, ValueError | ImportError | AssertionError)
         case HandshakeRefused(status=int(status)) | LoginError(status=int(status)):
-            return _again(STATUSES, status)
+            return is_transient_status(status)
     return False
 
 

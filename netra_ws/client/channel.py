@@ -107,7 +107,7 @@ class Channel:
         self._url = service_url(backend_url).replace("http", "ws", 1) + "/ws"
         self._max_event_bytes = max_event_bytes
         self._token = token
-        self._socket: ClientConnection
+        self._opened: ClientConnection | None = None
 
     def __repr__(self) -> str:  # never the token
         return f"{type(self).__name__}({self._url}, {self.position})"
@@ -125,9 +125,11 @@ class Channel:
         Raises `HandshakeRefused`; `ConnectionEnded` if the server closes before its first message
         or sends none within `OPEN_TIMEOUT_S`; `NetraError` if that is not `connection_ready`.
         """
+        if self.is_open:
+            raise NetraError("the channel is open already; use one for each connection")
         query = f"?{urlencode(self.position._asdict())}" if self.position else ""
         try:
-            self._socket = await connect(
+            self._opened = await connect(
                 self._url + query,
                 additional_headers={"Authorization": f"Bearer {self._token}"},
                 subprotocols=[messages.SUBPROTOCOL],
@@ -167,7 +169,14 @@ class Channel:
     @property
     def is_open(self) -> bool:
         """Whether what is sent now may still arrive."""
-        return self._socket.state is State.OPEN
+        return self._opened is not None and self._opened.state is State.OPEN
+
+    @property
+    def _socket(self) -> ClientConnection:
+        """The connection, also one that has ended; raises `NetraError` before there is one."""
+        if self._opened is None:
+            raise NetraError("the channel is not open; use it inside its async with")
+        return self._opened
 
     async def probe(self) -> None:
         """Return when the server has answered a ping; raises `ConnectionEnded`."""
@@ -182,6 +191,8 @@ class Channel:
 
     async def close(self) -> None:
         """Close with 1000, within `CLOSE_TIMEOUT_S`; harmless when repeated."""
+        if self._opened is None:
+            return
         try:
             # websockets waits for room in a full buffer first, and that without a limit.
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -193,7 +204,8 @@ class Channel:
 
     def abort(self) -> None:
         """Drop the connection at once, as a network does: without a close frame."""
-        self._socket.transport.abort()
+        if self._opened is not None:
+            self._opened.transport.abort()
 
     async def receive(self) -> tuple[str, ServerMessage]:
         """Return the next message as it was sent, duplicates too, and what it decodes to.

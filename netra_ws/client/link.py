@@ -65,12 +65,14 @@ class Link:
         self._channel: Channel | None = None
         self._settles_at = 0.0
         self._reading = False
-        self._is_open = False
-        self._renewing: asyncio.Task[None]
+        self._loop: asyncio.AbstractEventLoop | None = None  # while it is open
+        self._renewing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Log in and connect, and renew the token from now on; raises as `channel`."""
-        self._is_open = True
+        if self._loop is not None:
+            raise NetraError("the client is open already; use a client for each async with")
+        self._loop = asyncio.get_running_loop()
         try:
             await self.channel()
         except BaseException:
@@ -79,19 +81,25 @@ class Link:
         self._renewing = asyncio.create_task(self._credentials.keep_fresh(self._announce))
 
     async def close(self) -> None:
-        """Close with 1000, within `CLOSE_TIMEOUT_S`; no task is left."""
-        self._renewing.cancel()
+        """Close with 1000, within `CLOSE_TIMEOUT_S`; no task is left. Harmless when repeated."""
+        if self._loop is not None:
+            self._check_loop()
+        renewing = self._renewing
+        if renewing is not None:
+            renewing.cancel()
         try:
             await self._close_channel()
         finally:
-            await asyncio.wait([self._renewing])
-        if not self._renewing.cancelled():
-            self._renewing.result()  # it goes on until it is cancelled: else it has failed
+            if renewing is not None:
+                await asyncio.wait([renewing])
+        if renewing is not None and not renewing.cancelled():
+            renewing.result()  # it goes on until it is cancelled: else it has failed
 
     async def _close_channel(self) -> None:
-        self._is_open = False  # so that whoever still reads does not connect again
-        if self._wait is not None:
-            self._wait.reschedule(0)
+        self._loop = None  # so that whoever still reads does not connect again
+        waiting, self._wait = self._wait, None
+        if waiting is not None:
+            waiting.reschedule(0)
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
@@ -101,20 +109,27 @@ class Link:
 
         Raises the error that ends a client for good, from then on at each call.
         """
+        self._check_loop()
         async with self._connecting:
             while self._channel is None:
-                if not self._is_open:
-                    raise NetraError("the client is closed; use it inside its async with")
+                self._check_loop()
                 try:
                     async with asyncio.timeout(None) as self._wait:
                         await self._attempts.next()
                         await self._connect()
                 except TimeoutError:  # of `close`, which waits for nobody
-                    if self._is_open:
+                    if self._loop is not None:
                         raise
                 finally:
                     self._wait = None
             return self._channel
+
+    def _check_loop(self) -> None:
+        """Raise `NetraError` unless the client is open, and in this event loop."""
+        if self._loop is None:
+            raise NetraError("the client is closed; use it inside its async with")
+        if self._loop is not asyncio.get_running_loop():
+            raise NetraError("expected the event loop in which the client was opened, got another")
 
     async def _connect(self) -> None:
         try:
@@ -194,7 +209,7 @@ class Link:
 
     async def _make_room(self, channel: Channel) -> None:
         """Take what the server sends from now on, or pass over an event that is larger still."""
-        limits = await ask_limits(self._url) or Limits()
+        limits = await ask_limits(self._url)
         if limits.max_event_bytes > self._max_event_bytes:
             self._max_event_bytes = limits.max_event_bytes
         elif self._channel is channel and self.position is not None:
@@ -205,15 +220,12 @@ class Link:
     async def _ask_limits(self, channel: Channel) -> Limits:
         """Return what the server of `channel` says of itself, asked once a channel.
 
-        Raises `ConnectionEnded` if it does not answer there either.
+        Raises `ConnectionEnded` if it answers neither there nor on the channel.
         """
         async with self._asking:
             if self._limits is not None and self._channel is channel:
                 return self._limits
-            limits = await ask_limits(self._url)
-            if limits is None:
-                await channel.probe()
-                limits = Limits()
+            limits = await ask_limits(self._url, channel.probe)
             if self._channel is channel:
                 self._limits = limits
             return limits

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from netra_ws.auth.login import LOGIN, LoginResponse
+from netra_ws.client.answer import read_body
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError, LoginError
 from netra_ws.wire.urls import is_here, service_url
@@ -35,8 +36,9 @@ async def login(auth_url: str, email: str, password: str) -> LoginResponse:
             aiohttp.ClientSession(timeout=timeout, trust_env=not is_here(url)) as http,
             http.post(url, json=given, allow_redirects=False) as response,
         ):
-            body = await response.read()
-    except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
+            body = await read_body(response)
+    # A TimeoutError is an OSError; of a proxy aiohttp asserts that it has a port.
+    except (aiohttp.ClientError, OSError, ValueError, AssertionError) as error:
         msg = f"{url} did not answer ({type(error).__name__}); is the login service running?"
         raise LoginError(msg) from error
     if response.status != HTTPStatus.OK:

@@ -79,14 +79,18 @@ class Question:
         return bool(self._sent_on) and event.payload.message == self._message.content
 
     def _is_answered_by(self, answer: Error | Pong | MessageKnown) -> bool:
-        """By `ref`; without one it is for the first that waits for an answer of that kind."""
+        """By `ref`; without one it is for the first that waits for an answer of that kind.
+
+        An error without one is of no message that had an `id`, but of a stop or the like.
+        """
         if answer.payload.ref:
             return answer.payload.ref == self._message.id
         if self.run.events:
             return False
         asked_on = self._pinged_on if isinstance(answer, Pong) else self._sent_on
-        is_stop = isinstance(answer, Error) and answer.payload.code == "unknown_run"
-        return asked_on == self._link.connections and not is_stop
+        if isinstance(answer, Error) and (self._has_id or answer.payload.code == "unknown_run"):
+            return False
+        return asked_on == self._link.connections
 
     def _refuse(self, error: Error) -> None:
         if error.payload.code == "stopping":  # the next server is asked

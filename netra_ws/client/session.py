@@ -118,7 +118,8 @@ class Client:
         """
         self._check_alone()
         for question in reversed(self._questions):
-            if run_id in (question.run.run_id, question.thread_id):
+            known = (question.thread_id, *(event.run_id for event in question.run.events[:1]))
+            if run_id in known:
                 return await self._end_of(question, limit_s)
         msg = f"expected a run of this client that was not followed to its end, got {run_id!r}"
         raise RequestRefused("unknown_run", msg)

@@ -60,6 +60,16 @@ def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
     return msgspec.structs.replace(settings, **lowered, max_connections_per_user=per_user)
 
 
+def check_descriptors() -> None:
+    """Have enough descriptors for an event loop; libuv aborts the process where it gets none.
+
+    Raises `ConfigurationError` where they are not allowed.
+    """
+    if sys.platform != "win32" and (limit := _raise_limit(RESERVE)) < RESERVE:
+        msg = f"ulimit -n is {limit}: expected {RESERVE} at the least, and some for connections"
+        raise ConfigurationError(f"{msg}; raise it")
+
+
 def _raise_limit(needed: int) -> int:
     """Raise the soft limit to what is needed or to the hard limit; return the one in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -26,7 +26,7 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
 from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
-from netra_ws.serving.descriptors import Watch, fit_limits
+from netra_ws.serving.descriptors import Watch, check_descriptors, fit_limits
 from netra_ws.serving.leaving import LEFT_END_S, workers_end
 from netra_ws.serving.live import address_to_open
 from netra_ws.serving.logs import configure_logging, describe_exception
@@ -306,6 +306,7 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     Returns false if an agent, or a task of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
+    check_descriptors()
     output = Output()
     configure_logging(output.count)
     gc.freeze()

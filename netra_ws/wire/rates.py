@@ -11,6 +11,10 @@ AWAY_S = 1.0
 BACKLOG_S = 10.0
 """Seconds after which what came meanwhile has been read."""
 
+ROUNDING_S = 1e-5
+"""Seconds that nobody is refused for: sums of times are rounded, in a thousand steps by less than
+this where the clock shows less than three years."""
+
 
 @cache
 def _pace(rate_per_s: float, capacity: float) -> tuple[float, float]:
@@ -18,7 +22,7 @@ def _pace(rate_per_s: float, capacity: float) -> tuple[float, float]:
 
     All buckets of a kind share the two: a pair for each would be a cache miss for each message.
     """
-    return 1.0 / rate_per_s, max(capacity - 1.0, 0.0) / rate_per_s
+    return 1.0 / rate_per_s, max(capacity - 1.0, 0.0) / rate_per_s + ROUNDING_S
 
 
 class TokenBucket:

@@ -559,6 +559,68 @@ async def test_a_server_that_no_longer_takes_the_token_is_told_from_one_that_is_
                 await expect(panel.locator(".state")).to_have_text("○ logged out")
 
 
+async def test_where_nothing_may_be_stored_the_demo_users_log_in_all_the_same(
+    served: Server,
+) -> None:
+    """As in a browser that blocks all cookies; the address has lost what stood behind its `#`."""
+    async with looking_at("about:blank") as browser:
+        forbid = "throw new DOMException('no storage here', 'SecurityError')"
+        await browser.page.add_init_script(
+            f"Object.defineProperty(window, 'sessionStorage', {{get() {{ {forbid}; }}}})"
+        )
+        await browser.page.goto(served.announcement["open"])
+        assert browser.page.url == f"{served.backend}/"
+        await browser.page.get_by_role("button", name="Log in user1").click()
+        for number in (0, 1):
+            await connected(browser.panel(number))
+        assert browser.errors == []
+
+
+async def test_a_tab_for_which_there_is_no_room_waits_for_it(tmp_path: Path) -> None:
+    """The server closes with 4005 before it says that the connection is ready."""
+    with scripted(tmp_path, max_connections_per_user=1) as server:
+        async with looking_at(server.backend) as browser:
+            first = await browser.log_in(0, server.users[0])
+            await connected(first)
+            second = await browser.log_in(1, server.users[0])
+            history = second.locator(".history")
+            await expect(history).to_contain_text("closed with 4005", timeout=LIMIT_MS)
+            await expect(second.locator(".outage")).to_be_hidden()
+            await expect(second.locator(".handshake")).to_contain_text("4005")
+            await first.get_by_role("button", name="Log out").click()
+            await connected(second)
+            assert browser.errors == []
+
+
+BESIDE = """line => {
+  const at = (text, place) => {
+    const range = document.createRange();
+    range.setStart(text, place);
+    range.setEnd(text, place + 1);
+    return range.getBoundingClientRect().left;
+  };
+  const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode);
+  const said = texts.at(-1);
+  return [at(texts[0], 0), at(said, said.length - 1), at(said, 0)];
+}"""
+"""Where these are on the page: the shape of an event, the last sign of its words, the first."""
+
+
+async def test_a_message_from_right_to_left_is_shown_as_such(served: Server) -> None:
+    async with looking_at(served.backend) as browser:
+        panel = await browser.log_in(0, served.users[6])
+        await connected(panel)
+        message = panel.get_by_label("Message")
+        await message.fill("\u05e9\u05dc\u05d5\u05dd!")
+        assert await message.evaluate("area => getComputedStyle(area).direction") == "rtl"
+        await panel.get_by_role("button", name="Send").click()
+        await proofs(panel, ALL_OF_IT)
+        shape, end, begin = await panel.locator(".events li").first.evaluate(BESIDE)
+        assert shape < end < begin
+
+
 def scripted(folder: Path, *options: str, **limits: Any) -> Server:
     """Start both services with the scripted agent and these limits."""
     settings = folder / "settings.json"

@@ -37,6 +37,7 @@ from netra_ws.errors import (
     NetraError,
     RequestRefused,
     RunUnconfirmed,
+    RunUnfinished,
 )
 from netra_ws.event_log import Position
 
@@ -82,7 +83,8 @@ class Script:
     """A server that does something of its own with each connection, the last one for all others.
 
     `asked` has the path of each handshake, `tokens` what it was asked with, `times` when. `admit`
-    is awaited with its number before it is answered. Without a `config` it says none.
+    is awaited with its number before it is answered. Without a `config` it says none; before it
+    says one it answers with each status of `config_fails`, or drops the connection for a 0.
     """
 
     config: dict[str, Any] | None = None
@@ -93,6 +95,7 @@ class Script:
         self.tokens: list[str] = []
         self.times: list[float] = []
         self.admit: Callable[[int], Awaitable[None]] | None = None
+        self.config_fails: list[int] = []
         self._parts = parts
 
     def part(self) -> Part:
@@ -101,6 +104,9 @@ class Script:
     async def request(self, socket: ServerConnection, request: Request) -> Response | None:
         if request.path == "/ws/config":
             status = 404 if self.config is None else 200
+            if self.config_fails and not (status := self.config_fails.pop(0)):
+                socket.transport.abort()
+                return None
             return socket.respond(status, json.dumps(self.config))
         self.asked.append(request.path)
         self.tokens.append(request.headers["Authorization"])
@@ -667,13 +673,17 @@ async def test_an_event_that_is_too_large_is_a_loss_and_the_client_lives_on() ->
         assert server.asked[1] == "/ws?epoch=E&seq=2"
 
 
-async def test_a_server_that_says_that_it_sends_more_is_taken_at_its_word() -> None:
+@pytest.mark.parametrize("fails", [[], [503], [0, 429]])
+async def test_a_server_that_says_that_it_sends_more_is_taken_at_its_word(
+    fails: list[int],
+) -> None:
     large = event(2).replace('"so"', f'"{"x" * (1 << 21)}"')
     async with (
         scripted(says(ready(), event(1), large), says(ready(1, True), large)) as server,
         client(server) as ann,
     ):
         server.config = {"limits": {"max_event_bytes": 1 << 22}}
+        server.config_fails = fails
         assert await numbers(ann, 2) == [1, 2]
         assert server.asked[1] == "/ws?epoch=E&seq=1"
 
@@ -703,6 +713,105 @@ async def test_a_message_that_is_too_large_is_refused_before_it_is_sent() -> Non
             await ann.chat("\ud800", LIMIT_S)
         assert ann.reconnects == 0
     assert heard == []
+
+
+@pytest.mark.parametrize("fails", [[500], [502, 503, 504], [429], [0]])
+async def test_a_server_that_cannot_say_now_what_it_takes_is_asked_again(fails: list[int]) -> None:
+    """Without its answer a message has no `id`, and after a drop nobody knows what became of it."""
+    heard: list[Any] = []
+
+    async def hears(socket: ServerConnection) -> None:
+        await socket.send(ready())
+        heard.append(json.loads(await socket.recv()))
+        await socket.close(1000)
+
+    async with scripted(hears) as server, client(server) as ann:
+        server.config = {"client_messages": {"user_message": ["content", "thread_id", "id"]}}
+        server.config_fails = fails
+        with pytest.raises(ConnectionEnded):
+            await ann.chat("hello", LIMIT_S)
+    assert "id" in heard[0]
+
+
+async def test_an_error_without_a_ref_is_of_no_message_that_has_an_id() -> None:
+    """It answers what had none, such as a `stop` of what is no run's id."""
+    refused = {"code": "invalid_message", "message": "Expected `str`"}
+
+    async def refuses_something(socket: ServerConnection) -> None:
+        await socket.send(ready())
+        await socket.recv()
+        await socket.send(json.dumps({"type": "error", "timestamp": "", "payload": refused}))
+        await socket.wait_closed()
+
+    async with scripted(refuses_something) as server, client(server) as ann:
+        server.config = {"client_messages": {"user_message": ["content", "thread_id", "id"]}}
+        with pytest.raises(RunUnfinished) as late:
+            await ann.chat("hello", 0.2)
+        assert late.value.run_id is None
+        with pytest.raises(RequestRefused, match="expected a run of this client"):
+            await ann.follow(None, LIMIT_S)  # type: ignore[arg-type]
+
+
+async def test_what_is_not_open_says_so() -> None:
+    async with scripted(says(ready())) as server, asyncio.timeout(LIMIT_S):
+        ann = client(server)
+        await ann.__aexit__(None, None, None)
+        one = Channel(server.url, "token")
+        await one.close()
+        one.abort()
+        assert not one.is_open
+        for call in (one.receive, one.receive_next, one.probe, lambda: one.ask("hello")):
+            with pytest.raises(NetraError, match="the channel is not open"):
+                await call()
+        async with one, ann:
+            for again in (one, ann):
+                with pytest.raises(NetraError, match="open already"):
+                    await again.__aenter__()
+            assert one.is_open
+        async with ann:
+            assert ann.reconnects == 1
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_several_may_close_a_client_that_waits_for_its_next_attempt(turns: int) -> None:
+    parts = says(ready(), code=1012), refuses(503, Retry_After="3600")
+    async with scripted(*parts) as server, asyncio.timeout(LIMIT_S):
+        asked = asyncio.Event()
+
+        async def admit(number: int) -> None:
+            if number == 2:
+                asked.set()
+
+        server.admit = admit
+        ann = client(server)
+        await ann.__aenter__()
+        reading = asyncio.create_task(numbers(ann, 1))
+        await asked.wait()
+        closing = asyncio.create_task(ann.__aexit__(None, None, None))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await ann.__aexit__(None, None, None)
+        await closing
+        with pytest.raises(NetraError, match="the client is closed"):
+            await reading
+
+
+def test_a_client_is_told_that_it_is_in_another_event_loop() -> None:
+    async def use(ann: Client) -> None:
+        for call in (
+            lambda: ann.chat("hello", LIMIT_S),
+            lambda: ann.stop("run"),
+            lambda: anext(ann.messages()),
+            lambda: ann.__aexit__(None, None, None),
+        ):
+            with pytest.raises(NetraError, match="expected the event loop in which"):
+                await call()
+
+    async def both() -> None:
+        async with scripted(says(ready())) as server, client(server) as ann:
+            await asyncio.to_thread(asyncio.run, use(ann))
+
+    asyncio.run(asyncio.wait_for(both(), LIMIT_S))
 
 
 async def test_a_server_that_closes_over_a_message_that_is_too_large_is_not_left() -> None:

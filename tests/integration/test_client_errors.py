@@ -55,6 +55,7 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
 
 SESSION = {"access_token": "t", "token_type": "Bearer", "expires_in": 900}
 USER = {"id": "ann", "email": "ann@demo.example"}
+LOGIN = json.dumps(SESSION | {"user": USER}).encode()
 
 ANSWERS = {
     "HTML of a proxy": http("200 OK", b"<html>sign in</html>", "Content-Type: text/html"),
@@ -83,6 +84,7 @@ ANSWERS = {
     "a proxy that wants a password": http("407 Proxy Authentication Required"),
     "a retry that is no time": http("503 Unavailable", b"", "Retry-After: \u00b2"),
     "two retries": http("503 Unavailable", b"", "Retry-After: 1", "Retry-After: 2"),
+    "a body without an end": http("200 OK", LOGIN + b" " * (1 << 20)),
     "a redirect to nowhere": http("307 Temporary Redirect"),
 }
 PLACES = (
@@ -208,3 +210,24 @@ async def test_whatever_the_proxy_of_the_environment_is(
                 await login(address, "ann@demo.example", "secret")
             with pytest.raises(HandshakeRefused):
                 await Channel(address, "token").open()
+
+
+@pytest.mark.parametrize("proxy", ["nonsense://proxy.invalid", "socks5://proxy.invalid"])
+async def test_a_proxy_without_a_port_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """No time mends it."""
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(LoginError):
+        await login("http://backend.invalid", "ann@demo.example", "secret")
+    asked = 0
+
+    async def authenticate() -> LoginResponse:
+        nonlocal asked
+        asked += 1
+        return await login("http://backend.invalid", "ann@demo.example", "secret")
+
+    with pytest.raises(LoginError):
+        async with Client("http://backend.invalid", authenticate, backoff=ONCE):
+            pass
+    assert asked == 1

@@ -57,6 +57,22 @@ def test_the_soft_limit_is_raised_as_far_as_needed() -> None:
     assert (connections, pending, lines, refused) == (1000, 2000, [], "")
 
 
+@pytest.mark.parametrize("soft", [6, 8, 14])
+def test_a_low_soft_limit_is_raised_before_there_is_a_loop(soft: int) -> None:
+    """With 8 the loop aborted the process, with 14 it was a fault of ours."""
+    for hard in (soft, RESERVE):
+        shell = f"ulimit -Sn {soft}; ulimit -Hn {hard}; exec {sys.executable} -m netra_ws serve"
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{shell} --port 0 --auth-port 0"],
+            capture_output=True,
+            text=True,
+            timeout=HANG_S,
+        )
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"netra-ws: ulimit -n is {hard}: expected ")
+        assert done.returncode == 2
+
+
 def test_one_service_needs_less() -> None:
     small = {"max_connections": 100, "max_pending_connections": 50}
     assert fit(256, 4000, BACKEND, **small)[0] == RESERVE + ACCEPTED_AT_ONCE + 50 + 100

@@ -216,6 +216,15 @@ async def test_a_users_file(serve: Serve, users_file: Path) -> None:
     assert outcome(await converse(server.backend, login, "hello")) == COMPLETE
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of memory that counts is Linux's")
+def test_a_hash_that_has_no_memory_is_said() -> None:
+    shell = f"ulimit -v 120000; exec {sys.executable} -m netra_ws hash-password --password x"
+    done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, timeout=HANG_S)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("netra-ws: a password cannot be hashed: ")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_a_hash_has_a_salt_of_its_own(hashed: str, in_process: RunNetraWs) -> None:
     again = in_process("hash-password", "--password", "correct horse", cwd=ROOT).stdout.strip()
     assert again != hashed
