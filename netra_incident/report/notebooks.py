@@ -53,9 +53,16 @@ def find_notebooks(folder: Path) -> list[Path]:
 def read_notebook(path: Path) -> NotebookNode:
     """Return a notebook; raises `ConfigurationError` if the file is not one."""
     try:
-        return cast("NotebookNode", nbformat.read(path, as_version=4))
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)  # `read` itself only logs what is wrong
+    # Of JSON that is none, or of another shape, it trips over the first thing that is not there.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not a notebook: {error}") from error
+    except nbformat.ValidationError as error:
+        raise ConfigurationError(f"{path} is not a notebook: {error.message}") from error
+    if not notebook.cells:
+        raise ConfigurationError(f"{path} is not a notebook: expected cells, got none")
+    return cast("NotebookNode", notebook)
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

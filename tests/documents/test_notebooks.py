@@ -235,7 +235,23 @@ def test_a_failing_cell_is_named_with_the_way_to_open_it(tmp_path: Path) -> None
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [None, "not JSON", "{}"])
+NOT_NOTEBOOKS = (
+    None,
+    "not JSON",
+    "{}",
+    "null",
+    "[]",
+    '{"cells": []}',
+    '{"cells": 5, "nbformat": 4}',
+    '{"nbformat": 99}',
+    '{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    '{"cells": [], "metadata": {"kernelspec": 5}, "nbformat": 4, "nbformat_minor": 5}',
+    '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    "[" * 100_000,
+)
+
+
+@pytest.mark.parametrize("content", NOT_NOTEBOOKS, ids=lambda content: (content or "")[:60])
 def test_what_is_not_a_notebook_is_refused(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "00-page.ipynb"
     if content is not None:
