@@ -53,6 +53,10 @@ def find_files(paths: Sequence[Path]) -> Files:
             if not stat.S_ISREG(status.st_mode):
                 files.unjudged.append(Unjudged(path, None, "is not a regular file"))
                 continue
+            if not _can_be_named(path):
+                why = "its path is not UTF-8 or has a backslash, which type checkers do not read"
+                files.unjudged.append(Unjudged(path, None, f"{why}; rename it"))
+                continue
             data = path.read_bytes()
             text, encoding = decode(data)
         except OSError as error:
@@ -118,6 +122,13 @@ def _below(folder: Path, above: frozenset[str], unjudged: list[Unjudged]) -> Ite
                 yield from _below(path, above | {real}, unjudged)
         elif path.suffix == ".py":
             yield path
+
+
+def _can_be_named(path: Path) -> bool:
+    try:
+        return "\\" not in str(path).encode().decode().replace(os.sep, "")
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_source(folder: Path) -> bool:

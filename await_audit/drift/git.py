@@ -30,6 +30,10 @@ RENAMES = ("--find-renames=50%", "-l2000", "--no-ext-diff", "--no-textconv", "--
 """How much of a file has to stay the same for it to have moved, and among how many files."""
 
 
+NO_FILES = frozenset({"120000", "160000"})
+"""The modes of a symbolic link and of a submodule."""
+
+
 class GitFailed(AuditError):
     """Raised when git runs and ends with an exit code other than 0."""
 
@@ -230,12 +234,12 @@ def _names(listed: bytes) -> list[str]:
 def _change(head: str, paths: Iterator[str]) -> Change | None:
     """Read one file of ``--raw -z``: modes, ids and status, its path, and the one after a move.
 
-    Returns `None` for a symbolic link and for what is not Python.
+    Returns `None` for a symbolic link, for a submodule and for what is not Python.
     """
-    _, mode, blob, now, status = head.lstrip(":").split()
+    old, mode, blob, now, status = head.lstrip(":").split()
     before = next(paths)
     after = next(paths) if status[0] in "RC" else before
-    if mode == "120000" or not (before.endswith(".py") or after.endswith(".py")):
+    if {old, mode} & NO_FILES or not (before.endswith(".py") or after.endswith(".py")):
         return None
     return Change(
         before=None if status[0] == "A" else before,
