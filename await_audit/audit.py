@@ -78,6 +78,7 @@ def audit(
         findings=tuple(sorted(findings, key=lambda found: (found.path, found.span, found.rule))),
         unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
+        ignored_by_git=files.ignored,
     )
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from await_audit.errors import AuditError
 from await_audit.finding import Unjudged
+from await_audit.git import Repository
 from await_audit.ignores import MARK
 from await_audit.source import Text, UndecodableError, decode
 
 NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages"})
 """Folders of files that others wrote or that are generated. Hidden folders and virtual
-environments are left out too, unless they are given as a path themselves."""
+environments are left out too, and what git ignores, unless it is given as a path itself."""
+
+ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
+"""What the folder of an environment holds: a virtual one (PEP 405), one of conda."""
 
 
 @dataclass(slots=True)
@@ -23,12 +27,13 @@ class Files:
     """The files of an audit by their absolute paths, in order.
 
     `recoded` holds the text of those that are not in UTF-8, which the type checkers read alone;
-    `marked` are those that may hold an ignore.
+    `marked` are those that may hold an ignore; `ignored` is how many git ignores.
     """
 
     paths: list[Path] = field(default_factory=list)
     recoded: dict[Path, str] = field(default_factory=dict)
     marked: set[Path] = field(default_factory=set)
+    ignored: int = 0
     unjudged: list[Unjudged] = field(default_factory=list)
 
     def text(self, path: Path) -> Text:
@@ -44,7 +49,7 @@ def find_files(paths: Sequence[Path]) -> Files:
     """
     files = Files()
     seen: set[tuple[int, int]] = set()
-    for path in _candidates(paths, files.unjudged):
+    for path in _candidates(paths, files):
         try:
             status = path.stat()
             if (status.st_dev, status.st_ino) in seen:
@@ -71,13 +76,14 @@ def find_files(paths: Sequence[Path]) -> Files:
                 files.marked.add(path)
     if not files.paths and not files.unjudged:
         where = ", ".join(str(path) for path in paths)
-        msg = f"expected Python files (*.py) at {where}, found none; give another path"
+        but = f" but {files.ignored} that git ignores" if files.ignored else ""
+        msg = f"expected Python files (*.py) at {where}, found none{but}; give another path"
         raise AuditError(msg)
     files.paths.sort()
     return files
 
 
-def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Path]:
+def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
     for given in paths:
         path = Path(os.path.abspath(given))  # noqa: PTH100 - links stay as the user named them
         try:
@@ -86,10 +92,10 @@ def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Pat
         except FileNotFoundError as error:
             raise AuditError(f"{given}: no such file or folder") from error
         except OSError as error:
-            unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
+            files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
         if folder:
-            yield from _below(path, frozenset(), unjudged)
+            yield from _below(path, frozenset(), files, _ignored_by_git(path))
         elif path.suffix == ".py":
             yield path
         else:
@@ -97,31 +103,46 @@ def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Pat
             raise AuditError(msg)
 
 
-def _below(folder: Path, above: frozenset[str], unjudged: list[Unjudged]) -> Iterator[Path]:
+def _below(folder: Path, above: frozenset[str], files: Files, ignored: Set[Path]) -> Iterator[Path]:
     """Yield the Python files below a folder; `above` are the real paths that lead to it."""
     real = os.path.realpath(folder)
     if real in above:
         why = "is a symbolic link to a folder above it, which was not followed"
-        unjudged.append(Unjudged(folder, None, why))
+        files.unjudged.append(Unjudged(folder, None, why))
         return
+    if above and os.path.lexists(folder / ".git"):
+        ignored = ignored | _ignored_by_git(folder)
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        unjudged.append(Unjudged(folder, None, f"cannot be read: {_words(error)}"))
+        files.unjudged.append(Unjudged(folder, None, f"cannot be read: {_words(error)}"))
         return
     for entry in ordered:
         path = folder / entry.name
         try:
             is_folder = entry.is_dir()
         except OSError as error:
-            unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
+            files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
-        if is_folder:
-            if _is_source(path):
-                yield from _below(path, above | {real}, unjudged)
-        elif path.suffix == ".py":
-            yield path
+        if is_folder and not _is_source(path):
+            continue
+        found = [path] if path.suffix == ".py" else []
+        if path in ignored:
+            below = _below(path, above | {real}, Files(), frozenset()) if is_folder else found
+            files.ignored += sum(1 for _ in below)
+        elif is_folder:
+            yield from _below(path, above | {real}, files, ignored)
+        else:
+            yield from found
+
+
+def _ignored_by_git(folder: Path) -> Set[Path]:
+    """Return what git ignores below a folder; nothing where there is no repository, or no git."""
+    try:
+        return Repository(folder).ignored(folder)
+    except AuditError:
+        return frozenset()
 
 
 def _can_be_named(path: Path) -> bool:
@@ -134,7 +155,8 @@ def _can_be_named(path: Path) -> bool:
 def _is_source(folder: Path) -> bool:
     hidden = folder.name.startswith(".") or folder.name in NOT_SOURCE
     # os.path.exists says no where a folder may not be entered; Path.exists raises.
-    return not hidden and not os.path.exists(folder / "pyvenv.cfg")  # noqa: PTH110
+    made = any(os.path.exists(folder / name) for name in ENVIRONMENT)  # noqa: PTH110
+    return not hidden and not made
 
 
 def _words(error: OSError) -> str:

@@ -75,7 +75,10 @@ class Unjudged:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of one audit: findings and unjudged places in order of path and line."""
+    """The outcome of one audit: findings and unjudged places in order of path and line.
+
+    `ignored_by_git` is how many Python files were left out because git ignores them.
+    """
 
     root: Path
     interpreter: Path
@@ -85,6 +88,7 @@ class Report:
     findings: tuple[Finding, ...]
     unjudged: tuple[Unjudged, ...]
     unused_ignores: tuple[Unjudged, ...] = ()
+    ignored_by_git: int = 0
 
     @property
     def exit_code(self) -> int:

@@ -130,6 +130,8 @@ def summary(report: Report, folder: Path) -> Iterator[str]:
     rest = f"; {count(len(report.unjudged), 'place')} not judged" if report.unjudged else ""
     if report.unused_ignores:
         rest += f"; {count(len(report.unused_ignores), 'ignore')} to take out or to mend"
+    if report.ignored_by_git:
+        rest += f"; {count(report.ignored_by_git, 'file')} left out, which git ignores"
     yield f"{findings} in {files}{rest}" + ("" if report.findings or places else ": clean")
 
 

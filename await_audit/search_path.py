@@ -19,12 +19,13 @@ def search_path(
     """Return the folders that imports start from, by absolute paths.
 
     They are the root, those in PYTHONPATH, those in the `pythonpath` of pytest's settings in the
-    root, the folders of a `conftest.py`, which pytest puts there as well, and the folders above
-    the packages that `files` belong to.
+    root, the folders of a `conftest.py`, which pytest puts there as well, the folders named `src`
+    that are no packages, and the folders above the packages that `files` belong to.
     """
     given = [Path(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     named = [root / entry for entry in _of_pytest(root)]
-    every = (root, *given, *named, *_of_conftests(files), *_above_packages(root, files))
+    found = (*_of_conftests(files), *_sources(files), *_above_packages(root, files))
+    every = (root, *given, *named, *found)
     absolute = [Path(os.path.abspath(path)) for path in every]  # noqa: PTH100
     return tuple(dict.fromkeys(absolute))
 
@@ -32,6 +33,11 @@ def search_path(
 def _of_conftests(files: Iterable[Path]) -> list[Path]:
     folders = (path.parent for path in files if path.name == "conftest.py")
     return sorted(folder for folder in folders if not (folder / "__init__.py").is_file())
+
+
+def _sources(files: Iterable[Path]) -> list[Path]:
+    above = {folder for path in files for folder in path.parents if folder.name == "src"}
+    return sorted(folder for folder in above if not (folder / "__init__.py").is_file())
 
 
 def _above_packages(root: Path, files: Iterable[Path]) -> list[Path]:

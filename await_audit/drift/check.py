@@ -9,11 +9,11 @@ from pathlib import Path
 
 from await_audit.drift.callers import Search
 from await_audit.drift.flipped import Flipped
-from await_audit.drift.git import Change, Repository
 from await_audit.drift.history import Attribution, Comparison
 from await_audit.drift.model import Drift, Flip
 from await_audit.errors import AuditError
 from await_audit.finding import Unjudged
+from await_audit.git import Change, Repository
 from await_audit.resolver.functions import Unparsable
 from await_audit.resolver.modules import Tree
 

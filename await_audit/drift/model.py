@@ -6,19 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from await_audit.finding import Kind, Unjudged
+from await_audit.git import Commit
 from await_audit.resolver.colour import Colour
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit as people name it."""
-
-    id: str
-    subject: str
-
-    def __str__(self) -> str:
-        """The abbreviated id and the subject."""
-        return f"{self.id} ({self.subject})"
 
 
 @dataclass(frozen=True, slots=True, order=True)

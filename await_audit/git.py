@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from await_audit.drift.model import Commit
 from await_audit.errors import AuditError
 
 SETTINGS = {
@@ -36,6 +35,18 @@ NO_FILES = frozenset({"120000", "160000"})
 
 class GitFailed(AuditError):
     """Raised when git runs and ends with an exit code other than 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as people name it."""
+
+    id: str
+    subject: str
+
+    def __str__(self) -> str:
+        """The abbreviated id and the subject."""
+        return f"{self.id} ({self.subject})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class Repository:
         *arguments: str,
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> bytes:
         inherited = {
             name: value
@@ -93,7 +105,7 @@ class Repository:
         try:
             done = subprocess.run(
                 ["git", *arguments],
-                cwd=self.root,
+                cwd=folder or self.root,
                 input=stdin,
                 env=inherited | ours | dict(environment or {}),
                 capture_output=True,
@@ -140,6 +152,18 @@ class Repository:
         listed = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         names = {name for name in _names(listed) if name.endswith(".py")}
         return tuple(sorted(name for name in names if (self.root / name).is_file()))
+
+    def ignored(self, folder: Path) -> set[Path]:
+        """Return what git ignores below a folder, itself excepted; one path for a whole folder."""
+        try:
+            self._git("check-ignore", "--quiet", ".", folder=folder)
+        except GitFailed:
+            pass
+        else:
+            return set()
+        which = ("--others", "--ignored", "--exclude-standard", "--directory")
+        listed = self._git("ls-files", "-z", *which, folder=folder)
+        return {folder / name for name in _names(listed)}
 
     def changes(self, revision: str) -> tuple[Change, ...]:
         """Return the Python files that differ between `revision` and the working tree."""
