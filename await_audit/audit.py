@@ -67,7 +67,9 @@ def audit(
         check_known(one)
     said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
     judgement = judge(files, settings, said)
-    found_both = _joined(judgement.findings, own)
+    found_both = _joined(judgement.findings, (one for one in own if isinstance(one, Finding)))
+    unparsed = [one for one in own if isinstance(one, Unjudged)]
+    unparsed = [one for one in unparsed if one.path not in judgement.broken]
     findings, unused = _without_ignored(found_both, files, judgement.broken)
     return Report(
         root=root,
@@ -76,7 +78,7 @@ def audit(
         engines=versions,
         files=tuple(files.paths),
         findings=tuple(sorted(findings, key=lambda found: (found.path, found.span, found.rule))),
-        unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged], key=_order)),
+        unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged, *unparsed], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
         ignored_by_git=files.ignored,
     )
@@ -84,8 +86,8 @@ def audit(
 
 def _look(
     engines: Iterable[ModuleType], files: Files, settings: Settings, root: Path, only: set[Path]
-) -> tuple[list[tuple[str, Diagnostic]], list[Finding]]:
-    """Return what the type checkers say of the files in `only`, and what the own checks find."""
+) -> tuple[list[tuple[str, Diagnostic]], list[Finding | Unjudged]]:
+    """Return what the type checkers say of the files in `only`, and what the own checks do."""
     checked = [path for path in files.paths if path in only]
     # An engine is another process, and leaves this one idle. What parses stays in this thread: on
     # CPython 3.11 two that make syntax trees at once end in SystemError.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -17,17 +18,19 @@ from await_audit.checks.dropped import dropped
 from await_audit.checks.mocks import MOCK, mocks
 from await_audit.checks.running import nested_runs
 from await_audit.files import Files
-from await_audit.finding import Finding
+from await_audit.finding import Finding, Unjudged
 from await_audit.resolver.functions import Unparsable
 from await_audit.resolver.modules import Tree
+
+HERE = ".".join(map(str, sys.version_info[:2]))
 
 ASYNC = re.compile(rb"\basync\s+def\s+(\w+)")
 
 
-def own_findings(files: Files, root: Path) -> Iterator[Finding]:
-    """Yield what the checks find in the files of an audit; `root` is where its imports start.
+def own_findings(files: Files, root: Path) -> Iterator[Finding | Unjudged]:
+    """Yield what the checks find in the files of an audit, and which of them they cannot parse.
 
-    What cannot be parsed is passed over: the type checker has said so.
+    `root` is where imports start.
     """
     names: set[str] = set()
     mocking: set[Path] = set()
@@ -47,9 +50,13 @@ def own_findings(files: Files, root: Path) -> Iterator[Finding]:
 
     coroutines = Coroutines(Tree(absolute, read), frozenset(names))
     for path in files.paths if names else mocking:
-        source = coroutines.source(path, relative[path])
-        if source is not None:
-            yield from dropped(source, coroutines)
-            yield from nested_runs(source, coroutines)
-            if path in mocking:
-                yield from mocks(source, coroutines)
+        try:
+            source = coroutines.source(path, relative[path])
+        except Unparsable as error:
+            why = f"Python {HERE}, which runs netra-ws, cannot parse it ({error})"
+            yield Unjudged(path, error.line, f"{why}; run netra-ws with the project's Python")
+            continue
+        yield from dropped(source, coroutines)
+        yield from nested_runs(source, coroutines)
+        if path in mocking:
+            yield from mocks(source, coroutines)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from await_audit.finding import Definition, Finding, Kind, Span
 from await_audit.resolver.colour import Colour, Function
-from await_audit.resolver.functions import Unparsable, parse
+from await_audit.resolver.functions import parse
 from await_audit.resolver.modules import Module, Tree
 from await_audit.resolver.nodes import children, walk
 from await_audit.resolver.resolution import Resolver
 from await_audit.resolver.values import ModuleValue, Values
+from await_audit.source import LINE_END
 
 OWN = ("own",)
 """What stands in the place of an engine."""
@@ -90,15 +91,12 @@ class Coroutines:
         self._resolver = Resolver(tree)
         self._places: dict[str, dict[tuple[int, ...], ast.expr]] = {}
 
-    def source(self, path: Path, relative: str) -> Source | None:
-        """Return a file as it is looked at, or `None` if it cannot be parsed."""
+    def source(self, path: Path, relative: str) -> Source:
+        """Return a file as it is looked at; raises `Unparsable`."""
         data = path.read_bytes()
-        try:
-            tree = parse(data)
-        except Unparsable:
-            return None
+        tree = parse(data)
         text = data.decode(errors="replace").removeprefix("\ufeff")
-        lines = [line.encode() for line in text.splitlines()]
+        lines = [line.encode() for line in LINE_END.split(text)]
         return Source(path, relative, tree, lines, _holding(tree, self._names))
 
     def made_by(self, node: ast.expr, source: Source) -> tuple[Function, str] | None:
