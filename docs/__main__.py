@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from docs.image import Image
+from netra_ws.serving.command_line import boundary
 
 ROOT = Path(__file__).parents[1]
 SECTION = re.compile(
@@ -76,15 +77,12 @@ def stale(root: Path, *, renew: bool) -> list[str]:
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a section is stale.")
 def main(check: bool) -> None:
     """Renew what is generated in the documents."""
-    try:
-        found = stale(ROOT, renew=not check)
-    except ValueError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+    found = stale(ROOT, renew=not check)
     for section in found:
         click.echo(f"{section} is {'stale; run: make docs' if check else 'renewed'}", err=check)
     sys.exit(1 if check and found else 0)
 
 
 if __name__ == "__main__":
-    main()
+    with boundary("python -m docs", ValueError, prefix="docs"):
+        sys.exit(main(prog_name="python -m docs", standalone_mode=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netra_incident.table import Table
+from netra_ws.runs import LAST_IDS
 from netra_ws.serving.descriptors import ACCEPTED_AT_ONCE, RESERVE
 from netra_ws.settings import Settings
 
@@ -41,6 +42,13 @@ def promises() -> str:
             "the client raises `IncompleteRun`",
         ),
         (
+            "A `user_message` with an `id` starts one run, however often and on however many "
+            "connections of its user it is sent.",
+            f"{its.idle_log_s / 3600:g} h (`idle_log_s`), and the last {LAST_IDS} ids of a user; "
+            "a new epoch forgets them",
+            "another run",
+        ),
+        (
             "A slow reader holds up nobody.",
             f"{its.write_high_water_bytes // KIB} KiB unsent for {its.write_timeout_s:g} s "
             f"(`write_…`); {its.retained_events} events behind",
@@ -54,10 +62,11 @@ def promises() -> str:
             "1009; 4004",
         ),
         (
-            "No client takes the server from others: what it holds is bounded.",
+            "No client takes the server from others: what it holds is bounded. Where all of a "
+            "user's connections are taken, those that answer no ping make room.",
             f"{its.max_runs_per_user} runs and {its.max_connections_per_user} connections a user; "
             f"{its.max_connections:,} connections",
-            "error `too_many_runs`; 4501; 503",
+            "error `too_many_runs`; 4005; 503",
         ),
         (
             "A complete request is answered while others connect and send nothing.",
@@ -66,7 +75,8 @@ def promises() -> str:
             "503 to the oldest of them",
         ),
         (
-            "A peer that has gone is let go.",
+            "A peer that has gone is let go. What one sent while the server was paused is read "
+            "first.",
             f"a handshake within {its.open_timeout_s:g} s; a byte within {its.ping_timeout_s:g} s "
             f"of a ping, sent after {its.ping_interval_s:g} s of silence (`open_…`, `ping_…`)",
             "408; 1011",
@@ -78,12 +88,12 @@ def promises() -> str:
             "401",
         ),
         (
-            "A connection ends with its token unless that is renewed. With a revoked token it "
-            "ends before anything more is sent.",
+            "A connection ends with its token unless that is renewed. After the answer to a "
+            "revocation nothing more is sent on it.",
             "",
             "4003; 4502",
         ),
-        ("A page of another origin does not connect.", "`allowed_origins`", "403"),
+        ("A page of another origin does not connect.", "`allowed_origins`, `public_url`", "403"),
         (
             "Passwords are not guessed.",
             f"{its.max_failed_logins} failed logins in {its.failed_login_window_s:g} s, of one "
@@ -91,10 +101,16 @@ def promises() -> str:
             "429",
         ),
         (
+            "No address keeps others from logging in.",
+            f"{its.max_waiting_logins_per_address} logins that wait, of one address "
+            "(`max_waiting_logins_per_address`)",
+            "429",
+        ),
+        (
             "A stop loses nothing in silence. Health answers 503, no run is begun, runs finish, "
             "and clients are told to reconnect.",
             f"{its.drain_timeout_s:g} s (`drain_timeout_s`), and 1 s until the process has gone",
-            "error `stopping`; status `cancelled`; 1012",
+            "error `stopping`; status `cancelled`, and the response says why; 1012",
         ),
     ]
     return Table(("promise", "limit", "past it"), rows).markdown()

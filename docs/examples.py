@@ -13,9 +13,9 @@ from msgspec import Struct
 from netra_ws import events, messages
 
 CLIENT: tuple[Struct, ...] = (
-    messages.UserMessage("await get_websocket_manager(user_context)", "thread-1"),
+    messages.UserMessage("await get_websocket_manager(user_context)", "thread-1", id="first"),
     messages.StopAgent("run-1"),
-    messages.Ping(),
+    messages.Ping(id="second"),
     messages.RenewToken("eyJhbGciOiJIUzI1NiIs…"),
 )
 """The messages of a client."""
@@ -36,7 +36,7 @@ _RUN: dict[str, Any] = {
 _FIRST: tuple[Struct, ...] = (
     events.AgentStarted(
         seq=1,
-        payload=events.AgentStartedPayload("await get_websocket_manager(user_context)"),
+        payload=events.AgentStartedPayload("await get_websocket_manager(user_context)", "first"),
         **_RUN,
     ),
     events.AgentThinking(
@@ -64,7 +64,8 @@ SERVER: tuple[Struct, ...] = (
     messages.Error(
         TIME, messages.ErrorPayload("unknown_run", "no run of yours with that run_id is going on")
     ),
-    messages.Pong(TIME, messages.PongPayload()),
+    messages.Pong(TIME, messages.PongPayload(ref="second")),
     messages.TokenRenewed(TIME, messages.TokenRenewedPayload(899)),
+    messages.MessageKnown(TIME, messages.MessageKnownPayload("first", "run-1")),
 )
 """The messages of the server, in the order in which a client may get them."""

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import click
 import msgspec
-from msgspec.inspect import FloatType, IntType, StructType, type_info
+from msgspec.inspect import FloatType, IntType, StructType, Type, VarTupleType, type_info
 from prometheus_client import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,6 +21,7 @@ from docs.examples import CLIENT, SERVER
 from netra_incident.cli import COMMANDS, cli
 from netra_incident.table import Table
 from netra_ws import client, errors
+from netra_ws import settings as limits
 from netra_ws.auth.metrics import LoginMetrics
 from netra_ws.client.backoff import CLOSES, STATUSES, Rule
 from netra_ws.errors import CloseCode, NetraError
@@ -44,20 +45,24 @@ VARIABLES = {
 ERRORS = {
     "ConfigurationError": "mend what the message names: an option, a file, a variable",
     "ContextError": "mend the field that the message names",
+    "EventRefused": "emit what the message expects, in the thread of the run's event loop",
     "GrammarError": "emit events in the order that the message names",
     "TokenError": "log in again",
     "LoginError": "by `status`: 401 email or password; 429 or 503 later; `None` no answer",
     "CursorBehind": "nothing in a client: the server closes with 4002, and the client resumes",
     "RequestRefused": "by `code`, see [error codes](#error-codes)",
+    "MessageTooLarge": "send less at a time; `max_message_bytes` of `/ws/config` says how much",
     "RunRefused": "wait for a run to end, or reconnect: the message says which",
     "HandshakeRefused": "by `status`: 403 the origin; 503 later; `None` no answer",
     "ConnectionEnded": "by `code`, see [close codes](#close-codes)",
+    "EventTooLarge": "nothing: `Client` takes what its server says, and else `EventsLost`",
     "EventGap": "nothing: `Client` resumes from the last event that it has",
     "EventsLost": "tell the user; the next call goes on with what is left",
     "RunUnconfirmed": "ask the user before sending again: it could run twice",
     "JsonError": "mend the text at the place that the message names",
     "JsonShapeError": "mend the field that the message names",
     "TooCostly": "send a smaller text",
+    "RunUnfinished": "`follow` it to its end, or `stop` it",
     "IncompleteRun": "do not trust the run; the next call works on",
 }
 """What to do about each error."""
@@ -67,6 +72,10 @@ CODES = {
     "invalid_message": ("it is JSON, and none of the messages below", "mend the client"),
     "binary_message": ("it is binary", "send text"),
     "too_many_runs": ("`max_runs_per_user` are going on", "wait for one to end"),
+    "too_many_ids": (
+        "as many ids as one connection may send in `idle_log_s` are known",
+        "send it without an id, or later",
+    ),
     "unknown_run": ("no run of this user with that `run_id` is going on", "nothing: it has ended"),
     "token_refused": ("not a valid token of the same user", "log in; the old token stays in force"),
     "stopping": ("the server stops", "reconnect after 1012, then send again"),
@@ -191,14 +200,36 @@ def settings() -> str:
     for field in info.fields:
         default = getattr(defaults, field.name)
         unit = next((UNITS[end] for end in UNITS if field.name.endswith(end)), "")
-        shown = f"{_number(default)} {unit}".strip() if not isinstance(default, tuple) else "none"
-        allowed = "a list of strings"
-        if isinstance(field.type, IntType | FloatType):
-            kind = "whole numbers" if isinstance(field.type, IntType) else "numbers"
-            bound = "> 0" if field.type.gt is not None else f"≥ {field.type.ge:g}"
-            allowed = f"{kind} {bound}"
+        is_text = isinstance(default, str | tuple)
+        shown = str(default or "none") if is_text else f"{_number(default)} {unit}".strip()
+        allowed = _allowed(field.type)
         rows.append((f"`{field.name}`", shown, allowed, _first(words[field.name])))
     return Table(("setting", "default", "allowed", "what it bounds, and why"), rows).markdown()
+
+
+def _allowed(kind: Type) -> str:
+    if not isinstance(kind, IntType | FloatType):
+        return "a list of strings" if isinstance(kind, VarTupleType) else "a string"
+    what = "whole numbers" if isinstance(kind, IntType) else "numbers"
+    return f"{what}, {_number(kind.ge or 0)} to {_number(kind.le or 0)}"
+
+
+def bounds() -> str:
+    """Return each kind of setting with its bounds, why they are there, and its settings."""
+    words = _below(limits)
+    fields: dict[str, list[str]] = {}
+    for name, kind in inspect.get_annotations(Settings).items():
+        fields.setdefault(kind, []).append(f"`{name}`")
+    rows = [
+        (
+            _allowed(type_info(getattr(limits, kind))),
+            " ".join(words[kind].split()),
+            ", ".join(names),
+        )
+        for kind, names in fields.items()
+        if kind in words
+    ]
+    return Table(("allowed", "why", "settings"), rows).markdown()
 
 
 def _number(value: float) -> str:

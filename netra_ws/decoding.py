@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from netra_ws.errors import JsonError, JsonShapeError
+from netra_ws.errors import ConfigurationError, JsonError, JsonShapeError, reason
 
 T = TypeVar("T")
+
+LARGEST_FILE = 64 * 1024 * 1024
+"""Bytes of a file that a process reads when it starts: a quarter of a million users."""
+
+SILENT_S = 5.0
+"""Seconds that a pipe in place of a file may stay silent."""
 
 
 def decode(data: bytes | str, decoder: msgspec.json.Decoder[T], expected: str) -> T:
@@ -29,6 +38,31 @@ def decode(data: bytes | str, decoder: msgspec.json.Decoder[T], expected: str) -
         raise JsonError("expected JSON, got some that is nested too deep") from error
     except msgspec.DecodeError as error:
         raise JsonError(f"expected JSON, got {_what(text)}") from error
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """Return what is in a file, or comes from a pipe; `what` says which file that is.
+
+    Raises `ConfigurationError` if it cannot be read, does not end, or does not begin.
+    """
+    data = bytearray()
+    try:
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            while len(data) <= LARGEST_FILE:
+                if hasattr(os, "O_NONBLOCK") and not select.select([file], [], [], SILENT_S)[0]:
+                    raise ConfigurationError(f"{what} {path}: nothing came for {SILENT_S:g} s")
+                if not (chunk := file.read(LARGEST_FILE)):
+                    return bytes(data)
+                data += chunk
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        raise ConfigurationError(f"{what} {path}: {reason(error)}") from error
+    msg = f"{what} {path}: expected at most {LARGEST_FILE:,} bytes, got more"
+    raise ConfigurationError(msg)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody who writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def not_utf8(error: UnicodeDecodeError) -> str:

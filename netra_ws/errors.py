@@ -35,6 +35,10 @@ class GrammarError(NetraError):
     """Raised when an event does not fit the grammar of its run."""
 
 
+class EventRefused(NetraError):
+    """Raised to an agent whose event is not JSON, too large, or from another thread."""
+
+
 class TokenError(NetraError):
     """Raised when a bearer token is missing, malformed, forged, expired or for somebody else."""
 
@@ -63,6 +67,13 @@ class RequestRefused(NetraError):
         self.code = code
 
 
+class MessageTooLarge(RequestRefused):
+    """Raised when a message is larger than its server takes; the connection lives on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("message_too_large", message)
+
+
 class RunRefused(RequestRefused):
     """Raised when a run may not start now; `code` is that of the typed `error`."""
 
@@ -83,6 +94,10 @@ class ConnectionEnded(NetraError):
         super().__init__(f"the connection ended with close code {code}, reason {reason!r}")
         self.code = code
         self.reason = reason
+
+
+class EventTooLarge(ConnectionEnded):
+    """Raised when the server sends more in one message than this side takes."""
 
 
 class EventGap(NetraError):
@@ -108,8 +123,28 @@ class RunUnconfirmed(NetraError):
         super().__init__(f"no run of {thread_id} has begun; the message was lost, or is late")
 
 
+class RunUnfinished(NetraError, TimeoutError):
+    """Raised when a run takes longer than its `limit_s`; `Client.follow` waits for its end.
+
+    `run_id` is `None` where none of its events had come; follow its `thread_id` then.
+    """
+
+    def __init__(self, run_id: str | None, thread_id: str, events: int, limit_s: float) -> None:
+        super().__init__(
+            f"no agent_completed of {run_id or thread_id} within {limit_s:g} s, after {events} "
+            "events; it may go on: wait for it with follow()"
+        )
+        self.run_id = run_id
+        self.thread_id = thread_id
+
+
 class IncompleteRun(NetraError):
     """Raised when the events received of a run break its grammar, its count or its digest."""
+
+
+def reason(error: Exception) -> str:
+    """Return why something failed, in the words of the system where it has any."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 class CloseCode(IntEnum):
@@ -134,5 +169,6 @@ class CloseCode(IntEnum):
     FELL_BEHIND = 4002, "the reader was slower than the retained window; reconnect and resume"
     TOKEN_EXPIRED = 4003, "the token expired; log in again, reconnect and resume"
     TOO_FAST = 4004, "more than max_messages_per_s or max_pings_per_s; reconnect, and send slower"
-    TOO_MANY_CONNECTIONS = 4501, "the user already has max_connections_per_user connections"
+    NO_ROOM = 4005, "max_connections_per_user others answer, or this one did not; reconnect"
+    TOO_MANY_CONNECTIONS = 4501, "no longer sent: 4005 has taken its place"
     TOKEN_REVOKED = 4502, "the token was revoked; log in again"

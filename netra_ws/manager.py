@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 
 from netra_ws import events
 from netra_ws.agent import Agent, source_reader
+from netra_ws.connections import Connections, OpenConnection
 from netra_ws.context import UserExecutionContext, is_service
+from netra_ws.deadline import time_limit
 from netra_ws.errors import ConfigurationError
-from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log import START, EventLog, Position, UserLog
 from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.metrics import Metrics
 from netra_ws.runs import Runs
@@ -35,21 +37,6 @@ class Statistics:
     losses: int
 
 
-class OpenConnection(Protocol):
-    """What a manager knows of a connection."""
-
-    @property
-    def token_id(self) -> str:
-        """The token under which it goes on."""
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether events wait for it, or for the system to take them."""
-
-    def revoke(self) -> None:
-        """End it before anything more is delivered."""
-
-
 class WebSocketManager:
     """All of one user: the log, the runs that write it, the connections that read it."""
 
@@ -61,7 +48,7 @@ class WebSocketManager:
         self.settings = registry.settings
         rest = partial(registry.rest, self)
         self.runs = Runs(user_id, log, registry.agent, registry.settings, registry.metrics, rest)
-        self.connections: set[OpenConnection] = set()
+        self.connections = Connections(registry.settings.max_connections_per_user)
         self._log = log
         self._canary: asyncio.Task[None] | None = None
 
@@ -82,9 +69,9 @@ class WebSocketManager:
         """Return a cursor over this user's events; see `UserLog.cursor`."""
         cursor = self._log.cursor(after, wake)
         metrics = self.registry.metrics
-        if cursor.recovered is not None:
+        if cursor.recovered is not None and after != START:
             metrics.resumes.labels("recovered" if cursor.recovered else "lost").inc()
-        if cursor.recovered is False:
+        if cursor.recovered is False and after != START:
             self.registry.losses += 1
             metrics.events_lost.inc(cursor.lost or 0)
             if cursor.lost is None:  # another process gave it, or the log has been forgotten
@@ -93,16 +80,9 @@ class WebSocketManager:
                 metrics.exceeded(cursor.trimmed_by, user_id=self.user_id, lost=cursor.lost)
         return cursor
 
-    def connect(self, connection: OpenConnection) -> bool:
-        """Take a connection; false if the user has `max_connections_per_user` already."""
-        if len(self.connections) >= self.settings.max_connections_per_user:
-            return False
-        self.connections.add(connection)
-        return True
-
     def disconnect(self, connection: OpenConnection) -> None:
         """Let a connection go."""
-        self.connections.discard(connection)
+        self.connections.leave(connection)
         self.registry.rest(self)
 
     async def canary(self) -> None:
@@ -197,25 +177,26 @@ class ManagerRegistry:
             losses=self.losses,
         )
 
-    def revoke(self, user_id: str, token_id: str) -> None:
-        """End the connections of a user that go on under this token."""
+    async def revoke(self, user_id: str, token_id: str) -> None:
+        """End the connections of a user that go on under this token; then nothing follows there."""
         manager = self._managers.get(user_id)
-        for connection in tuple(manager.connections) if manager else ():
-            if connection.token_id == token_id:
-                connection.revoke()
+        revoked = manager.connections.under(token_id) if manager else []
+        for connection in revoked:
+            connection.revoke()
+        await asyncio.sleep(0)  # a turn of the loop, in which the transports write
+        for connection in revoked:
+            connection.seal()
 
     async def drain(self, timeout_s: float) -> None:
         """Refuse new runs, and wait at most so long for runs to end and events to be delivered."""
         self._refuse_runs()
         managers = self._managers.values()
-        loop = asyncio.get_running_loop()
-        by = loop.time() + timeout_s
-        if tasks := [task for manager in managers for task in manager.runs.tasks()]:
-            await asyncio.wait(tasks, timeout=timeout_s)
-        while loop.time() < by and any(  # noqa: ASYNC110
-            connection.is_behind for manager in managers for connection in manager.connections
-        ):
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            async with time_limit(timeout_s):
+                if tasks := [task for manager in managers for task in manager.runs.tasks()]:
+                    await asyncio.wait(tasks)
+                while any(one.is_behind for manager in managers for one in manager.connections):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
 
     def _refuse_runs(self) -> None:
         self.stopping = True

@@ -58,6 +58,25 @@ class Exposition:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.limit_exceeded = self._counter("limit_exceeded", "Limits met, by setting.", "limit")
+        self.requests_refused = self._counter(
+            "requests_refused",
+            "Requests answered with 4xx, or not at all: they were not HTTP.",
+            "status",
+        )
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped", "Lines for which there was no room, as nobody read the others."
+        )
+        self.thread_wait = Histogram(
+            "netra_ws_thread_wait_seconds",
+            "From the call of what blocks until a thread took it.",
+            buckets=DELIVERY_BUCKETS,
+            registry=self._registry,
+        )
+        self.threads_waiting = Gauge(
+            "netra_ws_threads_waiting",
+            "Calls that wait for a thread now.",
+            registry=self._registry,
+        )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"netra_ws_{name}", help_text, labels, registry=self._registry)

@@ -55,7 +55,10 @@ def read_source(text: str) -> dict[str, Any]:
 def main() -> None:
     """Write as JSON what standard input holds; past a limit end by SIGPROF or with `TOO_LARGE`."""
     text = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
-    # Not a handler of Python's, which would wait for the parser: the kernel ends the process.
+    # Not a handler of Python's, which would wait for the parser: the kernel ends the process,
+    # although whoever started it may have held the signal back.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
     signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or hard > MEMORY_LIMIT_BYTES:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TextIO
 
 import sources
+from ending import end
 
 try:
     import fcntl
@@ -317,4 +318,4 @@ def python_of(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main)

@@ -11,6 +11,7 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
+from ending import end
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -105,7 +106,13 @@ def check() -> int:
     return min(len(lines), 1)
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Do what is asked for."""
     if sys.argv[1:] not in (["renew"], ["check"]):
-        sys.exit("expected: lock.py renew|check")
-    sys.exit(renew() if sys.argv[1] == "renew" else check())
+        print("expected: lock.py renew|check", file=sys.stderr)
+        return 1
+    return renew() if sys.argv[1] == "renew" else check()
+
+
+if __name__ == "__main__":
+    end(main)

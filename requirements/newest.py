@@ -10,6 +10,7 @@ import difflib
 from pathlib import Path
 
 import nbformat
+from ending import end
 from lock import differences, installed, locked_here
 
 from netra_incident.measuring.matrix import measure_matrix
@@ -28,7 +29,7 @@ def committed() -> str:
     return str(cell.outputs[0].data["text/plain"])
 
 
-def main() -> None:
+def main() -> int:
     """Print both."""
     locked, here = locked_here(), installed()
     moved = differences(locked, {name: here[name] for name in locked if name in here})
@@ -36,7 +37,8 @@ def main() -> None:
     old, new = committed().splitlines(), repr(measure_matrix()).splitlines()
     changed = difflib.unified_diff(old, new, "page 09", "with these versions", lineterm="")
     print("the comparison of page 09:", *(list(changed) or ["as the page says"]), sep="\n  ")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    end(main)

@@ -39,7 +39,13 @@ except ImportError as error:
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-ON_BOTH_LOOPS = {"test_connection", "test_slow_readers", "test_transport"}
+ON_BOTH_LOOPS = {
+    "test_connection",
+    "test_revocation",
+    "test_room",
+    "test_slow_readers",
+    "test_transport",
+}
 """Modules whose tests run on asyncio's loop and on that of the product, which is uvloop's where
 there is one: the two read, write and end a socket in turns of their own."""
 
@@ -70,6 +76,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _folder(value: str) -> Path:
     if not value:
         raise argparse.ArgumentTypeError("expected a folder, got an empty name")
+    try:
+        Path(value).resolve().stat()
+    except FileNotFoundError:
+        pass  # what is missing in it is said later
+    except (OSError, RuntimeError) as error:  # as that of links in a circle
+        raise argparse.ArgumentTypeError(f"{value!r}: {error}") from error
     return Path(value)
 
 

@@ -19,6 +19,7 @@ from await_audit.finding import Finding, Kind, Report
 from benchmarks.audit.injection import Site, choose, inject, sites
 from benchmarks.audit.projects import PROJECTS, Project, environment, fetch
 from benchmarks.audit.table import Measured, Results, keep, markdown
+from netra_ws.serving.command_line import boundary
 
 CACHE = Path("build/audit")
 INJECTED = 150
@@ -206,4 +207,6 @@ def main(rounds: int, names: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    name = "python -m benchmarks.audit"
+    with boundary(name, prefix="benchmarks"):
+        sys.exit(main(prog_name=name, standalone_mode=False))

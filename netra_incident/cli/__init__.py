@@ -11,7 +11,6 @@ import click
 
 from await_audit.errors import AuditError
 from netra_incident.cli.lazy import Lazy, LazyGroup
-from netra_ws.errors import NetraError
 from netra_ws.serving.command_line import SETTINGS, run
 
 COMMANDS = {
@@ -87,4 +86,4 @@ def main() -> NoReturn:
     if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
         # pre-commit names the environment of its hook there, which has nothing of the project.
         del os.environ["VIRTUAL_ENV"]
-    run(cli, "netra-ws", NetraError, AuditError)
+    run(cli, "netra-ws", AuditError)

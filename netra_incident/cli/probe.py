@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,8 +125,6 @@ def probe_command(
     if repeat is None and context.get_parameter_source("min_success") != ParameterSource.DEFAULT:
         raise click.UsageError("--min-success needs --repeat: one path proves no rate.")
     users = read_logins(file=logins)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a server's words may not fit its encoding
-        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(soft_wrap=True, highlight=False, quiet=as_json)
     times = f"; {repeat} times, the slowest of each step" if repeat else ""
     console.print(Text(f"golden path of {base_url}, login at {auth_url}{times}"))

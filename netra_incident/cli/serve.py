@@ -17,9 +17,9 @@ from netra_incident.case import REVISIONS
 from netra_incident.cli.options import case_option, chosen_case
 from netra_incident.history import tree as trees
 from netra_ws.errors import ConfigurationError
-from netra_ws.serving.commands import hold_signals
 from netra_ws.serving.commands import serve as backend
 from netra_ws.serving.options import PathName
+from netra_ws.serving.signals import hold_signals
 
 HELP = f"""{cleandoc(backend.help or "")}
 

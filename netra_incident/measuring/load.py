@@ -21,11 +21,14 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from netra_incident.history.deployment import Deployment
 from netra_ws import events
+from netra_ws.auth.login import LoginResponse
+from netra_ws.auth.users import DemoUser
 from netra_ws.client import ReceivedRun, login
 from netra_ws.errors import IncompleteRun
 from netra_ws.events import Event
 
 SESSION_TIMEOUT_S = 30.0
+LOGINS_AT_ONCE = 4  # half of `max_waiting_logins_per_address`: others log in from here, too
 ENDPOINTS = ("/ws/health", "/ws/config", "/ws/stats")
 MESSAGE = "import asyncio\n\nasync def main() -> None:\n    await asyncio.sleep(0)\n"
 
@@ -180,9 +183,13 @@ async def run_sessions(
 
     Raises `LoginError` if a user cannot log in.
     """
-    logins = await asyncio.gather(
-        *(login(deployment.auth, user.email, user.password) for user in deployment.users[:users])
-    )
+    logging_in = asyncio.Semaphore(LOGINS_AT_ONCE)
+
+    async def log_in(user: DemoUser) -> LoginResponse:
+        async with logging_in:
+            return await login(deployment.auth, user.email, user.password)
+
+    logins = await asyncio.gather(*map(log_in, deployment.users[:users]))
     together = _Together(one.user.id for one in logins)
     start = time.perf_counter()
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from netra_ws.auth.users import DemoUser
-from netra_ws.decoding import decode
+from netra_ws.decoding import decode, read_file
 from netra_ws.errors import ConfigurationError, JsonError
 
 VARIABLES = (
@@ -71,9 +71,9 @@ def _of_environment(environ: Mapping[str, str]) -> tuple[str, list[DemoUser]]:
 def _of_file(path: Path) -> tuple[str, list[DemoUser]]:
     where = f"logins file {path}"
     try:
-        found = decode(path.read_bytes(), _LOGINS, "logins")
-    except OSError as error:
-        raise ConfigurationError(f"{where}: {error.strerror}{HINT}") from error
+        found = decode(read_file(path, "logins file"), _LOGINS, "logins")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}{HINT}") from error
     except JsonError as error:
         raise ConfigurationError(f"{where}: {error}{HINT}") from error
     return where, found if isinstance(found, list) else found.demo_users

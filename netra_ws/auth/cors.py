@@ -1,41 +1,29 @@
-"""Which pages may log in: the CORS protocol of the Fetch standard, for origins as they are.
-
-A page of another origin gets the answers that it got before there was a page: a browser keeps
-them from it. No answer ever names `*`, and none allows cookies, of which there are none.
-"""
+"""Which pages may log in: the CORS protocol of the Fetch standard."""
 
 from __future__ import annotations
-
-from collections.abc import Set as AbstractSet
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "Content-Type",
-    "Access-Control-Max-Age": "600",  # seconds for which a browser need not ask again
-}
+from netra_ws.origins import Origins, preflight
+from netra_ws.wire.urls import requested_path
 
 
-def let_pages_post(path: str, origins: AbstractSet[str]) -> Middleware:
+def let_pages_post(path: str, origins: Origins) -> Middleware:
     """Return what lets pages of `origins`, and no others, post JSON to `path` and read answers."""
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path != path:
+        if requested_path(request.raw_path) != path:
             return await handler(request)
         named = request.headers.getall("Origin", [])
-        is_granted = len(named) == 1 and named[0] in origins
         asked = request.headers.get("Access-Control-Request-Method")
-        if is_granted and request.method == "OPTIONS" and asked == "POST":
-            response: web.StreamResponse = web.Response(status=204, headers=PREFLIGHT)
+        if request.method == "OPTIONS" and asked == "POST" and origins.grant(named):
+            headers = preflight("Content-Type")
+            response: web.StreamResponse = web.Response(status=204, headers=headers)
         else:
             response = await handler(request)
-        response.headers["Vary"] = "Origin"
-        if is_granted:
-            response.headers["Access-Control-Allow-Origin"] = named[0]
-            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers.update(origins.cors(named))
         return response
 
     return answer

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from ipaddress import IPv6Address, ip_address
 
+from netra_ws.addresses import subscriber
 from netra_ws.settings import Settings
 from netra_ws.wire.rates import TokenBucket
 
 MAX_BUCKETS = 10_000
 """Buckets kept: some two megabytes. To have one forgotten before its time takes so many other
 failed logins, at seven a second (two cores, measured) twenty minutes of them."""
-
-
-def client_network(address: str | None) -> str:
-    """Return what of an address counts: of IPv6 the first 64 bits, which one subscriber owns.
-
-    An IPv4 address within IPv6 counts as itself (RFC 4291 section 2.5.5.2); no address as one.
-    """
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return ""
-    if isinstance(parsed, IPv6Address) and not parsed.ipv4_mapped:
-        return parsed.packed[:8].hex(":", 2)
-    return str(getattr(parsed, "ipv4_mapped", parsed))
 
 
 class LoginFailures:
@@ -39,7 +25,7 @@ class LoginFailures:
         self._rate_per_s = settings.max_failed_logins / settings.failed_login_window_s
         self._buckets: dict[bytes, TokenBucket] = {}  # the least recently used one first
 
-    def bucket(self, email: str, address: str | None, now: float) -> TokenBucket:
+    def bucket(self, email: str, address: str, now: float) -> TokenBucket:
         """Return the bucket of an email and an address at `now`, seconds of a monotonic clock.
 
         An attempt takes one at its start, so that many at a time are not all looked at before the
@@ -50,7 +36,7 @@ class LoginFailures:
             if not self._buckets[first].is_full(now) and len(self._buckets) < MAX_BUCKETS:
                 break
             del self._buckets[first]
-        name = f"{client_network(address)} {email}".encode()
+        name = f"{subscriber(address)} {email}".encode()
         key = blake2b(name, digest_size=16).digest()
         bucket = self._buckets.pop(key, None) or TokenBucket(self._rate_per_s, self._capacity, now)
         self._buckets[key] = bucket

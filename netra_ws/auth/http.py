@@ -13,11 +13,14 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from netra_ws.addresses import Proxies
 from netra_ws.auth.metrics import LoginMetrics
-from netra_ws.errors import ConfigurationError
+from netra_ws.deadline import time_limit
+from netra_ws.errors import ConfigurationError, reason
 from netra_ws.settings import Settings
 from netra_ws.wire.answer import PROBLEM_TYPE, no_room, problem, refuse
-from netra_ws.wire.urls import base_url
+from netra_ws.wire.refusals import Refusals
+from netra_ws.wire.urls import base_url, requested_path
 
 logger = structlog.get_logger(__name__)
 
@@ -44,23 +47,34 @@ class _Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._peer = transport.get_extra_info("peername")
-        pending = self._owner.pending
-        pending[self.transport] = None
-        if len(pending) > self._owner.settings.max_pending_connections:
-            oldest, _ = pending.popitem(last=False)
+        pending, settings = self._owner.pending, self._owner.settings
+        loop = asyncio.get_running_loop()
+        pending[self.transport] = loop.call_later(settings.open_timeout_s, self._late)
+        if len(pending) > settings.max_pending_connections:
+            oldest, timer = pending.popitem(last=False)
+            timer.cancel()
             peer = oldest.get_extra_info("peername")
             self._owner.metrics.exceeded("max_pending_connections", code=503, peer=peer)
             oldest.write(no_room().serialize())
             oldest.close()
 
+    def _late(self) -> None:
+        """Say that no request came; aiohttp closes then, without an answer."""
+        code = HTTPStatus.REQUEST_TIMEOUT.value
+        self._owner.metrics.exceeded("open_timeout_s", code=code, peer=self._peer)
+        self._owner.refusals.count(code)
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._owner.pending.pop(self.transport, None)
+        timer = self._owner.pending.pop(self.transport, None)
+        if timer is not None:
+            timer.cancel()
         super().connection_lost(exc)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, *_: Any
     ) -> web.StreamResponse:
         self.log_exception(exc_info=exc)
+        self._owner.refusals.count(status)
         if request.transport is not None:
             refusal = refuse(HTTPStatus(status), "expected a request in HTTP/1.1")
             request.transport.write(refusal.serialize())
@@ -74,8 +88,8 @@ class _Connection(web.RequestHandler):
             return
         # Not the error's words: they repeat what came, which can be a password.
         self._owner.metrics.malformed_requests.inc()
-        address = self._peer[0] if isinstance(self._peer, tuple) else None
-        logger.info("malformed request", address=address, error=type(error).__name__)
+        address = self._owner.proxies.client(self._peer and self._peer[0], ())
+        self._owner.refusals.say("malformed request", address=address, error=type(error).__name__)
 
 
 class HttpServer:
@@ -90,33 +104,42 @@ class HttpServer:
         self.url = ""
         self.settings = settings
         self.metrics = metrics
-        self.pending: OrderedDict[Any, None] = OrderedDict()
-        """The transports of the connections, that with the oldest request first."""
+        self.refusals = Refusals(metrics)
+        self.proxies = Proxies(settings.trusted_proxies, settings.client_address_header)
+        self.pending: OrderedDict[Any, asyncio.TimerHandle] = OrderedDict()
+        """The transports of the connections, that with the oldest request first, and the end of the
+        time for the first one."""
         self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._answer])
         self.app.on_response_prepare.append(_hide_server)
-        self._allowed: dict[str, str] = {}
+        self._routes: dict[str, dict[str, Handler]] = {}
         self._runner = web.AppRunner(self.app, shutdown_timeout=STOP_TIMEOUT_S)
         self._address = host, port
         self._listener: asyncio.Server
 
     def add_route(self, path: str, handler: Handler, *methods: str) -> None:
         """Let `handler` answer requests for `path`."""
-        self._allowed[path] = ", ".join(methods)
-        for method in methods:
-            self.app.router.add_route(method, path, handler, expect_handler=_ignore)
+        self._routes[path] = dict.fromkeys(methods, handler)
 
-    async def _refuse(self, request: web.Request) -> web.StreamResponse:
-        allowed = self._allowed.get(request.path)
-        if allowed is None:
-            raise web.HTTPNotFound
-        refused = web.HTTPMethodNotAllowed(request.method, ())
-        refused.headers["Allow"] = allowed
-        refused.text = f"expected {allowed.replace(', ', ' or ')}"
-        raise refused
+    def address(self, request: web.Request) -> str:
+        """Return the address of a client."""
+        lines = request.headers.getall(self.proxies.header, ())
+        return self.proxies.client(request.remote, lines)
+
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        by_method = self._routes.get(requested_path(request.raw_path))
+        if by_method is None:
+            raise web.HTTPNotFound(text=f"expected {' or '.join(self._routes)}")
+        if request.method not in by_method:
+            refused = web.HTTPMethodNotAllowed(request.method, ())
+            refused.headers["Allow"] = ", ".join(by_method)
+            refused.text = f"expected {' or '.join(by_method)}"
+            raise refused
+        return await by_method[request.method](request)
 
     async def __aenter__(self) -> Self:
-        # A route, too: where there is none aiohttp answers an Expect header by repeating it.
-        self.app.router.add_route("*", "/{path:.*}", self._refuse, expect_handler=_ignore)
+        # One route: the backend reads paths in the same way. Where there is none, aiohttp answers
+        # an Expect header by repeating it.
+        self.app.router.add_route("*", "/{path:.*}", self._route, expect_handler=_ignore)
         await self._runner.setup()
         assert self._runner.server is not None
         loop = asyncio.get_running_loop()
@@ -134,9 +157,9 @@ class HttpServer:
         try:
             # Not a site of aiohttp's: that makes connections of its own kind.
             self._listener = await loop.create_server(connection, host, port)
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:  # a name that is none
             await self._runner.cleanup()
-            msg = f"cannot listen on {host} port {port}: {error.strerror}"
+            msg = f"cannot listen on {host} port {port}: {reason(error)}"
             raise ConfigurationError(f"{msg}; choose another --auth-port, or 0") from error
         self.url = base_url(*self._listener.sockets[0].getsockname()[:2])
         return self
@@ -149,11 +172,11 @@ class HttpServer:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.transport in self.pending:
             self.pending.move_to_end(request.transport)
+            self.pending[request.transport].cancel()
         try:
             return await handler(request)
-        except web.HTTPNotFound as refused:
-            return _problem(refused, f"expected {' or '.join(self._allowed)}")
         except web.HTTPException as refused:
+            self.refusals.note(refused.status, self.address(request))
             return _problem(refused, refused.text or "")
         except Exception as error:
             logger.error("route failed", route=request.path, exc_info=error)
@@ -174,7 +197,7 @@ async def read_body(request: web.Request, limit_s: float) -> bytes:
     if expected is not None and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        async with asyncio.timeout(limit_s):
+        async with time_limit(limit_s):
             return await request.read()
     except TimeoutError:
         refusal: web.HTTPException = web.HTTPRequestTimeout()

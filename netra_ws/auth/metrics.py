@@ -6,8 +6,14 @@ from prometheus_client import Gauge
 
 from netra_ws.metrics import Exposition
 
-RESULTS = ("accepted", "refused", "malformed", "limited")
-LIMITS = ("max_failed_logins", "max_pending_connections", "max_waiting_logins")
+RESULTS = ("accepted", "refused", "malformed", "limited", "failed")
+LIMITS = (
+    "max_failed_logins",
+    "max_pending_connections",
+    "max_waiting_logins",
+    "max_waiting_logins_per_address",
+    "open_timeout_s",
+)
 
 
 class LoginMetrics(Exposition):
@@ -16,7 +22,9 @@ class LoginMetrics(Exposition):
     def __init__(self) -> None:
         super().__init__()
         self.logins = self._counter(
-            "logins", "Logins; malformed: the body was none; limited: not looked at.", "result"
+            "logins",
+            "Logins; malformed: the body was none; limited: not looked at; failed: no hash.",
+            "result",
         )
         self.malformed_requests = self._counter(
             "malformed_requests", "Requests to the login service that were not HTTP, or broke off."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from typing import Any
 
 import msgspec
 import structlog
 from aiohttp import web
+from argon2.exceptions import Argon2Error, InvalidHashError
 
+from netra_ws.addresses import subscriber
 from netra_ws.auth.cors import let_pages_post
 from netra_ws.auth.failures import LoginFailures
 from netra_ws.auth.http import HttpServer, read_body
@@ -19,14 +22,22 @@ from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import User, UserStore
 from netra_ws.decoding import decode
 from netra_ws.errors import JsonError
+from netra_ws.origins import Origins
+from netra_ws.threads import Threads
 
 logger = structlog.get_logger(__name__)
 
 MAX_CONCURRENT_HASHES = 4
 """Passwords hashed at a time: one takes up to 64 MiB (RFC 9106, low-memory profile)."""
 
+NOT_COMPUTED = (Argon2Error, InvalidHashError, MemoryError)
+"""What argon2 raises for a hash that it cannot compute."""
+
 OVERLOAD_RETRY_S = 5.0
 """Seconds after which to try again when there are too many: a third of that work is then done."""
+
+ADDRESS_RETRY_S = 2.0
+"""Seconds after which to try again when an address has too many: those are hashed by then."""
 
 _LOGIN = msgspec.json.Decoder(LoginRequest)
 
@@ -40,13 +51,13 @@ class AuthService(HttpServer):
 
     def __init__(self, users: UserStore, tokens: Tokens, host: str, port: int) -> None:
         super().__init__(tokens.settings, LoginMetrics(), host, port)
-        self.origins = set(tokens.settings.allowed_origins)
-        self._users = users
+        self.origins = Origins(self.settings.allowed_origins, self.settings.public_url)
+        self.users = users
         self._tokens = tokens
         self._failures = LoginFailures(tokens.settings)
-        self._hashing = asyncio.Semaphore(MAX_CONCURRENT_HASHES)
-        self._waiting = 0
-        self.metrics.waiting.set_function(lambda: self._waiting)
+        self.threads = Threads("hashing", self.metrics, in_all=MAX_CONCURRENT_HASHES)
+        self._waiting: Counter[str] = Counter()  # by what counts of their address
+        self.metrics.waiting.set_function(self._waiting.total)
         self.app.middlewares.insert(0, let_pages_post(LOGIN, self.origins))
         self.add_route(LOGIN, self._login, "POST")
         self.add_route("/metrics", self._show_metrics, "GET", "HEAD")
@@ -65,7 +76,7 @@ class AuthService(HttpServer):
         except web.HTTPException:
             self._count("malformed")
             raise
-        user = await self._authenticate(login, request.remote)
+        user = await self._authenticate(login, self.address(request))
         self._count("accepted")
         logger.info("login", user_id=user.id)
         token, life_s = self._tokens.issue(user.id), int(self.settings.token_lifetime_s)
@@ -73,7 +84,7 @@ class AuthService(HttpServer):
         headers = {"Cache-Control": "no-store"}
         return web.json_response(body=msgspec.json.encode(response), headers=headers)
 
-    async def _authenticate(self, login: LoginRequest, address: str | None) -> User:
+    async def _authenticate(self, login: LoginRequest, address: str) -> User:
         """Return the user of a login; a refusal has the same words for whatever is wrong.
 
         It comes after `failed_login_s` at least, whether the email exists or not.
@@ -81,21 +92,33 @@ class AuthService(HttpServer):
         loop = asyncio.get_running_loop()
         began = loop.time()
         who = {"email": login.email, "address": address}
-        if self._waiting >= self.settings.max_waiting_logins:
+        counted = subscriber(address)
+        if self._waiting[counted] >= self.settings.max_waiting_logins_per_address:
+            said = self._limited("max_waiting_logins_per_address", ADDRESS_RETRY_S, who)
+            raise web.HTTPTooManyRequests(**said)
+        if self._waiting.total() >= self.settings.max_waiting_logins:
             said = self._limited("max_waiting_logins", OVERLOAD_RETRY_S, who)
             raise web.HTTPServiceUnavailable(**said)
         bucket = self._failures.bucket(login.email, address, began)
         if not bucket.take(began):
             said = self._limited("max_failed_logins", bucket.wait(began), who)
             raise web.HTTPTooManyRequests(**said)
-        self._waiting += 1
+        self._waiting[counted] += 1
         try:
-            async with self._hashing:
-                user = await asyncio.to_thread(
-                    self._users.authenticate, login.email, login.password
-                )
+            user = await loop.run_in_executor(
+                self.threads, self.users.authenticate, login.email, login.password
+            )
+        except Exception as error:
+            bucket.give_back()
+            if not isinstance(error, NOT_COMPUTED):
+                raise
+            self._count("failed")
+            logger.error("hash failed", **who, exc_info=error)
+            text = "the password could not be checked; try again"
+            retry = {"Retry-After": str(math.ceil(OVERLOAD_RETRY_S))}
+            raise web.HTTPServiceUnavailable(text=text, headers=retry) from error
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter([counted])  # which forgets who has none left
         if user is None:
             await asyncio.sleep(began + self.settings.failed_login_s - loop.time())
             self._count("refused")
@@ -104,7 +127,7 @@ class AuthService(HttpServer):
         bucket.give_back()
         return user
 
-    def _limited(self, limit: str, wait_s: float, who: dict[str, str | None]) -> dict[str, Any]:
+    def _limited(self, limit: str, wait_s: float, who: dict[str, str]) -> dict[str, Any]:
         """Report a limit that was met, and return what its refusal says."""
         self._count("limited")
         self.metrics.exceeded(limit, **who)

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
-import ssl
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from netra_ws.errors import ConnectionEnded, EventGap, HandshakeRefused, LoginError
+from netra_ws.errors import (
+    ConnectionEnded,
+    EventGap,
+    EventTooLarge,
+    HandshakeRefused,
+    LoginError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +59,10 @@ STATUSES = (
 """
 
 
+MAX_RETRY_AFTER_S = 3600.0
+"""An hour: a longer maintenance is announced to people."""
+
+
 def _again(rules: tuple[Rule, ...], code: int) -> bool:
     return any(rule.again for rule in rules if rule.first <= code <= rule.last)
 
@@ -60,13 +70,14 @@ def _again(rules: tuple[Rule, ...], code: int) -> bool:
 def is_transient(error: BaseException) -> bool:
     """Whether what failed with `error` may succeed when it is tried again."""
     match error:
-        case EventGap():
-            return True  # a resume from the last event seen brings what is missing
+        case EventGap() | EventTooLarge():
+            return True  # a resume brings what is missing, or goes on after it
         case ConnectionEnded():
             return _again(CLOSES, error.code)
         case HandshakeRefused(status=None) | LoginError(status=None):
-            # No time mends that the server is not the one that it should be.
-            return not isinstance(error.__cause__, ssl.SSLCertVerificationError)
+            # No time mends an address that is none or a certificate of another, both ValueErrors,
+            # or a package that is missing.
+            return not isinstance(error.__cause__, ValueError | ImportError)
         case HandshakeRefused(status=int(status)) | LoginError(status=int(status)):
             return _again(STATUSES, status)
     return False
@@ -89,8 +100,8 @@ def retry_after_s(error: Exception) -> float:
 class Backoff:
     """How a client waits between attempts: windows from `first_s`, doubling up to `max_s`.
 
-    A Retry-After of the server is waited for as well. The client gives up after `attempts`, or
-    when the next one would be later than `total_s` after the first.
+    A Retry-After of the server, of at most `MAX_RETRY_AFTER_S`, is waited for as well. A client
+    waits without a limit but for those of the fields.
     """
 
     first_s: float = 0.5
@@ -99,11 +110,12 @@ class Backoff:
     max_s: float = 30.0
     """Half a minute: nobody waits longer than that for a server that is back."""
 
-    attempts: int = 12
-    """About two minutes, if each fails at once."""
+    attempts: int | None = None
+    """How many in a row may fail. None: as many as it takes."""
 
-    total_s: float = 300.0
-    """Five minutes: an outage that takes longer is for people."""
+    give_up_after_s: float | None = None
+    """Give up when the next attempt would come later than this after the first, or after the last
+    `connection_ready`. None: never."""
 
     settled_s: float = 5.0
     """A connection that lasted this long, or delivered an event, was a success: the next failure
@@ -121,20 +133,27 @@ class Attempts:
 
     def start_anew(self) -> None:
         """Let the attempt that is under way be the first of its series."""
-        self._left = self._backoff.attempts
-        self._ends_at = time.monotonic() + self._backoff.total_s
+        self._failures = 0
         self._window_s = min(self._backoff.first_s, self._backoff.max_s)
+        self.connected()
 
-    def failed(self, error: Exception) -> None:
-        """Say with what the attempt that is under way ended."""
-        wait_s = random.uniform(0, self._window_s) + retry_after_s(error)  # noqa: S311
+    def connected(self) -> None:
+        """Count the time until the client gives up from now; the waits stay as long as they are."""
+        patience_s = self._backoff.give_up_after_s
+        self._ends_at = math.inf if patience_s is None else time.monotonic() + patience_s
+
+    def failed(self, error: Exception, *, mended: bool = False) -> None:
+        """Say with what the attempt that is under way ended, and if its cause has been removed."""
+        wait_s = random.uniform(0, self._window_s)  # noqa: S311
+        wait_s += min(retry_after_s(error), MAX_RETRY_AFTER_S)
         self._window_s = min(2 * self._window_s, self._backoff.max_s)
         self._due = time.monotonic() + wait_s
-        self._left -= 1
-        if self._left <= 0 or self._due >= self._ends_at or not is_transient(error):
+        self._failures += 1
+        too_often = self._failures == self._backoff.attempts
+        if too_often or self._due >= self._ends_at or not (mended or is_transient(error)):
             self._given_up = error
         else:
-            logger.info("trying again in %.3g s", wait_s)
+            logger.info("trying again in %.3g s: %s", wait_s, error)
 
     async def next(self) -> None:
         """Return when the next attempt is due.

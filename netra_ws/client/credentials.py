@@ -21,6 +21,10 @@ MARGIN_S = 60.0
 """Seconds before its end from which a token is renewed, or a fifth of its life if that is less."""
 
 
+MAX_LIFE_S = 10**7
+"""What is said to live longer is renewed after some four months; timers take no such numbers."""
+
+
 class Credentials:
     """The newest token of `authenticate`; calls that need a newer one at once share one login."""
 
@@ -48,7 +52,7 @@ class Credentials:
                 return
             asked_at = time.monotonic()
             session = await self._authenticate()
-            life_s = max(1.0, session.expires_in)
+            life_s = float(min(max(1, session.expires_in), MAX_LIFE_S))
             margin_s = min(life_s / 5, MARGIN_S)
             self.token = session.access_token
             self._expires_at = asked_at + life_s
@@ -77,7 +81,7 @@ class Credentials:
 
     async def _renew(self, token: str) -> None:
         left_s = self._expires_at - time.monotonic()
-        attempts = Attempts(replace(self._backoff, total_s=left_s))
+        attempts = Attempts(replace(self._backoff, give_up_after_s=left_s))
         while True:
             await attempts.next()
             try:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
+import msgspec
+from msgspec import UNSET
+
 from netra_ws.client.backoff import Attempts, Backoff
-from netra_ws.client.channel import Channel, ServerMessage
+from netra_ws.client.channel import MAX_EVENT_BYTES, Channel, ServerMessage
 from netra_ws.client.credentials import Authenticate, Credentials
+from netra_ws.client.limits import Limits, ask_limits
 from netra_ws.errors import (
     CloseCode,
     ConnectionEnded,
     EventGap,
     EventsLost,
+    EventTooLarge,
     HandshakeRefused,
+    JsonError,
     NetraError,
 )
 from netra_ws.event_log import Position
@@ -28,16 +35,28 @@ logger = logging.getLogger(__name__)
 class Link:
     """One channel after the other, each from the last event of the one before.
 
-    `position` is that event, `connections` how many channels there were, `losses` what the server
-    no longer had and nobody was told yet. Nothing is connected before `open` and after `close`.
+    `position` is that event, `connections` how many channels there were. `lost` is called with
+    what the server has no longer, `oversized` when it closes over a message too large: it returns
+    whether somebody has been told. Nothing is connected before `open` and after `close`.
     """
 
     def __init__(
-        self, url: str, authenticate: Authenticate, position: Position | None, backoff: Backoff
+        self,
+        url: str,
+        authenticate: Authenticate,
+        position: Position | None,
+        backoff: Backoff,
+        lost: Callable[[EventsLost], None],
+        oversized: Callable[[], bool],
     ) -> None:
         self.position = position
         self.connections = 0
-        self.losses: list[EventsLost] = []
+        self._lost = lost
+        self._oversized = oversized
+        self._max_event_bytes = MAX_EVENT_BYTES
+        self._limits: Limits | None = None  # of the server of the present channel
+        self._asking = asyncio.Lock()
+        self._wait: asyncio.Timeout | None = None  # for the next channel
         self._url = url
         self._settled_s = backoff.settled_s
         self._attempts = Attempts(backoff)
@@ -71,6 +90,8 @@ class Link:
 
     async def _close_channel(self) -> None:
         self._is_open = False  # so that whoever still reads does not connect again
+        if self._wait is not None:
+            self._wait.reschedule(0)
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
@@ -84,9 +105,15 @@ class Link:
             while self._channel is None:
                 if not self._is_open:
                     raise NetraError("the client is closed; use it inside its async with")
-                await self._attempts.next()
-                if self._is_open:
-                    await self._connect()
+                try:
+                    async with asyncio.timeout(None) as self._wait:
+                        await self._attempts.next()
+                        await self._connect()
+                except TimeoutError:  # of `close`, which waits for nobody
+                    if self._is_open:
+                        raise
+                finally:
+                    self._wait = None
             return self._channel
 
     async def _connect(self) -> None:
@@ -95,10 +122,9 @@ class Link:
         except Exception as error:  # which ones are final is for the attempts to say
             self._attempts.failed(error)
             return
-        if not self._is_open:
-            await self._close_channel()
-            return
         self.connections += 1
+        self._limits = None
+        self._attempts.connected()
         self._settles_at = time.monotonic() + self._settled_s
         if token != self._credentials.token:
             await self._announce()  # it was replaced while this connection was opened
@@ -121,11 +147,11 @@ class Link:
     async def _open(self, token: str) -> None:
         """Open a channel where the last event was; notes what the server has no longer."""
         asked = self.position
-        channel = Channel(self._url, token, asked)
+        channel = Channel(self._url, token, asked, max_event_bytes=self._max_event_bytes)
         await channel.open()
         ready = channel.ready.payload
         if asked is not None and ready.recovered is False:
-            self.losses.append(EventsLost(ready.lost))
+            self._lost(EventsLost(ready.lost))
         elif asked is not None:
             same_epoch = ready.epoch == asked.epoch
             if not same_epoch or ready.seq > asked.seq:
@@ -145,10 +171,19 @@ class Link:
         try:
             message, decoded = await channel.receive_next()
         except (ConnectionEnded, EventGap) as ended:
+            if isinstance(ended, EventTooLarge):
+                await self._make_room(channel)
             self._abort(channel, ended)
             return None
+        except JsonError:
+            if channel is not self._channel:
+                return None
+            self.position = channel.position
+            raise
         finally:
             self._reading = False
+        if channel is not self._channel:
+            return None  # the next channel begins before it
         if isinstance(decoded, Event):
             self.position = channel.position
             self._settles_at = 0.0
@@ -157,21 +192,56 @@ class Link:
             return None
         return message, decoded
 
-    async def send(self, message: ClientMessage) -> int:
-        """Send a message and return the number of the connection that may have carried it.
+    async def _make_room(self, channel: Channel) -> None:
+        """Take what the server sends from now on, or pass over an event that is larger still."""
+        limits = await ask_limits(self._url) or Limits()
+        if limits.max_event_bytes > self._max_event_bytes:
+            self._max_event_bytes = limits.max_event_bytes
+        elif self._channel is channel and self.position is not None:
+            epoch, seq = self.position
+            self.position = Position(epoch, seq + 1)
+            self._lost(EventsLost(1))
 
-        It goes out once: again only where the connection before had ended already.
+    async def _ask_limits(self, channel: Channel) -> Limits:
+        """Return what the server of `channel` says of itself, asked once a channel.
+
+        Raises `ConnectionEnded` if it does not answer there either.
+        """
+        async with self._asking:
+            if self._limits is not None and self._channel is channel:
+                return self._limits
+            limits = await ask_limits(self._url)
+            if limits is None:
+                await channel.probe()
+                limits = Limits()
+            if self._channel is channel:
+                self._limits = limits
+            return limits
+
+    async def send(self, due: Callable[[int, bool], ClientMessage]) -> None:
+        """Send the message that is `due` on the connection of a number; with `id`s or without.
+
+        It goes out once: again only where the connection before had ended already. Raises
+        `RequestRefused` for one that is too large.
         """
         while True:
             channel = await self.channel()
-            number, was_open = self.connections, channel.is_open
+            may_have_gone = False
             try:
-                await channel.send(message)
+                limits = await self._ask_limits(channel)
+                if not channel.is_open:
+                    await channel.probe()  # it says why
+                if self._channel is not channel:
+                    continue
+                message = due(self.connections, limits.ids)
+                if not limits.ids:
+                    message = msgspec.structs.replace(message, id=UNSET)
+                may_have_gone = True
+                await channel.send(message, limits.max_message_bytes)
             except ConnectionEnded as ended:
                 self._abort(channel, ended)
-                if not was_open:
-                    continue
-            return number
+            if may_have_gone:
+                return
 
     async def _announce(self) -> None:
         """Send the newest token; a connection that is opened later begins with it."""
@@ -191,9 +261,10 @@ class Link:
             self._credentials.expire()
         if time.monotonic() >= self._settles_at:
             self._attempts.start_anew()
-        self._attempts.failed(error)
+        too_big = isinstance(error, ConnectionEnded) and error.code == CloseCode.MESSAGE_TOO_BIG
+        self._attempts.failed(error, mended=too_big and self._oversized())
 
     def check_alone(self) -> None:
         """Raise `NetraError` if somebody is reading."""
         if self._reading:
-            raise NetraError("expected one messages() or chat() at a time; use a client for each")
+            raise NetraError("expected one messages(), or chats, at a time; use a client for each")

@@ -26,6 +26,11 @@ class ReceivedRun:
         self.events.append(event)
 
     @property
+    def run_id(self) -> str | None:
+        """The run's id, `None` before its first event."""
+        return self.events[0].run_id if self.events else None
+
+    @property
     def ended(self) -> bool:
         """Whether `agent_completed` is there."""
         return bool(self.events) and isinstance(self.events[-1], AgentCompleted)
@@ -58,10 +63,10 @@ class ReceivedRun:
 
 @asynccontextmanager
 async def limited(limit_s: float) -> AsyncGenerator[None]:
-    """Bound the wait for the end of a run; raises `TimeoutError`, and says that the run goes on."""
+    """Bound the wait for the end of a run; raises `TimeoutError`, and says that it goes on."""
     try:
         async with asyncio.timeout(limit_s):
             yield
     except TimeoutError as late:
-        msg = f"no agent_completed within {limit_s:g} s; the run goes on, and can be resumed"
+        msg = f"no agent_completed within {limit_s:g} s; the run goes on"
         raise TimeoutError(msg) from late

@@ -20,6 +20,10 @@ class Position(NamedTuple):
     seq: int
 
 
+START = Position("", 0)
+"""Before the oldest event that a log keeps, whatever its epoch."""
+
+
 class UserLog(Protocol):
     """The events of one user, numbered from 1 without a gap."""
 
@@ -36,7 +40,7 @@ class UserLog(Protocol):
         """Append and return what `encode` makes of `epoch` and `seq`; if it raises, nothing."""
 
     def cursor(self, after: Position | None, wake: Callable[[], None]) -> Cursor:
-        """Return a cursor just after `after`, or at the head.
+        """Return a cursor just after `after`, at the head if that is `None`.
 
         `wake` is called at every append; it must return at once. A position that this log cannot
         continue from gives a cursor with `recovered` false, at the oldest event that is left.
@@ -50,4 +54,7 @@ class EventLog(Protocol):
         """Return the log of one user, the same one at each call."""
 
     def drop(self, user_id: str) -> None:
-        """Forget the log of a user who has no cursor, if there is one; the next has a new epoch."""
+        """Forget the log of a user who has no cursor, if there is one.
+
+        The next one has a new epoch, but that of a log which never had an event.
+        """

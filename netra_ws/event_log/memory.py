@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,7 +10,7 @@ from secrets import token_hex
 
 from netra_ws.context import is_service
 from netra_ws.errors import CursorBehind
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.settings import Settings
 
 
@@ -114,19 +114,24 @@ class MemoryUserLog:
 
     def append(self, encode: Callable[[str, int], bytes]) -> bytes:
         """See `UserLog`."""
-        event = encode(self.epoch, self.head + 1)
+        head = self.head + 1
+        event = encode(self.epoch, head)
         size = len(event)
-        events = self.events
+        events, logs = self.events, self._logs
         events.append(event)
-        self.head += 1
+        self.head = head
         self.appended_bytes += size
-        self.kept_bytes += size
+        self.appended_at = logs.appends = logs.appends + 1
         if len(events) > self.max_events:
-            self.trim("retained_events")
+            self.trimmed_by = "retained_events"
+            size -= len(events.popleft())
+        self.kept_bytes += size
+        logs.kept_bytes += size
         # The newest event stays even if it alone is over the bound: it was accepted.
         while self.kept_bytes > self.max_bytes and len(events) > 1:
             self.trim("retained_bytes")
-        self._logs.changed(self, size)
+        if logs.kept_bytes > logs.max_bytes:
+            logs.shrink(self)
         for cursor in self.cursors:
             cursor.wake()
         return event
@@ -144,7 +149,7 @@ class MemoryUserLog:
         place: tuple[int, bool | None, int | None] = self.head, None, 0
         if after is not None:
             place = oldest, False, None  # should another log have given it
-            if after.epoch == self.epoch and after.seq <= self.head:
+            if after == START or (after.epoch == self.epoch and after.seq <= self.head):
                 lost = max(0, oldest - after.seq)
                 place = after.seq + lost, not lost, lost
         replayed = islice(reversed(self.events), self.head - place[0])
@@ -157,10 +162,11 @@ class MemoryEventLog:
     """A `netra_ws.event_log.EventLog` that needs nothing installed."""
 
     def __init__(self, settings: Settings) -> None:
-        self.kept_bytes = 0
+        self.kept_bytes = self.appends = 0
+        self.max_bytes = settings.retained_bytes_total
         self._settings = settings
         self._logs: dict[str, MemoryUserLog] = {}
-        self._appends = 0
+        self._unused_epochs: OrderedDict[str, str] = OrderedDict()
         # Sorted only when memory is short: an order kept up to date costs each event more.
         self._silent: deque[tuple[int, MemoryUserLog]] = deque()
 
@@ -172,6 +178,7 @@ class MemoryEventLog:
             service = is_service(user_id)
             events = limits.service_retained_events if service else limits.retained_events
             log = self._logs[user_id] = MemoryUserLog(self, events, limits.retained_bytes)
+            log.epoch = self._unused_epochs.pop(user_id, log.epoch)
         return log
 
     def drop(self, user_id: str) -> None:
@@ -180,15 +187,16 @@ class MemoryEventLog:
         if log is not None:
             self.kept_bytes -= log.kept_bytes
             log.appended_at = 0  # so that `_silent_for_longest` passes over it
+            if not log.head:
+                self._unused_epochs[user_id] = log.epoch
+                if len(self._unused_epochs) > self._settings.max_connections:
+                    self._unused_epochs.popitem(last=False)
 
-    def changed(self, log: MemoryUserLog, size: int) -> None:
-        """Note a new event in `log`, and keep all logs together within their bound."""
-        self._appends += 1
-        log.appended_at = self._appends
-        self.kept_bytes += size
-        while self.kept_bytes > self._settings.retained_bytes_total:
-            oldest = self._silent_for_longest() or log
-            if oldest is log and len(log.events) == 1:
+    def shrink(self, newest: MemoryUserLog) -> None:
+        """Trim the logs that have been silent for longest, to keep all within their bound."""
+        while self.kept_bytes > self.max_bytes:
+            oldest = self._silent_for_longest() or newest
+            if oldest is newest and len(newest.events) == 1:
                 break  # the newest event stays: it was accepted
             oldest.trim("retained_bytes_total")
 

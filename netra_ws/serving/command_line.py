@@ -5,15 +5,22 @@ Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as ask
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, NoReturn, TextIO
 
 import click
 
-from netra_ws.errors import ConfigurationError, NetraError
+from netra_ws.errors import ConfigurationError, NetraError, reason
 from netra_ws.serving.commands import hash_password_command, serve
+from netra_ws.serving.leaving import leave
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -34,31 +41,128 @@ def extra(name: str) -> Iterator[None]:
         raise ConfigurationError(msg) from error
 
 
-def run(commands: click.Group, name: str, *errors: type[Exception]) -> NoReturn:
-    """Run the commands and exit; what they cannot do is one line on standard error.
+@contextmanager
+def boundary(name: str, *errors: type[Exception], prefix: str = "netra-ws") -> Iterator[None]:
+    """Exit with a code, whatever happens inside; what cannot be done is one line on standard error.
 
-    `errors` are what they raise for that; an error's own `exit_code` counts, else it is 2.
+    `errors` are further ones that are raised for that; an error's own `exit_code` counts, else it
+    is 2. So it is for files, names and streams that fail. A fault of ours has its traceback kept.
     """
+    known: tuple[type[Exception], ...] = (NetraError, *errors)
+    code: str | int | None = 2
+    said = ""
+    failed: Exception | None = None
+    _open_streams()
+    stdout = sys.stdout
     try:
-        code = commands.main(prog_name=name, standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("netra-ws: interrupted", err=True)
-        code = INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        code = error.exit_code
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else name
-        message = " ".join(error.format_message().split()).removesuffix(".")
-        click.echo(f"netra-ws: {message}. See {where} --help.", err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        click.echo(f"netra-ws: {error.format_message()}", err=True)
-        code = 2
-    except errors as error:
-        click.echo(f"netra-ws: {error}", err=True)
-        code = getattr(error, "exit_code", 2)
-    sys.exit(code)
+        if stdout is None:
+            raise ConfigurationError("standard output is closed")
+        yield
+        code = 0
+    except SystemExit as ended:
+        code = ended.code
+        # Of a broken pipe click and rich make a 1; click has put the stream aside.
+        if sys.stdout is not stdout or isinstance(ended.__context__, BrokenPipeError):
+            failed = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        said, code = "interrupted", INTERRUPTED
+    except known as error:
+        said, code = str(error), getattr(error, "exit_code", 2)
+    except Exception as error:
+        said = _told(error, name)
+    if (failed := _failure(stdout) or failed) is not None:
+        said, code = f"standard output: {reason(failed)}", 2
+    if said:
+        _say(f"{prefix}: {' '.join(said.split())}")
+    _failure(sys.stderr)
+    leave(code)
+
+
+def run(commands: click.Command, name: str, *errors: type[Exception]) -> NoReturn:
+    """Run the commands and exit, as `boundary` does."""
+    with boundary(name, *errors):
+        sys.exit(commands.main(prog_name=name, standalone_mode=False))
+    raise AssertionError("boundary ends with SystemExit")
+
+
+def _told(error: Exception, name: str) -> str:
+    """Return the words for an error that is none of ours."""
+    match error:
+        case click.exceptions.NoArgsIsHelpError():
+            _say(error.format_message())
+            return ""
+        case click.UsageError():
+            where = error.ctx.command_path if error.ctx else name
+            words = " ".join(error.format_message().split()).removesuffix(".")
+            return f"{words}. See {where} --help."
+        case click.ClickException():
+            return error.format_message()
+        case OSError():
+            return f"{error.filename or _unnamed()}: {reason(error)}"
+        case UnicodeError():
+            return f"expected text, got something else: {error}"
+    return _keep(error)
+
+
+def _unnamed() -> str:
+    """Return what the system may mean by an error without a name."""
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder"
+    return "a file or a stream"
+
+
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError):  # whoever closes standard error has the exit code
+        click.echo(text, err=True)
+
+
+def _open_streams() -> None:
+    """Keep the numbers of closed standard streams from the files and sockets that are opened next.
+
+    What does not fit the encoding of standard output is shown with backslashes.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            if name != "stdout":
+                setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+    for name in ("COLUMNS", "LINES"):
+        if not os.environ.get(name, "0").isdecimal():
+            del os.environ[name]  # rich takes a ² for a number
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _failure(stream: TextIO | None) -> Exception | None:
+    """Return why a standard stream does not take what was written, `None` if it does.
+
+    Then it leads nowhere: Python would fail at the same when it exits, with a code of its own.
+    """
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except ValueError as error:  # it was closed
+        return error
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None
+
+
+def _keep(error: Exception) -> str:
+    """Keep the traceback of an error that nobody expected; return what to say of it."""
+    what = "".join(traceback.format_exception_only(error)).strip()
+    try:
+        with NamedTemporaryFile("w", prefix="netra-ws-", suffix=".log", delete=False) as file:
+            traceback.print_exception(error, file=file)
+    except OSError as unkept:
+        return f"a fault of its own: {what}; its traceback could not be kept: {unkept.strerror}"
+    return f"a fault of its own: {what}; please report {file.name}"
 
 
 class _Backend(click.Group):
@@ -82,4 +186,4 @@ def backend() -> None:
 
 def main() -> NoReturn:
     """Run the command line of the backend."""
-    run(backend, "python -m netra_ws", NetraError)
+    run(backend, "python -m netra_ws")

@@ -6,21 +6,29 @@ import atexit
 import os
 import shutil
 import signal
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from netra_ws.serving import origin
+from netra_ws.serving.leaving import wait_for_nobody, workers_end
 from netra_ws.serving.options import PathName, refuse_empty
+from netra_ws.serving.signals import HANGUP, catch, hold_signals
 
 PORT = click.IntRange(0, 65535)
 FILE = PathName(path_type=Path)
 
 
 @click.command("serve", short_help="Serve the backend and the login service.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    callback=refuse_empty,
+    help="Address to listen on.",
+)
 @click.option(
     "--port",
     type=PORT,
@@ -69,10 +77,13 @@ FILE = PathName(path_type=Path)
 def serve(**options: Any) -> None:
     """Serve the backend and the login service until SIGINT or SIGTERM.
 
-    Then runs may finish within drain_timeout_s; a second signal cuts that short.
+    Then runs may finish within drain_timeout_s; a second signal cuts that short. So it does at
+    every other signal that would end it, such as SIGQUIT; but where there is a users file, SIGHUP
+    has it read again. Tokens of users who are no longer in it stay good until they expire.
 
-    As soon as they listen, one JSON line on standard output names their addresses and the demo
-    users. Log lines go to standard error, as JSON.
+    As soon as they listen, one JSON line on standard output names their addresses, the demo
+    users, and the address to open in a browser; a terminal shows that once more on a line of its
+    own. Log lines go to standard error, as JSON.
 
     \b
     Examples:
@@ -89,41 +100,45 @@ def serve(**options: Any) -> None:
 
     \b
     Exit codes:
-      0  ended by SIGINT or SIGTERM
+      0  ended by a signal
       2  cannot start as asked; one line on standard error says why
     """
     scratch = os.environ.pop(origin.SCRATCH, None)
     if scratch is not None:
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    for signum in STOP_SIGNALS:
-        signal.signal(signum, lambda *_: _stop(scratch))
+    catch(partial(_stop, scratch))
+    if options["users"] is not None and HANGUP is not None:
+        signal.signal(HANGUP, lambda *_: None)  # the file is still to be read
     hold_signals(signal.SIG_UNBLOCK)
     try:
         origin.check_origin()
         with origin.naming_the_tree():
             from netra_ws.serving.process import Options, run
 
-        label = os.environ.get(origin.REVISION) if origin.TREE in os.environ else None
-        if not run(Options(revision=label or "fixed", **options)):
+        named = os.environ.get(origin.REVISION) if origin.TREE in os.environ else None
+        label = (named or "fixed").encode(errors="backslashreplace").decode()
+        if not run(Options(revision=label, **options)):
             _stop(scratch)
+    except BaseException:
+        if not workers_end():  # an agent's module that cannot be imported may have begun some
+            _delete(scratch)
+            wait_for_nobody()
+        raise
     finally:
-        hold_signals(signal.SIG_BLOCK)  # a second signal must not cut the cleaning up short
+        hold_signals(signal.SIG_BLOCK)
+        catch(partial(_stop, scratch))  # the interpreter's end may have to wait for an agent's
+        hold_signals(signal.SIG_UNBLOCK)
 
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+def _delete(scratch: str | None) -> None:
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _stop(scratch: str | None) -> None:
     """End the process at once: an agent's import may catch `SystemExit`."""
-    if scratch is not None:
-        shutil.rmtree(scratch, ignore_errors=True)
+    _delete(scratch)
     os._exit(0)
-
-
-def hold_signals(how: int) -> None:
-    """Hold the signals that end a process, or let them come again."""
-    if sys.platform != "win32":
-        signal.pthread_sigmask(how, STOP_SIGNALS)
 
 
 @click.command("hash-password", short_help="Print the hash of a password.")

@@ -21,6 +21,7 @@ SERVER_MESSAGES: Structs = (
     messages.Error,
     messages.Pong,
     messages.TokenRenewed,
+    messages.MessageKnown,
 )
 
 CLIENT_MESSAGES: Structs = get_args(messages.ClientMessage)
@@ -77,12 +78,19 @@ def asyncapi() -> dict[str, Any]:
                         "method": "GET",
                         "query": {
                             "type": "object",
-                            "description": "The position to resume after: both, or neither.",
+                            "description": (
+                                "The position to resume after: both, or neither. "
+                                "`seq=0` alone: from the oldest event that is kept."
+                            ),
                             "properties": {
                                 "epoch": {"type": "string", "minLength": 1},
                                 "seq": {"type": "integer", "minimum": 0},
                             },
-                            "dependentRequired": {"epoch": ["seq"], "seq": ["epoch"]},
+                            "dependentRequired": {"epoch": ["seq"]},
+                            "anyOf": [
+                                {"required": ["epoch"]},
+                                {"properties": {"seq": {"const": 0}}},
+                            ],
                         },
                         "bindingVersion": "0.1.0",
                     }

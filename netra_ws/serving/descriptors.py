@@ -56,7 +56,8 @@ def fit_limits(settings: Settings, *, backend: bool, auth: bool) -> Settings:
         connections = min(connections, room - services * pending)
     lowered = {"max_connections": connections, "max_pending_connections": pending}
     logger.warning("limits lowered to fit ulimit -n", nofile=limit, needed=needed, **lowered)
-    return msgspec.structs.replace(settings, **lowered)
+    per_user = min(settings.max_connections_per_user, connections)
+    return msgspec.structs.replace(settings, **lowered, max_connections_per_user=per_user)
 
 
 def _raise_limit(needed: int) -> int:

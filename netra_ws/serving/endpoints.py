@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from netra_ws.messages import CLIENT_FIELDS
 from netra_ws.metrics import Metrics
 from netra_ws.routes.websocket_ssot import (
     websocket_config,
@@ -16,6 +17,7 @@ from netra_ws.routes.websocket_ssot import (
 )
 from netra_ws.serving.contract import asyncapi
 from netra_ws.serving.live import page, page_headers
+from netra_ws.serving.readiness import Readiness
 from netra_ws.wire.answer import Answer, response
 
 
@@ -29,12 +31,14 @@ class Endpoints:
     `auth_url` is where the login service of the live page is; `None` if that is not known here.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, readiness: Readiness) -> None:
         self.auth_url: str | None = None
         self._metrics = metrics
+        self._readiness = readiness
         self.by_path: dict[str, Callable[[], Awaitable[Answer]]] = {
             "/": self._live,
             "/ws/health": self._health,
+            "/ws/ready": self._ready,
             "/ws/config": self._config,
             "/ws/stats": self._stats,
             "/ws/asyncapi.json": self._contract,
@@ -43,14 +47,21 @@ class Endpoints:
 
     async def _live(self) -> Answer:
         headers = page_headers(self.auth_url)
-        return response(HTTPStatus.OK, page(self.auth_url), "text/html; charset=utf-8", headers)
+        body = page(self.auth_url, self._metrics.commit)
+        return response(HTTPStatus.OK, body, "text/html; charset=utf-8", headers)
 
     async def _health(self) -> Answer:
         healthy, body = await websocket_health_check(self._metrics.commit)
         return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
+    async def _ready(self) -> Answer:
+        body = await self._readiness.check()
+        is_ready = body["status"] == "ready"
+        return _json(HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
+
     async def _config(self) -> Answer:
-        return _json(HTTPStatus.OK, await websocket_config())
+        config = await websocket_config()
+        return _json(HTTPStatus.OK, config | {"client_messages": CLIENT_FIELDS})
 
     async def _stats(self) -> Answer:
         return _json(HTTPStatus.OK, await websocket_stats())

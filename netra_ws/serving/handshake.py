@@ -9,7 +9,7 @@ from websockets.datastructures import Headers
 from websockets.typing import Subprotocol
 
 from netra_ws.errors import TokenError
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.messages import SUBPROTOCOL
 
 BEARER_SUBPROTOCOL = "bearer."
@@ -38,19 +38,27 @@ def bearer_token(headers: Headers) -> str:
 
 
 def requested_position(query: str) -> Position | None:
-    """Return the position in a query ``epoch=E&seq=N``; raises `ValueError` for half of one."""
+    """Return the position in a query ``epoch=E&seq=N``, or `START` of ``seq=0``.
+
+    Raises `ValueError` for half of a position.
+    """
     if not query:
         return None
     fields = parse_qs(query, keep_blank_values=True)
     if "epoch" not in fields and "seq" not in fields:
         return None
     try:
-        (epoch,), (seq,) = fields["epoch"], fields["seq"]
-        if not (epoch and seq.isascii() and seq.isdigit()):
+        (seq,) = fields["seq"]
+        if not (seq.isascii() and seq.isdigit()):
+            raise ValueError
+        if "epoch" not in fields and int(seq) == 0:
+            return START
+        (epoch,) = fields["epoch"]
+        if not epoch:
             raise ValueError
         return Position(epoch, int(seq))
     except (KeyError, ValueError):
-        msg = "expected both epoch and a seq of 0 or more, once each, or neither"
+        msg = "expected both epoch and a seq of 0 or more, once each; seq=0 alone; or neither"
         raise ValueError(msg) from None
 
 

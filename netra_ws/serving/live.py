@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from html import escape
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from netra_ws.wire.urls import base_url
+
+if TYPE_CHECKING:  # a backend alone hashes no passwords
+    from netra_ws.auth.users import DemoUser
+
+PANELS = 2
+"""Users whom the page shows side by side."""
 
 
 @cache
@@ -40,9 +50,15 @@ def _login_source(auth_url: str | None) -> str:
     return "http:" if "[" in auth_url else auth_url  # the policy has no form for IPv6
 
 
-def page(auth_url: str | None) -> bytes:
+def page(auth_url: str | None, commit: str = "unknown") -> bytes:
     """Return the page; without `auth_url` it asks for the address of the login service."""
-    return _source().replace("{{ auth_url }}", escape(_reachable(auth_url) or "")).encode()
+    named = _reachable(auth_url)
+    port = urlsplit(auth_url).port if auth_url and not named else None
+    fields = {"auth_url": named or "", "auth_port": str(port or ""), "commit": commit}
+    text = _source()
+    for name, value in fields.items():
+        text = text.replace(f"{{{{ {name} }}}}", escape(value))
+    return text.encode()
 
 
 def page_headers(auth_url: str | None) -> dict[str, str]:
@@ -63,3 +79,17 @@ def page_headers(auth_url: str | None) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+def address_to_open(url: str, public_url: str, demo_users: Sequence[DemoUser]) -> str:
+    """Return where a browser on this machine finds the page of a backend that listens at `url`.
+
+    The logins of demo users stand behind the `#`: browsers send that to nobody, and so only who
+    reads the address has them.
+    """
+    parts = urlsplit(url)
+    host = ip_address(parts.hostname or "")
+    if host.is_unspecified:
+        url = base_url("127.0.0.1" if host.version == 4 else "::1", parts.port or 0)
+    logins = urlencode({user.email: user.password for user in demo_users[:PANELS]})
+    return f"{public_url or url}/{logins and '#'}{logins}"

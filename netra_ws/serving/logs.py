@@ -29,7 +29,7 @@ def describe_exception(error: BaseException) -> dict[str, str]:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # the error of an agent can be anything
+    except BaseException:  # the error of an agent can be anything
         return "<exception str() failed>"  # as Python's own tracebacks say
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
+
+from netra_ws.errors import reason
 
 
 class PathName(click.Path):
@@ -15,6 +18,10 @@ class PathName(click.Path):
         if value == "":
             kind = "path" if self.file_okay else "folder"
             self.fail(f"expected a {kind}, got an empty name", param, ctx)
+        try:
+            Path(value).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # as that of links in a circle
+            self.fail(f"{str(value)!r}: {reason(error)}", param, ctx)
         return super().convert(value, param, ctx)
 
 

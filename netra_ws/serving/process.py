@@ -7,17 +7,15 @@ import gc
 import importlib
 import inspect
 import os
-import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -29,9 +27,14 @@ from netra_ws.auth.users import DemoUser, UserStore, make_demo_users, read_users
 from netra_ws.errors import ConfigurationError
 from netra_ws.manager import ManagerRegistry
 from netra_ws.serving.descriptors import Watch, fit_limits
-from netra_ws.serving.logs import configure_logging
+from netra_ws.serving.leaving import LEFT_END_S, workers_end
+from netra_ws.serving.live import address_to_open
+from netra_ws.serving.logs import configure_logging, describe_exception
+from netra_ws.serving.output import Output
 from netra_ws.serving.server import Backend
+from netra_ws.serving.signals import HANGUP, Stop, catch_in_loop
 from netra_ws.settings import Settings, read_settings
+from netra_ws.threads import Threads
 from netra_ws.wire.urls import is_loopback
 
 if TYPE_CHECKING:
@@ -50,18 +53,19 @@ GARBAGE_THRESHOLD = 100_000
 """Objects after which Python looks for garbage. With its default of 700, four thousand runs in
 flight spent a third of their time on that, and found none (measured)."""
 
-WORKERS_END_S = 0.1
-"""Time that threads have to end, of the half second that is left to the interpreter."""
-
 
 class Announcement(Struct, frozen=True):
-    """The line on standard output that says what listens; a service not asked for is `None`."""
+    """The line on standard output that says what listens; a service not asked for is `None`.
+
+    `open` is the address of the live page, the first demo users' logins in it.
+    """
 
     backend: str | None
     auth: str | None
     revision: str
     pid: int
     demo_users: list[DemoUser]
+    open: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,16 @@ def load_agent(reference: str) -> Agent:
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise ConfigurationError(f"agent {reference!r}: expected module:callable")
-    sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
     try:
+        sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
         agent = getattr(importlib.import_module(module_name), name)
-    except (Exception, SystemExit) as error:  # an import runs anything, and may raise anything
-        msg = f"agent {reference!r} cannot be imported: {type(error).__name__}: {error}"
+        called = agent, getattr(agent, "__call__", None)  # noqa: B004 - it is not called here
+        is_agent = any(map(inspect.iscoroutinefunction, called))
+    except BaseException as error:  # an import runs anything, and may raise anything
+        said = describe_exception(error)
+        msg = f"agent {reference!r} cannot be imported: {said['type']}: {said['message']}"
         raise ConfigurationError(" ".join(msg.split())) from error
-    if not any(map(inspect.iscoroutinefunction, (agent, getattr(agent, "__call__", None)))):  # noqa: B004
+    if not is_agent:
         msg = f"agent {reference!r}: expected an async function, got {type(agent).__name__}"
         raise ConfigurationError(msg)
     return cast("Agent", agent)
@@ -130,8 +137,8 @@ def _secret(environ: Mapping[str, str], environment: str, service: str | None) -
     return token_urlsafe(48)
 
 
-def _stop_with_parent(stop: asyncio.Event) -> None:
-    """Set `stop` when standard input ends: a supervised server does not outlive its parent."""
+def _stop_with_parent(stop: Stop) -> None:
+    """Stop when standard input ends: a supervised server does not outlive its parent."""
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
@@ -139,7 +146,7 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
         while sys.stdin is not None and os.read(sys.stdin.fileno(), 4096):
             pass
         try:
-            loop.call_soon_threadsafe(stop.set)
+            loop.call_soon_threadsafe(stop.tell)
         except RuntimeError:
             pass  # the loop has ended by itself
 
@@ -177,83 +184,134 @@ def _build(options: Options, environ: Mapping[str, str], commit: str) -> _Parts:
     return registry, auth, backend, demo_users
 
 
-async def _serve(options: Options, environ: Mapping[str, str], stdout: TextIO) -> bool:
-    """Serve until a signal; return whether every agent has ended."""
+async def _serve(
+    options: Options, environ: Mapping[str, str], stdout: FileIO, output: Output
+) -> bool:
+    """Serve until a signal; return whether every agent, and every task of one, has ended."""
     commit = environ.get("NETRA_WS_COMMIT", "unknown")
+    if not commit.isprintable():
+        raise ConfigurationError(f"NETRA_WS_COMMIT: expected printable text, got {commit!r}")
+    loop = asyncio.get_running_loop()
+    auth: AuthService | None
+    if (path := options.users) is not None and HANGUP is not None:
+        loop.add_signal_handler(HANGUP, lambda: _read_again(auth, path))
     registry, auth, backend, demo_users = _build(options, environ, commit)
+    output.dropped = [registry.metrics.log_lines_dropped]
+    if auth:
+        output.dropped.append(auth.metrics.log_lines_dropped)
+    settings, metrics = registry.settings, registry.metrics
+    in_all, of_user = settings.max_threads, settings.max_threads_per_user
+    threads = Threads("agents", metrics, in_all=in_all, of_user=of_user)
+    loop.set_default_executor(threads)
+    if backend:
+        backend.readiness.threads = [threads, auth.threads] if auth else [threads]
     watch = Watch()
-    asyncio.get_running_loop().set_exception_handler(watch.handle)
+    loop.set_exception_handler(watch.handle)
     watching = asyncio.create_task(watch.run())
-    stop, hurry = asyncio.Event(), asyncio.Event()
-    _on_signals(lambda: (hurry if stop.is_set() else stop).set())
+    stop = Stop()
+    catch_in_loop(stop.tell)
     if environ.get("NETRA_WS_SUPERVISED"):
         _stop_with_parent(stop)
     services = [service for service in (auth, backend) if service is not None]
-    async with AsyncExitStack() as listening:
+    async with AsyncExitStack() as ending, AsyncExitStack() as listening:
+        ending.callback(threads.shutdown, wait=False, cancel_futures=True)
         for service in services:
             await listening.enter_async_context(service)
         if auth and backend:
-            auth.origins |= backend.origins
+            auth.origins.include(backend.origins)
             backend.name_login(auth.url)
         urls = {"backend": backend.url if backend else None, "auth": auth.url if auth else None}
         logger.info("listening", **urls, commit=commit)
         announcement = Announcement(
-            **urls, revision=options.revision, pid=os.getpid(), demo_users=demo_users
+            **urls,
+            revision=options.revision,
+            pid=os.getpid(),
+            demo_users=demo_users,
+            open=address_to_open(backend.url, settings.public_url, demo_users) if backend else None,
         )
-        print(msgspec.json.encode(announcement).decode(), file=stdout, flush=True)
-        await stop.wait()
-        logger.info("stopping", commit=commit, runs=registry.statistics().runs)
+        # In a thread: a long line waits for somebody who reads it.
+        saying = asyncio.create_task(asyncio.to_thread(_announce, announcement, stdout))
+        stopping = asyncio.create_task(stop.told.wait())
+        await asyncio.wait({saying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if saying.done():
+            saying.result()
+        await stopping
+        runs = registry.statistics().runs
+        logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
         if backend:
-            await backend.drain(hurry)
+            await backend.drain(stop.hurry)
         listening.pop_all()
         await asyncio.gather(*(service.__aexit__() for service in services))
     watching.cancel()
     logger.info("stopped", commit=commit)
-    return registry.agents_at_work == 0
+    return registry.agents_at_work == 0 and await _tasks_end()
 
 
-def _on_signals(act: Callable[[], None]) -> None:
-    """Call `act` in the loop at each SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(signum, act)
-        except NotImplementedError:  # Windows: its loops have no signal handlers
-            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(act))
+def _read_again(auth: AuthService | None, path: Path) -> None:
+    """Read the users file again; one that is broken leaves the users as they were."""
+    assert auth is not None  # without the login service no users file is taken
+    try:
+        auth.users = read_users(path)
+    except ConfigurationError as error:
+        logger.error("users file not read again, the users stay as they were", error=str(error))
+    else:
+        logger.info("users file read again", users=len(auth.users))
+
+
+async def _tasks_end() -> bool:
+    """Cancel the tasks that agents have started; whether they end within `LEFT_END_S`."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    return not tasks or not (await asyncio.wait(tasks, timeout=LEFT_END_S))[1]
+
+
+def _announce(announcement: Announcement, stdout: FileIO) -> None:
+    line = msgspec.json.encode(announcement) + b"\n"
+    if announcement.open and stdout.isatty():
+        line += f"\nOpen {announcement.open}\n\n".encode()
+    try:
+        while line:
+            line = line[stdout.write(line) :]
+    except OSError as error:
+        raise ConfigurationError(f"standard output: {error.strerror}") from error
 
 
 def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
-    """Serve until SIGINT or SIGTERM; a second one cuts the draining short.
+    """Serve until a signal; a second one cuts the draining short.
 
-    Returns false if an agent, or a thread of one, does not end: then only `os._exit` ends the
+    Returns false if an agent, or a task of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
     configure_logging()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with os.fdopen(os.dup(1), "w") as stdout:
-        os.dup2(2, 1)
+    with FileIO(os.dup(1), "w") as stdout, Output() as output:
         runner = asyncio.Runner(loop_factory=new_event_loop)
-        executor = ThreadPoolExecutor()
-        runner.get_loop().set_default_executor(executor)
         ended = True
         try:
-            ended = runner.run(_serve(options, environ, stdout))
+            ended = _run_on(runner.get_loop(), _serve(options, environ, stdout, output))
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-            ended = ended and _workers_end()
+            ended = ended and workers_end()
             # Closing waits for every task and thread, even for one that never stops.
             if ended:
-                runner.close()
+                with suppress(KeyboardInterrupt, SystemExit):
+                    runner.close()
     return ended
 
 
-def _workers_end() -> bool:
-    """Whether all threads for which the interpreter would wait end within `WORKERS_END_S`."""
-    main = threading.main_thread()
-    workers = [one for one in threading.enumerate() if one is not main and not one.daemon]
-    by = time.monotonic() + WORKERS_END_S
-    for worker in workers:
-        worker.join(max(0.0, by - time.monotonic()))
-    return not any(worker.is_alive() for worker in workers)
+def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool]) -> bool:
+    """Run the loop until the server has stopped, whatever a task or a callback of an agent raises.
+
+    asyncio lets these out of the loop, `loop.stop()` as a `RuntimeError`: then they would end the
+    process for everybody.
+    """
+    task = loop.create_task(serving)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
+            if task.done():
+                raise
+            logger.error("an agent tried to end the process", exc_info=error)

@@ -10,21 +10,27 @@ from typing import Self
 
 from websockets.http11 import Request
 
+from netra_ws.addresses import Proxies
 from netra_ws.auth.tokens import Tokens
-from netra_ws.errors import CloseCode, ConfigurationError
+from netra_ws.errors import CloseCode, ConfigurationError, reason
 from netra_ws.manager import ManagerRegistry, install_registry, remove_registry
 from netra_ws.routes.websocket_ssot import websocket_endpoint
 from netra_ws.serving.admission import Admission, Admitted
 from netra_ws.serving.endpoints import Endpoints
 from netra_ws.serving.handshake import choose_subprotocol
+from netra_ws.serving.readiness import Readiness
 from netra_ws.wire.answer import Answer, no_room, refuse
 from netra_ws.wire.opening import Opening
 from netra_ws.wire.port import Port
+from netra_ws.wire.refusals import Refusals
 from netra_ws.wire.socket import Socket
-from netra_ws.wire.urls import base_url, own_origins
+from netra_ws.wire.urls import base_url, requested_path
 
 TICK_S = 0.5
 """Seconds between two looks at the lag of the event loop and at the users who are idle."""
+
+FOR_PAGES = {"/ws/config", "/ws/revoke"}
+"""What pages of other origins may read, if they may connect."""
 
 CLOSE_BATCH = 100
 """Connections that are closed at once when the server stops."""
@@ -61,11 +67,15 @@ class Backend:
         self._metrics.commit = commit
         self._address = host, port
         self._echo = echo
-        self._port = Port(registry.settings, registry.metrics, tokens.verify, self._serve)
+        settings = registry.settings
+        proxies = Proxies(settings.trusted_proxies, settings.client_address_header)
+        refusals = Refusals(registry.metrics)
+        self._port = Port(settings, registry.metrics, tokens.verify, self._serve, refusals, proxies)
         self._pending, self._sockets = self._port.pending, self._port.sockets
         self._admission = Admission(tokens, registry, self._sockets)
         self.origins = self._admission.origins
-        self._endpoints = Endpoints(registry.metrics)
+        self.readiness = Readiness(registry)
+        self._endpoints = Endpoints(registry.metrics, self.readiness)
         self._listener: asyncio.Server
         self._ticking: asyncio.Task[None]
         self._stop_by: float | None = None
@@ -79,12 +89,14 @@ class Backend:
             undo.callback(remove_registry, self._registry)
             try:
                 self._listener = await loop.create_server(lambda: Opening(self._port), host, port)
-            except OSError as error:
-                msg = f"cannot listen on {host} port {port}: {error.strerror}"
+            except (OSError, ValueError, OverflowError) as error:  # a name that is none
+                msg = f"cannot listen on {host} port {port}: {reason(error)}"
                 raise ConfigurationError(f"{msg}; choose another --port, or 0") from error
             undo.pop_all()
-        self.url = base_url(*self._listener.sockets[0].getsockname()[:2])
-        self.origins |= own_origins(self.url)
+        addresses = [one.getsockname()[:2] for one in self._listener.sockets]
+        self.url = base_url(*addresses[0])
+        for address in addresses:
+            self.origins.listen(*address)
         self._ticking = asyncio.create_task(self._tick())
         return self
 
@@ -99,16 +111,21 @@ class Backend:
             await asyncio.sleep(TICK_S)
             self._metrics.loop_lag.observe(max(0.0, loop.time() - due))
             self._registry.expire(loop.time())
+            self._port.absence.look(loop.time())
 
     async def _serve(self, opening: Opening, request: Request) -> None:
         """Answer a request, the opening handshake of a socket among them.
 
         This is the boundary where an exception becomes an answer without internals.
         """
-        path = request.path.partition("?")[0]
+        path = requested_path(request.path)
         is_handshake = path == "/ws" and "Upgrade" in request.headers
         try:
-            found = await self._answer(path, request)
+            found = await self._answer(path, request, opening)
+        except asyncio.CancelledError:
+            if opening.waits:
+                opening.end_with(HTTPStatus.SERVICE_UNAVAILABLE, no_room().serialize())
+            raise
         except Exception as error:
             self._metrics.failed(path, error)
             detail = "the request failed; the log says where"
@@ -116,6 +133,9 @@ class Backend:
         if not opening.waits:
             return
         if isinstance(found, Answer):
+            if path in FOR_PAGES:
+                cors = self.origins.cors(request.headers.get_all("Origin"))
+                found = found._replace(headers=found.headers | cors)
             outcome: Answer | Socket = found
         else:
             subprotocol = choose_subprotocol(request.headers)
@@ -124,23 +144,26 @@ class Backend:
             status = outcome.status if isinstance(outcome, Answer) else 101
             self._metrics.handshakes.labels(int(status)).inc()
         if isinstance(outcome, Answer):
-            opening.end_with(outcome.serialize(with_body=request.method != "HEAD"))
+            words = outcome.serialize(with_body=request.method != "HEAD")
+            opening.end_with(outcome.status, words)
         elif not isinstance(found, Answer):
             await self._open(outcome, found)
 
-    async def _answer(self, path: str, request: Request) -> Answer | Admitted | None:
+    async def _answer(
+        self, path: str, request: Request, opening: Opening
+    ) -> Answer | Admitted | None:
         """Return the answer of a plain request or of a refusal; `None` lets an echo in."""
         is_echo = path == "/ws/test" and self._echo
         endpoint = self._endpoints.by_path.get(path)
         if path == "/ws/revoke":
-            return self._admission.revoke(request)
+            return await self._admission.revoke(request, opening)
         if not (path == "/ws" or is_echo or endpoint):
             return refuse(HTTPStatus.NOT_FOUND, "no such path on this service")
         if request.method not in {"GET", "HEAD"}:
             return refuse(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET", {"Allow": "GET, HEAD"})
         if endpoint:
             return await endpoint()
-        found = None if is_echo else self._admission.admit(request)
+        found = None if is_echo else self._admission.admit(request, opening)
         if isinstance(found, Answer):
             return found
         if not ("Upgrade" in request.headers and request.method == "GET"):
@@ -157,6 +180,9 @@ class Backend:
                 Echo(socket)
             else:
                 await websocket_endpoint(socket, admitted.context, admitted.position)
+        except asyncio.CancelledError:
+            socket.close(CloseCode.SERVICE_RESTART, "the server is stopping")
+            raise
         except Exception as error:
             socket.fail(error)
         if socket.listener is None:

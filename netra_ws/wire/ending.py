@@ -1,6 +1,10 @@
-"""How a connection ended, as websockets tells it after the end of the stream."""
+"""How a connection ends, and how it ended, as websockets tells it afterwards."""
 
 from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed
 
@@ -25,3 +29,14 @@ def refused_size(end: ConnectionClosed) -> bool:
     """Return whether it was this side that found a message too large."""
     sent = end.sent
     return bool(sent and sent.code == CloseCode.MESSAGE_TOO_BIG and not end.rcvd_then_sent)
+
+
+def shut(transport: asyncio.Transport) -> None:
+    """Have the system take no more: uvloop writes what it can before it aborts.
+
+    Its sockets do not offer `shutdown`, but their number.
+    """
+    system = socket.socket(fileno=transport.get_extra_info("socket").fileno())
+    with suppress(OSError):  # the client has gone
+        system.shutdown(socket.SHUT_WR)
+    system.detach()

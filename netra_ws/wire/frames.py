@@ -40,7 +40,8 @@ def pack(messages: Iterable[bytes]) -> bytes:
     parts: list[bytes] = []
     for message in messages:
         size = len(message)
-        parts += (_HEADS[size] if size < len(_HEADS) else _head(size)), message
+        parts.append(_HEADS[size] if size < 1024 else _head(size))
+        parts.append(message)
     return b"".join(parts)
 
 

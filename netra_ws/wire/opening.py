@@ -17,6 +17,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from netra_ws.context import Claims
+from netra_ws.deadline import Deadline
 from netra_ws.wire import frames
 from netra_ws.wire.answer import Answer, no_room, refuse
 from netra_ws.wire.port import Port
@@ -29,6 +30,9 @@ MAX_HEAD_BYTES = 64 * 1024
 
 MAX_HELD_BYTES = 64 * 1024
 """Bytes kept of a client that goes on before its request has been answered; then it is not read."""
+
+EMPTY_LINE = b"\r\n"
+"""One before the request is passed over (RFC 9112 section 2.2)."""
 
 MALFORMED = "expected a well-formed HTTP/1.1 request without a body; logins go to the login service"
 
@@ -46,15 +50,18 @@ class Opening(asyncio.Protocol):
     _port: Port
     _phase: Phase = Phase.REQUEST
     _head_bytes: int = 0
+    _start: bytes | None = b""
+    """What came while it can still be an empty line."""
     _tail: bytes = b""
     _held: bytearray = field(default_factory=bytearray)
     """What came after the request, until it is answered: websockets would read frames."""
+    _request: Request | None = None
     _has_ended: bool = False
     """Whether the client has said all that it will."""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _protocol: ServerProtocol = field(init=False)
     _serving: asyncio.Task[None] = field(init=False)
-    _timer: asyncio.TimerHandle = field(init=False)
+    _timer: Deadline = field(init=False)
     _transport: asyncio.Transport = field(init=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,7 +69,7 @@ class Opening(asyncio.Protocol):
         port = self._port
         self._protocol = ServerProtocol(max_size=port.settings.max_message_bytes)
         self._transport = cast("asyncio.Transport", transport)
-        self._timer = self._loop.call_later(port.settings.open_timeout_s, self._late)
+        self._timer = Deadline(port.settings.open_timeout_s, self._late)
         port.pending[self] = None
         if len(port.pending) > port.settings.max_pending_connections:
             next(iter(port.pending)).make_way()
@@ -75,6 +82,13 @@ class Opening(asyncio.Protocol):
             self._hold(data)
 
     def _read_request(self, data: bytes) -> None:
+        if self._start is not None:
+            data = self._start + data
+            if data == EMPTY_LINE[:1]:
+                self._start = data
+                return
+            self._start = None
+            data = data.removeprefix(EMPTY_LINE)
         seen = self._tail + data
         found = seen.find(END_OF_HEAD)
         end = len(data) if found < 0 else found + len(END_OF_HEAD) - len(self._tail)
@@ -83,7 +97,7 @@ class Opening(asyncio.Protocol):
         if self._head_bytes > MAX_HEAD_BYTES:
             detail = f"expected a request of at most {MAX_HEAD_BYTES} bytes"
             answer = refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
-            self.end_with(answer.serialize())
+            self.end_with(answer.status, answer.serialize())
             return
         if found >= 0:
             self._phase = Phase.ANSWER
@@ -96,13 +110,17 @@ class Opening(asyncio.Protocol):
         protocol.receive_data(data)
         for request in protocol.events_received():
             assert isinstance(request, Request)
+            self._request = request
             self._serving = self._loop.create_task(self._port.serve(self, request))
         failure = protocol.handshake_exc
         if failure is not None:
+            status = HTTPStatus.BAD_REQUEST
             words = b"".join(protocol.data_to_send())  # it has some for what is too long
-            if not words and not isinstance(failure.__cause__, EOFError):  # that is no HTTP at all
-                words = refuse(HTTPStatus.BAD_REQUEST, MALFORMED).serialize()
-            self.end_with(words)
+            if words:
+                status = HTTPStatus(int(words.split(maxsplit=2)[1]))
+            elif not isinstance(failure.__cause__, EOFError):  # that is no HTTP at all
+                words = refuse(status, MALFORMED).serialize()
+            self.end_with(status, words)
 
     def _hold(self, data: bytes) -> None:
         if self._phase is Phase.ANSWER:  # else it has been refused at once
@@ -119,6 +137,13 @@ class Opening(asyncio.Protocol):
     def waits(self) -> bool:
         """Whether somebody is there who is to be answered."""
         return self._phase is Phase.ANSWER and not self._transport.is_closing()
+
+    @property
+    def address(self) -> str:
+        """The address of the client."""
+        proxies, peer = self._port.proxies, self._transport.get_extra_info("peername")
+        lines = self._request.headers.get_all(proxies.header) if self._request else ()
+        return proxies.client(peer and peer[0], lines)
 
     def accept(
         self, request: Request, subprotocol: Subprotocol | None, claims: Claims | None
@@ -162,7 +187,9 @@ class Opening(asyncio.Protocol):
         if transport.is_closing():
             return
         peer = transport.get_extra_info("peername")
-        self._port.metrics.exceeded(limit, code=answer.status.value, peer=peer)
+        code = answer.status.value
+        self._port.metrics.exceeded(limit, code=code, peer=peer, address=self.address)
+        self._port.refusals.count(code)
         if self._phase is Phase.REFUSED:
             transport.abort()
         else:
@@ -170,18 +197,20 @@ class Opening(asyncio.Protocol):
             transport.write(answer.serialize())
             transport.close()
 
-    def end_with(self, answer: bytes) -> None:
-        """Send an answer; read on for `close_timeout_s`, or until the client has ended, too.
+    def end_with(self, status: int, answer: bytes) -> None:
+        """Send an answer, or none; read on for `close_timeout_s`, or until the client has ended.
 
         To close with bytes unread would reset the connection, and that can take an answer away
         from a client that has not read it yet (RFC 9112 section 9.6). Not to close at all would
         leave the socket to a client that stays.
         """
+        if status >= HTTPStatus.BAD_REQUEST:
+            self._port.refusals.note(status, self.address)
         transport = self._transport
         self._phase = Phase.REFUSED
         self._held.clear()
         self._timer.cancel()
-        self._timer = self._loop.call_later(self._port.settings.close_timeout_s, transport.abort)
+        self._timer = Deadline(self._port.settings.close_timeout_s, transport.abort)
         if answer:
             transport.write(answer)
         if self._has_ended:

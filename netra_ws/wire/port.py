@@ -9,9 +9,12 @@ from typing import Any
 
 from websockets.http11 import Request
 
+from netra_ws.addresses import Proxies
 from netra_ws.context import Claims
 from netra_ws.metrics import Metrics
 from netra_ws.settings import Settings
+from netra_ws.wire.rates import Absence
+from netra_ws.wire.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,12 @@ class Port:
     metrics: Metrics
     verify: Callable[[str], Claims]
     serve: Callable[[Any, Request], Coroutine[Any, Any, None]]
+    refusals: Refusals
+    proxies: Proxies
     pending: dict[Any, None] = field(default_factory=dict)
     """The openings, the oldest first."""
     sockets: set[Any] = field(default_factory=set)
+    absence: Absence = field(default_factory=Absence)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __len__(self) -> int:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
+
+AWAY_S = 1.0
+"""Seconds between two looks from which the process counts as away: twice those of the server."""
+
+BACKLOG_S = 10.0
+"""Seconds after which what came meanwhile has been read."""
 
 
 @cache
@@ -39,6 +46,10 @@ class TokenBucket:
         self._full_at = full_at + self._interval_s
         return True
 
+    def tokens_in(self, seconds: float) -> float:
+        """Return how many tokens come in so much time."""
+        return seconds / self._interval_s
+
     def wait(self, now: float) -> float:
         """Return the seconds until there is a token; 0 if there is one."""
         return max(0.0, self._full_at - now - self._slack_s)
@@ -50,3 +61,32 @@ class TokenBucket:
     def is_full(self, now: float) -> bool:
         """Return whether this bucket is as good as a new one, and can be forgotten."""
         return self._full_at <= now
+
+
+class Absence:
+    """How long this process was away: paused or blocked, while peers went on at their rate."""
+
+    __slots__ = ("_away_s", "_back_at", "_excused", "_seen_at")
+
+    def __init__(self) -> None:
+        self._seen_at = math.inf
+        self._back_at = -math.inf
+        self._away_s = 0.0
+        self._excused: dict[TokenBucket, float] = {}  # and what is left of their tokens
+
+    def look(self, now: float) -> None:
+        """Note that the process is there; to be called more often than every `AWAY_S`."""
+        away_s = now - self._seen_at
+        self._seen_at = now
+        if away_s > AWAY_S:
+            self._back_at, self._away_s = now, away_s
+            self._excused.clear()
+
+    def excuses(self, bucket: TokenBucket, now: float) -> bool:
+        """Take one of the tokens that came into an empty bucket meanwhile, if there is one."""
+        self.look(now)
+        left = self._excused.get(bucket, bucket.tokens_in(self._away_s))
+        if now - self._back_at > BACKLOG_S or left < 1:
+            return False
+        self._excused[bucket] = left - 1
+        return True

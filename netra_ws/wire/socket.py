@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -13,29 +13,19 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from netra_ws.context import Claims
+from netra_ws.deadline import Deadline
 from netra_ws.decoding import not_utf8
 from netra_ws.errors import CloseCode
 from netra_ws.wire import frames
-from netra_ws.wire.ending import code_of, refused_size
+from netra_ws.wire.ending import code_of, refused_size, shut
+from netra_ws.wire.keepalive import Keepalive
+from netra_ws.wire.listener import Listener
 from netra_ws.wire.port import Port
 from netra_ws.wire.rates import TokenBucket
 
 LARGE_READ_BYTES = 64 * 1024
 """Bytes at once after which others have their turn: while they fill its buffer, uvloop reads up to
 8 MiB of one client in a turn of the loop, which takes seconds if they are small frames."""
-
-
-class Listener(Protocol):
-    """Who is told what happens on a socket; each call must return at once."""
-
-    def hear(self, message: str | bytes) -> None:
-        """Take a message; what this raises closes the connection with 1011."""
-
-    def drained(self) -> None:
-        """Write on: the buffer has drained after the socket was not writable."""
-
-    def lost(self) -> None:
-        """Let go: the connection has ended, however it came."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -55,25 +45,29 @@ class Socket(asyncio.Protocol):
     ending: bool = False
     """Whether it was decided that this connection ends: nothing more is written or heard."""
     listener: Listener | None = None
+    on_stall: Callable[[], object] | None = None
+    """What to do where a write has stalled for too long, in place of a cut with 4001."""
     _waits: bool = False
     _is_deaf: bool = False
     _is_cut: bool = False
+    _is_sealed: bool = False
     _frame: frames.Boundary = field(default_factory=frames.Boundary)
     _fragments: list[bytes] | None = None
     _is_text: bool = True
     _pings: TokenBucket | None = None
-    _pinged: bool = False
-    _unsent_at_ping: int | None = None  # before one that had to wait; and what was written since
-    _stalling: asyncio.TimerHandle | None = None
-    _last_heard: float = field(init=False)
-    _timer: asyncio.TimerHandle = field(init=False)
+    _unanswered: int = 0  # pings whose pong has not come
+    _stalling: Deadline | None = None
+    _closing: Deadline | None = None
+    last_heard: float = field(init=False)
+    """See `Pinged`."""
+    _keepalive: Keepalive = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def __post_init__(self) -> None:
         """Send the answer that opens it; nothing is read before somebody listens."""
         port = self.port
-        self._last_heard = self._loop.time()
-        self._timer = self._loop.call_later(port.settings.ping_interval_s, self._ping)
+        self.last_heard = self._loop.time()
+        self._keepalive = Keepalive(port.settings, self)
         port.sockets.add(self)
         port.metrics.connections.inc()
         self.transport.pause_reading()
@@ -106,7 +100,7 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, which are a sign of life, unless nobody listens any more."""
-        self._last_heard = self._loop.time()
+        self.last_heard = self._loop.time()
         start, size = 0, len(data)
         while start < size and not self._is_deaf:
             if not self._frame and self._fragments is None:
@@ -154,13 +148,14 @@ class Socket(asyncio.Protocol):
 
     def _count_ping(self, opcode: Opcode) -> None:
         """Count a ping, which is answered by now, or a pong that nobody asked for."""
-        if opcode is Opcode.PONG and self._pinged:
-            self._pinged = False
+        if opcode is Opcode.PONG and self._unanswered:
+            self._unanswered -= 1
             return
         rate, window_s = self.port.settings.max_pings_per_s, self.port.settings.rate_window_s
         if self._pings is None:
-            self._pings = TokenBucket(rate, rate * window_s, self._last_heard)
-        if not self._pings.take(self._last_heard):
+            self._pings = TokenBucket(rate, rate * window_s, self.last_heard)
+        pings, now = self._pings, self.last_heard
+        if not (pings.take(now) or self.port.absence.excuses(pings, now)):
             self.cut_too_fast("max_pings_per_s", rate)
 
     def _assemble(self, frame: Frame) -> None:
@@ -185,34 +180,26 @@ class Socket(asyncio.Protocol):
         except Exception as error:
             self.fail(error)
 
-    def _ping(self) -> None:
-        """Ping a client that has been silent for `ping_interval_s`; look again when others are."""
-        settings, now = self.port.settings, self._loop.time()
-        due_s = self._last_heard + settings.ping_interval_s - now
-        if due_s > 0:
-            self._timer = self._loop.call_later(due_s, self._ping)
-            return
-        waits = self.unsent_bytes > 0
+    def ping(self) -> None:
+        """See `Pinged`."""
+        self._unanswered += 1
         self._protocol.send_ping(b"")
-        self._pinged = True
         self._send()
-        self._unsent_at_ping = self.unsent_bytes if waits else None
-        self._timer = self._loop.call_later(settings.ping_timeout_s, self._check, now)
 
-    def _check(self, pinged: float) -> None:
-        """Cut off a client of whom no byte came since the ping.
+    @property
+    def is_heard(self) -> bool:
+        """See `Pinged`."""
+        return self._stalling is None and self.listener is not None
 
-        Not where it is us who do not read: a write that stalls has a clock of its own. Nor where
-        the ping had to wait behind other bytes, and the system has taken some of them since.
-        """
-        before, self._unsent_at_ping = self._unsent_at_ping, None
-        is_read = before is not None and before > self.unsent_bytes
-        is_deaf = self._stalling is not None or self.listener is None
-        if self._last_heard < pinged and not is_read and not is_deaf:
-            reason = f"no byte for {self.port.settings.ping_timeout_s:g} s after a ping"
-            self.cut("ping_timeout_s", CloseCode.INTERNAL_ERROR, reason)
-        else:
-            self._ping()
+    @property
+    def is_read(self) -> bool:
+        """Whether what the client says is read now."""
+        return not self._waits
+
+    def cut_silent(self) -> None:
+        """See `Pinged`."""
+        reason = f"no byte for {self.port.settings.ping_timeout_s:g} s after a ping"
+        self.cut("ping_timeout_s", CloseCode.INTERNAL_ERROR, reason)
 
     @property
     def is_open(self) -> bool:
@@ -236,8 +223,9 @@ class Socket(asyncio.Protocol):
     def write(self, messages: Iterable[bytes]) -> None:
         """Hand messages of any size to the system in one call, while there is `room`."""
         data = frames.pack(messages)
-        if self._unsent_at_ping is not None:
-            self._unsent_at_ping += len(data)
+        keepalive = self._keepalive
+        if keepalive.unsent_at_ping is not None:
+            keepalive.unsent_at_ping += len(data)
         self.transport.write(data)
 
     def write_binary(self, message: bytes) -> None:
@@ -249,7 +237,8 @@ class Socket(asyncio.Protocol):
         """Write what websockets has to say; once that is a close frame, the time is limited."""
         for data in self._protocol.data_to_send():
             if data:
-                self.transport.write(data)
+                if not self._is_sealed:
+                    self.transport.write(data)
             elif not self.transport.is_closing():
                 self.transport.write_eof()
         if self._protocol.close_expected():
@@ -257,9 +246,14 @@ class Socket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Start the time that the buffer may stay above its high-water mark."""
-        limit = self.port.settings.write_timeout_s
-        end = CloseCode.SLOW_CONSUMER, f"a write stalled for more than {limit:g} s"
-        self._stalling = self._loop.call_later(limit, self.cut, "write_timeout_s", *end)
+        self._stalling = Deadline(self.port.settings.write_timeout_s, self._stalled)
+
+    def _stalled(self) -> None:
+        if self.on_stall is not None:
+            self.on_stall()
+        else:
+            reason = f"a write stalled for more than {self.port.settings.write_timeout_s:g} s"
+            self.cut("write_timeout_s", CloseCode.SLOW_CONSUMER, reason)
 
     def resume_writing(self) -> None:
         """Say that the buffer has drained."""
@@ -300,6 +294,13 @@ class Socket(asyncio.Protocol):
         self.ending = True
         self.transport.abort()
 
+    def seal(self) -> None:
+        """Let nothing of ours out that the system has not taken by now."""
+        self._is_sealed = True
+        if self.unsent_bytes and self in self.port.sockets:  # else its number is another's
+            shut(self.transport)
+            self.abort()
+
     def _break_off(self, code: CloseCode, reason: str) -> None:
         """Close on a client that breaks the protocol (RFC 6455 section 7.1.7)."""
         self._protocol.fail(code, reason)
@@ -309,8 +310,10 @@ class Socket(asyncio.Protocol):
         if not self.ending:
             self.ending = True
             self.resume_reading()  # or the client's end stays unread
-            self._timer.cancel()
-            self._timer = self._loop.call_later(self.port.settings.close_timeout_s, self._give_up)
+            self._keepalive.stop()
+            self._closing = Deadline(self.port.settings.close_timeout_s, self._give_up)
+            if self.listener is not None:
+                self.listener.drained()  # nobody is to wait for it any longer
 
     def _give_up(self) -> None:
         if not (self._is_cut or refused_size(self._closed())):  # then a limit has been named
@@ -328,9 +331,11 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Count the end, and let go of everything."""
         self.ending = True
-        self._timer.cancel()
-        if self._stalling is not None:
-            self._stalling.cancel()
+        self._keepalive.stop()
+        del self._keepalive  # the two hold each other
+        for deadline in (self._stalling, self._closing):
+            if deadline is not None:
+                deadline.cancel()
         end = self._closed()
         metrics = self.port.metrics
         metrics.connections.dec()

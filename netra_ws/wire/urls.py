@@ -8,6 +8,13 @@ from urllib.parse import urlsplit
 
 from netra_ws.errors import ConfigurationError
 
+ABSOLUTE = re.compile(
+    r"https?://(?:\[[\da-f:.]+\]|[^][/?#@:]+)(?::\d*)?(/[^?]*)?(?:\?.*)?", re.IGNORECASE
+)
+
+UNRESERVED = re.compile(r"%(2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE)
+"""Percent-encoded letters, digits and ``-._~`` (RFC 3986 section 2.3)."""
+
 
 def base_url(host: str, port: int) -> str:
     """Return the URL of a listening address, an IPv6 one in brackets."""
@@ -22,15 +29,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def own_origins(url: str) -> set[str]:
-    """Return the origins of the pages that a service at `url` serves.
+def requested_path(target: str) -> str:
+    """Return the path that a request target names, or nothing if it names none.
 
-    On loopback people also write ``localhost`` into the address bar.
+    It can be absolute (RFC 9112 section 3.2.2). Characters that need no percent sign are the same
+    with one (RFC 3986 section 6.2.2.2); `%2F` is no slash.
     """
-    parts = urlsplit(url)
-    if is_loopback(parts.hostname or ""):
-        return {url, f"{parts.scheme}://localhost:{parts.port}"}
-    return {url}
+    if not target.startswith("/"):
+        found = ABSOLUTE.fullmatch(target)
+        if not found:
+            return ""
+        target = found[1] or "/"
+    path = target.partition("?")[0]
+    return UNRESERVED.sub(lambda found: chr(int(found[1], 16)), path) if "%" in path else path
 
 
 def is_here(url: str) -> bool:

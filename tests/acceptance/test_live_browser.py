@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from folder_proxy import FOLDER, folder_proxy
 from limits import HANG_S
 from playwright.async_api import Locator, Page, Route, async_playwright, expect
 from processes import Server, python_path
@@ -370,3 +371,201 @@ async def test_the_page_tells_a_run_that_does_not_add_up(served: Server) -> None
         await browser.page.evaluate("text => panels[0].onText(text)", ahead)
         gap = f"✕ expected seq {last + 1}, got 99"
         await expect(panel.locator(".history")).to_contain_text(gap)
+
+
+async def test_the_page_works_in_a_folder_behind_a_proxy(tmp_path: Path) -> None:
+    """Its login too, which its own machine's address would not lead to."""
+    port = free_port()
+    public_url = f"http://{ELSEWHERE}:{port}{FOLDER}"
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"public_url": public_url}))
+    log = tmp_path / "server.log"
+    with Server("--settings", settings, cwd=tmp_path, log=log) as server:
+        opened = server.announcement["open"]
+        assert opened.startswith(f"{public_url}#")
+        resolve = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+        async with (
+            folder_proxy(server.backend, server.auth, port),
+            looking_at(opened, resolve) as browser,
+        ):
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            for number in (0, 1):
+                await connected(browser.panel(number))
+            await browser.panel(0).get_by_role("button", name="Send").click()
+            await proofs(browser.panel(0), "○ 5 of 5 events; SHA-256 not checked")
+            await expect(browser.page.locator("#health")).to_have_text("● 200 healthy")
+            assert browser.errors == []
+            asked = {url for url in browser.asked if not url.startswith("blob:")}
+            assert [url for url in asked if not url.startswith(public_url)] == []
+
+
+async def test_the_address_that_serve_prints_takes_the_demo_users(tmp_path: Path) -> None:
+    commit = "c0ffee" * 6 + "dead"
+    environment = {"NETRA_WS_COMMIT": commit}
+    with Server(cwd=tmp_path, log=tmp_path / "server.log", env=environment) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            assert browser.page.url == f"{server.backend}/"  # no password is left in it
+            await browser.check_access()
+            await browser.keep("live-demo")
+            await browser.page.reload()
+            first, second = [user.email for user in server.users[:2]]
+            await browser.page.get_by_role("button", name=f"Log in {first} and {second}").click()
+            for number in (0, 1):
+                await connected(browser.panel(number))
+            await expect(browser.page.locator("#commit")).to_have_text(commit[:12])
+            assert browser.errors == []
+
+
+async def test_a_line_that_a_terminal_broke_has_the_right_password(tmp_path: Path) -> None:
+    with Server(cwd=tmp_path, log=tmp_path / "server.log") as server:
+        async with looking_at(server.backend) as browser:
+            password = server.users[0].password
+            for number, gap in enumerate(("\n", "\r\n  ")):
+                broken = server.line.replace(password, f"{password[:9]}{gap}{password[9:]}")
+                await browser.page.get_by_label("The line that").focus()
+                await browser.page.keyboard.insert_text(broken)
+                await browser.page.get_by_role("button", name="Log in both").click()
+                await connected(browser.panel(0))
+                if not number:
+                    for panel in (0, 1):
+                        await browser.panel(panel).get_by_role("button", name="Log out").click()
+
+
+async def test_a_reload_shows_what_the_log_has_and_stops_what_goes_on(tmp_path: Path) -> None:
+    with scripted(tmp_path) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            panel = browser.panel(0)
+            await connected(panel)
+            await say(panel, ["think", 3, 0])
+            await proofs(panel, "✓ 5 of 5 events")
+            await say(panel, ["think", 1, 0], ["wait", str(tmp_path / "never")])
+            await expect(panel.locator(".position")).to_contain_text(", seq 7", timeout=LIMIT_MS)
+            await browser.page.reload()
+            await connected(panel)
+            await proofs(panel, "○ running", "✓ 5 of 5 events")
+            assert await seqs(panel) == [6, 7]
+            await browser.keep("live-reload", whole=True)
+            await browser.check_access()
+            assert browser.page.context.browser is not None
+            other = Browser(await browser.page.context.browser.new_page())
+            await other.page.goto(server.backend)
+            tab = await other.log_in(0, server.users[0])
+            await proofs(tab, "○ running", "✓ 5 of 5 events")
+            await tab.get_by_role("button", name="Stop").click()
+            for one in (panel, tab):
+                await proofs(one, "✓ 3 of 3 events", "✓ 5 of 5 events")
+                await expect(one.get_by_role("button", name="Stop")).to_have_count(0)
+            assert browser.errors == other.errors == []
+
+
+async def test_a_run_seen_in_part_is_said_to_be_partial(tmp_path: Path) -> None:
+    """Its beginning is no longer in the log; and then one of which the page lost an event."""
+    gate = tmp_path / "gate"
+    with scripted(tmp_path, retained_events=4) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            panel = browser.panel(0)
+            await connected(panel)
+            await say(panel, ["think", 9, 0.001], ["wait", str(gate)])
+            await expect(panel.locator(".position")).to_contain_text(", seq 10", timeout=LIMIT_MS)
+            await browser.page.reload()
+            await proofs(panel, "○ running, seen in part")
+            await expect(panel.locator(".resume")).to_have_text(
+                "the oldest 6 events are no longer kept"
+            )
+            await browser.keep("live-partial", whole=True)
+            await panel.get_by_role("button", name="Stop").click()
+            await proofs(panel, "○ partial: 5 of 11 events seen here, so there is no SHA-256")
+            await say(panel, ["think", 1, 0], ["wait", str(gate)])
+            await expect(panel.locator(".position")).to_contain_text(", seq 13", timeout=LIMIT_MS)
+            for text in ("{", "5", "null", '{"type": "agent_thinking", "seq": 14}'):
+                await browser.page.evaluate("text => panels[0].onText(text)", text)
+            words = "a message that does not keep to the contract"
+            await expect(panel.locator(".history")).to_contain_text(words)
+            gate.touch()
+            await proofs(panel, "○ partial: 3 of 3 events", "○ partial: 5 of 11 events")
+            assert browser.errors == []
+
+
+async def test_what_the_server_would_not_take_is_not_sent(tmp_path: Path) -> None:
+    """Its limit counts bytes, and is that of its settings."""
+    with scripted(tmp_path, max_message_bytes=1000) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            panel = browser.panel(0)
+            await connected(panel)
+            message = panel.get_by_label("Message")
+            for text in ("é" * 480, "\n" * 480, "👩‍🚀" * 90, "a" * 70 * 1024):
+                await message.fill(text)
+                await panel.get_by_role("button", name="Send").click()
+                await expect(panel.get_by_role("alert").first).to_contain_text(
+                    "the server takes 1,000"
+                )
+                assert await message.input_value() == text
+            await browser.check_access()
+            await browser.keep("live-too-long")
+            await message.fill("[]")
+            await message.press("Shift+Enter")
+            await message.press("Enter")
+            await proofs(panel, "✓ 2 of 2 events")
+            started = panel.locator(".events li").first
+            assert (await started.text_content() or "").endswith("agent_started[]\n")
+            assert browser.errors == []
+
+
+async def test_a_message_that_a_cut_may_have_lost_is_sent_again_and_runs_once(
+    tmp_path: Path,
+) -> None:
+    with scripted(tmp_path) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            panel = browser.panel(0)
+            await connected(panel)
+            lost = "panels[0].send = () => {}; panels[0].ask('[]'); delete panels[0].send"
+            sent = "panels[0].ask('[]')"
+            for number, asking in enumerate((lost, sent), 1):
+                await browser.page.evaluate(f"{asking}; panels[0].cut('now')")
+                await proofs(panel, *["✓ 2 of 2 events"] * number)
+                await connected(panel)
+            await say(panel, ["think", 1, 0])  # what came before it has been answered
+            await proofs(panel, "✓ 3 of 3 events", "✓ 2 of 2 events", "✓ 2 of 2 events")
+            assert browser.errors == []
+
+
+async def test_a_token_that_expires_is_said(tmp_path: Path) -> None:
+    with scripted(tmp_path, token_lifetime_s=3, token_leeway_s=0) as server:
+        async with looking_at(server.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            said = browser.panel(0).get_by_role("alert").first
+            await expect(said).to_contain_text("log in again", timeout=LIMIT_MS)
+
+
+async def test_a_server_that_no_longer_takes_the_token_is_told_from_one_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    port = str(free_port())
+    with scripted(tmp_path, "--port", port) as first:
+        async with looking_at(first.announcement["open"]) as browser:
+            await browser.page.get_by_role("button", name="Log in user1").click()
+            panel = browser.panel(0)
+            await connected(panel)
+            first.kill()
+            await expect(panel.locator(".state")).to_contain_text("↻ no connection")
+            with scripted(tmp_path, "--port", port):
+                said = panel.get_by_role("alert").first
+                await expect(said).to_contain_text("401: the token is not", timeout=LIMIT_MS)
+                await browser.page.reload()
+                await expect(panel.locator(".state")).to_have_text("○ logged out")
+
+
+def scripted(folder: Path, *options: str, **limits: Any) -> Server:
+    """Start both services with the scripted agent and these limits."""
+    settings = folder / "settings.json"
+    settings.write_text(json.dumps(limits))
+    return Server(
+        *("--agent", "scripted_agent:scripted", "--settings", settings, *options),
+        cwd=folder,
+        log=folder / "server.log",
+        env=python_path(SUPPORT),
+    )

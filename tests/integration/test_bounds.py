@@ -222,7 +222,7 @@ async def test_unread_pings_leave_the_write_buffer_bounded(
 async def test_a_reader_behind_the_window_is_closed_with_4002(
     bounded: Bounded, open_tab: OpenTab, limit: dict[str, int]
 ) -> None:
-    settings = Settings(write_high_water_bytes=16 * 1024, **limit)
+    settings = Settings(write_high_water_bytes=16 * 1024, write_timeout_s=1.0, **limit)
     agent = Flood()
     async with (
         bounded(settings, *limit, agent=agent) as backend,
@@ -249,7 +249,8 @@ async def test_a_reader_behind_the_window_is_closed_with_4002(
 async def test_whoever_comes_back_too_late_is_told_the_loss(
     bounded: Bounded, open_tab: OpenTab, limit: dict[str, int]
 ) -> None:
-    async with bounded(Settings(**limit), *limit) as backend:
+    settings = Settings(**{"retained_bytes": 2000, **limit})
+    async with bounded(settings, *limit) as backend:
         async with open_tab(backend) as tab:
             epoch = (await ready(tab))["epoch"]
             verified(await chat(tab))
@@ -380,9 +381,10 @@ async def test_an_agent_that_will_not_stop_is_ended(bounded: Bounded, open_tab: 
 
 
 @pytest.mark.guards("max_connections_per_user")
-async def test_a_connection_too_many_is_closed_with_4501(
+async def test_a_connection_too_many_is_closed_with_4005(
     bounded: Bounded, open_tab: OpenTab
 ) -> None:
+    """What happens where the others do not answer: test_room.py."""
     settings = Settings(max_connections_per_user=1)
     async with (
         bounded(settings, "max_connections_per_user") as backend,
@@ -390,17 +392,14 @@ async def test_a_connection_too_many_is_closed_with_4501(
         open_tab(backend) as second,
     ):
         await ready(first)
-        assert await close_of(second) == (
-            CloseCode.TOO_MANY_CONNECTIONS,
-            "too many connections",
-            [],
-        )
+        assert await close_of(second) == (CloseCode.NO_ROOM, "too many connections", [])
         assert await answers(first)
 
 
 @pytest.mark.guards("max_connections")
 async def test_without_room_the_answer_is_503(bounded: Bounded, open_tab: OpenTab) -> None:
-    async with bounded(Settings(max_connections=2), "max_connections") as backend:
+    settings = Settings(max_connections=2, max_connections_per_user=2)
+    async with bounded(settings, "max_connections") as backend:
         async with open_tab(backend, "cleo") as cleo:
             await ready(cleo)
             with pytest.raises(InvalidStatus) as refused:
@@ -413,7 +412,8 @@ async def test_without_room_the_answer_is_503(bounded: Bounded, open_tab: OpenTa
 
 
 async def test_the_echo_has_the_same_room(bounded: Bounded, fetch: Fetch, tokens: Tokens) -> None:
-    async with bounded(Settings(max_connections=1), "max_connections", echo=True) as backend:
+    settings = Settings(max_connections=1, max_connections_per_user=1)
+    async with bounded(settings, "max_connections", echo=True) as backend:
         assert (await fetch(backend.url, "/ws/test", *UPGRADE)).status == 503
 
 

@@ -29,9 +29,13 @@ from netra_ws.client.credentials import Credentials
 from netra_ws.errors import (
     CloseCode,
     ConnectionEnded,
+    EventsLost,
     HandshakeRefused,
+    JsonError,
     LoginError,
+    MessageTooLarge,
     NetraError,
+    RequestRefused,
     RunUnconfirmed,
 )
 from netra_ws.event_log import Position
@@ -78,8 +82,10 @@ class Script:
     """A server that does something of its own with each connection, the last one for all others.
 
     `asked` has the path of each handshake, `tokens` what it was asked with, `times` when. `admit`
-    is awaited with its number before it is answered.
+    is awaited with its number before it is answered. Without a `config` it says none.
     """
+
+    config: dict[str, Any] | None = None
 
     def __init__(self, *parts: Part) -> None:
         self.url = ""
@@ -93,6 +99,9 @@ class Script:
         return self._parts[min(len(self.asked), len(self._parts)) - 1]
 
     async def request(self, socket: ServerConnection, request: Request) -> Response | None:
+        if request.path == "/ws/config":
+            status = 404 if self.config is None else 200
+            return socket.respond(status, json.dumps(self.config))
         self.asked.append(request.path)
         self.tokens.append(request.headers["Authorization"])
         self.times.append(time.monotonic())
@@ -156,7 +165,7 @@ async def numbers(ann: Client, count: int) -> list[int]:
     return taken
 
 
-AGAIN = (1001, 1011, 1012, 1013, 1014, 4000, 4001, 4002, 4003, 4004, 4499)
+AGAIN = (1001, 1011, 1012, 1013, 1014, 4000, 4001, 4002, 4003, 4004, 4005, 4499)
 FINAL = (1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3999, 4500, 4501, 4502, 4999)
 
 
@@ -308,28 +317,22 @@ async def test_a_token_that_is_replaced_while_a_connection_opens_is_sent_over_it
     assert heard == ['{"type":"renew_token","token":"token-2"}']
 
 
-async def test_a_connection_that_opens_after_the_client_has_closed_is_closed_too() -> None:
-    opening, go_on = asyncio.Event(), asyncio.Event()
-    codes: list[int | None] = []
+async def test_a_client_that_closes_lets_go_of_the_connection_that_it_opens() -> None:
+    opening, over = asyncio.Event(), asyncio.Event()
 
     async def admit(number: int) -> None:
         if number == 2:
             opening.set()
-            await go_on.wait()
+            await over.wait()
 
-    async def late(socket: ServerConnection) -> None:
-        await says(ready(0, True))(socket)
-        codes.append(socket.close_code)
-
-    async with scripted(says(ready(), code=1012), late) as server:
+    async with scripted(says(ready(), code=1012)) as server, asyncio.timeout(LIMIT_S):
         server.admit = admit
         async with client(server) as ann:
             reading = asyncio.create_task(numbers(ann, 1))
             await opening.wait()
-        go_on.set()
         with pytest.raises(NetraError, match="the client is closed"):
             await reading
-    assert codes == [1000]
+        over.set()
 
 
 # The back-off
@@ -340,14 +343,68 @@ async def test_a_server_that_lets_in_and_kills_is_given_up_and_not_hammered(
     said: tuple[str, ...],
 ) -> None:
     """As the buggy revision does; whether it says `connection_ready` first makes no difference."""
-    backoff = Backoff(first_s=0.01, max_s=1, attempts=ATTEMPTS)
+    backoff = Backoff(first_s=0.01, max_s=1, give_up_after_s=0.3)
     async with scripted(says(*said, code=1011)) as server:
         began = client(server, backoff=backoff)
         with pytest.raises(ConnectionEnded) as closed:
             async with asyncio.timeout(LIMIT_S), began as ann:
                 await numbers(ann, 1)
         assert closed.value.code == 1011
-        assert len(server.asked) == ATTEMPTS
+        assert 1 < len(server.asked) < 40  # windows that double: 100 without them
+
+
+async def test_a_client_waits_without_a_limit_unless_it_is_given_one() -> None:
+    backoff = Backoff(first_s=0.0001, max_s=0.0001)
+    many = 100
+    async with (
+        scripted(*[refuses(503)] * many, says(ready(), event(1))) as server,
+        client(server, backoff=backoff) as ann,
+    ):
+        assert await numbers(ann, 1) == [1]
+        assert len(server.asked) == many + 1
+
+
+async def test_ready_resets_the_time_until_it_gives_up_and_not_the_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    attempts = Attempts(Backoff(first_s=1, max_s=64, give_up_after_s=200))
+    windows = []
+    for _ in range(5):
+        now += 150
+        attempts.connected()
+        attempts.failed(ConnectionEnded(1012, ""))
+        windows.append(attempts._window_s)
+    assert windows == [2, 4, 8, 16, 32]
+    now += 250
+    attempts.failed(ConnectionEnded(1012, ""))
+    with pytest.raises(ConnectionEnded):
+        await attempts.next()
+
+
+@pytest.mark.parametrize("ends", ["close", "cancellation"])
+async def test_an_end_does_not_wait_for_the_next_attempt(ends: str) -> None:
+    waiting = asyncio.Event()
+
+    async def admit(number: int) -> None:
+        if number == 2:
+            waiting.set()
+
+    parts = says(ready(), code=1012), refuses(503, Retry_After="3600")
+    async with scripted(*parts) as server, asyncio.timeout(LIMIT_S):
+        server.admit = admit
+        async with client(server) as ann:
+            reading = asyncio.create_task(numbers(ann, 1))
+            await waiting.wait()
+            if ends == "cancellation":
+                reading.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await reading
+        if ends == "close":
+            with pytest.raises(NetraError, match="the client is closed"):
+                await reading
+    assert len(server.asked) == 2
 
 
 async def test_nobody_who_listens_is_given_up_too() -> None:
@@ -400,7 +457,7 @@ async def fail_on(attempts: Attempts) -> None:
 
 
 async def test_giving_up_for_lack_of_time_is_for_good() -> None:
-    attempts = Attempts(Backoff(first_s=0.1, max_s=0.1, total_s=0.05))
+    attempts = Attempts(Backoff(first_s=0.1, max_s=0.1, give_up_after_s=0.05))
     await attempts.next()
     with pytest.raises(ConnectionEnded):
         await fail_on(attempts)
@@ -483,9 +540,10 @@ async def test_retry_after_is_waited_for_beside_the_jitter() -> None:
 
 
 async def test_a_retry_after_beyond_all_patience_is_an_end() -> None:
+    backoff = Backoff(give_up_after_s=300)
     async with scripted(refuses(503, Retry_After="3600")) as server:
         with pytest.raises(HandshakeRefused, match="got 503"):
-            async with asyncio.timeout(LIMIT_S), client(server):
+            async with asyncio.timeout(LIMIT_S), client(server, backoff=backoff):
                 pass
         assert len(server.asked) == 1
 
@@ -585,11 +643,81 @@ async def test_a_connection_that_this_side_fails_is_told_with_its_code(
             with pytest.raises(ConnectionEnded) as ended:
                 await anext(channel.messages())
             assert ended.value.code == code
+        if code == 1009:  # what is too large is passed over
+            return
         async with client(server) as ann:
             with pytest.raises(ConnectionEnded) as ended:
                 await numbers(ann, 1)
             assert ended.value.code == code
     assert len(server.asked) == 2
+
+
+async def test_an_event_that_is_too_large_is_a_loss_and_the_client_lives_on() -> None:
+    async with (
+        scripted(
+            says(ready(), event(1), "x" * (1 << 21)), says(ready(2, True), event(3))
+        ) as server,
+        client(server) as ann,
+    ):
+        assert await numbers(ann, 1) == [1]
+        with pytest.raises(EventsLost) as lost:
+            await numbers(ann, 1)
+        assert lost.value.lost == 1
+        assert await numbers(ann, 1) == [3]
+        assert server.asked[1] == "/ws?epoch=E&seq=2"
+
+
+async def test_a_server_that_says_that_it_sends_more_is_taken_at_its_word() -> None:
+    large = event(2).replace('"so"', f'"{"x" * (1 << 21)}"')
+    async with (
+        scripted(says(ready(), event(1), large), says(ready(1, True), large)) as server,
+        client(server) as ann,
+    ):
+        server.config = {"limits": {"max_event_bytes": 1 << 22}}
+        assert await numbers(ann, 2) == [1, 2]
+        assert server.asked[1] == "/ws?epoch=E&seq=1"
+
+
+async def test_an_event_that_is_not_in_the_contract_breaks_one_call_and_no_later_one() -> None:
+    poison = event(2).replace('"so"', "5")
+    async with scripted(says(ready(), event(1), poison, event(3))) as server, client(server) as ann:
+        assert await numbers(ann, 1) == [1]
+        with pytest.raises(JsonError):
+            await numbers(ann, 1)
+        assert await numbers(ann, 1) == [3]
+        assert ann.reconnects == 0
+
+
+async def test_a_message_that_is_too_large_is_refused_before_it_is_sent() -> None:
+    heard: list[str] = []
+
+    async def hears(socket: ServerConnection) -> None:
+        await socket.send(ready())
+        heard.append(str(await socket.recv()))
+
+    async with scripted(hears) as server, client(server) as ann:
+        server.config = {"limits": {"max_message_bytes": 1000}}
+        with pytest.raises(MessageTooLarge, match="expected at most 1000 bytes"):
+            await ann.chat("x" * 1000, LIMIT_S)
+        with pytest.raises(RequestRefused, match="expected text that is UTF-8"):
+            await ann.chat("\ud800", LIMIT_S)
+        assert ann.reconnects == 0
+    assert heard == []
+
+
+async def test_a_server_that_closes_over_a_message_that_is_too_large_is_not_left() -> None:
+    async def closes(socket: ServerConnection) -> None:
+        await socket.send(ready())
+        await socket.recv()
+        await socket.close(1009, "")
+
+    async with (
+        scripted(closes, says(ready(0, True), event(1))) as server,
+        client(server) as ann,
+    ):
+        with pytest.raises(MessageTooLarge, match="no message of that size"):
+            await ann.chat("x" * 2000, LIMIT_S)
+        assert await numbers(ann, 1) == [1]
 
 
 async def test_a_drop_without_a_close_frame_is_1006() -> None:

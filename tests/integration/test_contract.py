@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from tabs import Fetch, OpenTab, receive_type, say, serving
+from tabs import Fetch, OpenTab, receive, receive_type, say, serving
 
 from netra_ws import events, messages
 from netra_ws.auth.tokens import Tokens
@@ -26,17 +26,21 @@ def validator(name: str) -> Draft202012Validator:
 
 async def conversation(tokens: Tokens, open_tab: OpenTab) -> list[dict[str, Any]]:
     """Return all that a client is sent in a run, and in answer to each of its other messages."""
+    ids = (f"m-{number}" for number in range(9))
     async with serving(tokens) as backend, open_tab(backend) as tab:
         received = [json.loads(one) for one in await receive_type(tab, "connection_ready")]
-        await say(tab, "print(await f())")
-        received += [json.loads(one) for one in await receive_type(tab, "agent_completed")]
         for message, answer in (
+            ({"type": "user_message", "content": "print(await f())"}, "agent_completed"),
             ({"type": "ping"}, "pong"),
             ({"type": "renew_token", "token": tokens.issue("ann")}, "token_renewed"),
             ({"type": "stop_agent", "run_id": "none"}, "error"),
         ):
-            await tab.send(json.dumps(message))
-            received += [json.loads(one) for one in await receive_type(tab, answer)]
+            for one in (message, message | {"id": next(ids)}):
+                validator(one["type"]).validate(one)
+                await tab.send(json.dumps(one))
+                received += map(json.loads, await receive_type(tab, answer))
+        await say(tab, id="m-0")
+        received.append(json.loads(await receive(tab)))
     return received
 
 
@@ -57,11 +61,29 @@ async def test_a_message_without_a_field_does_not_fit(
     tokens: Tokens, open_tab: OpenTab, field: str
 ) -> None:
     received = await conversation(tokens, open_tab)
-    (started,) = (one for one in received if one["type"] == "agent_started")
+    started = next(one for one in received if one["type"] == "agent_started")
     validator("agent_started").validate(started)
     del started[field]
     with pytest.raises(ValidationError):
         validator("agent_started").validate(started)
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ({}, True),
+        ({"seq": 0}, True),
+        ({"seq": 1}, False),
+        ({"epoch": "E"}, False),
+        ({"epoch": "", "seq": 0}, False),
+        ({"epoch": "E", "seq": 0}, True),
+        ({"epoch": "E", "seq": 1}, True),
+        ({"epoch": "E", "seq": -1}, False),
+    ],
+)
+def test_the_position_to_resume_after_is_described(query: dict[str, Any], fits: bool) -> None:
+    described = DOCUMENT["channels"]["session"]["bindings"]["ws"]["query"]
+    assert Draft202012Validator(described).is_valid(query) is fits
 
 
 async def test_it_is_served(tokens: Tokens, fetch: Fetch) -> None:

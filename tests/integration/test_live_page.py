@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,8 +23,9 @@ from multidict import CIMultiDictProxy
 from plain_client import dial, log_in, request
 from processes import Serve, Server
 
-from netra_ws.serving.live import page, page_headers
-from netra_ws.wire.urls import own_origins
+from netra_ws.auth.users import DemoUser, hash_password
+from netra_ws.origins import Origins
+from netra_ws.serving.live import address_to_open, page, page_headers
 
 APP = "https://app.example"
 SECRET = {"NETRA_WS_SECRET": "s" * 48}
@@ -81,6 +83,8 @@ async def test_the_page_is_served(server: Server) -> None:
     )
     assert login == server.auth
     assert "{{" not in text
+    for user in server.users:
+        assert user.password not in text
 
 
 async def test_a_head_has_its_headers(server: Server) -> None:
@@ -146,14 +150,73 @@ async def test_a_backend_alone_leaves_the_address_to_the_reader(serve: Serve) ->
     assert policy(dict(answer.headers))["connect-src"] == ["'self'", "http:", "https:"]
 
 
+@pytest.mark.parametrize(
+    ("commit", "shown"),
+    [("unknown", "unknown"), ("c0ffee", "c0ffee"), ('"><b>', "&quot;&gt;&lt;b&gt;")],
+)
+def test_the_page_names_the_commit_that_serves_it(commit: str, shown: str) -> None:
+    assert f'name="netra-commit" content="{shown}"' in page(None, commit).decode()
+
+
+@pytest.mark.parametrize(
+    ("url", "public_url", "opened"),
+    [
+        ("http://127.0.0.1:8000", "", "http://127.0.0.1:8000/"),
+        ("http://0.0.0.0:8000", "", "http://127.0.0.1:8000/"),
+        ("http://[::]:8000", "", "http://[::1]:8000/"),
+        ("http://192.0.2.1:8000", "", "http://192.0.2.1:8000/"),
+        ("http://0.0.0.0:8000", "https://app.example/chat", "https://app.example/chat/"),
+    ],
+)
+def test_the_address_to_open_can_be_opened(url: str, public_url: str, opened: str) -> None:
+    assert address_to_open(url, public_url, []) == opened
+    users = [DemoUser(f"user{number}@demo.example", "a_b-c") for number in range(3)]
+    logins = "user0%40demo.example=a_b-c&user1%40demo.example=a_b-c"
+    assert address_to_open(url, public_url, users) == f"{opened}#{logins}"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_a_page_of_every_address_is_let_in_where_it_is_opened(
+    host: str, serve: Serve, tmp_path: Path
+) -> None:
+    if host == "::" and not socket.has_dualstack_ipv6():
+        pytest.skip("expected IPv6")
+    users = tmp_path / "users.json"
+    users.write_text(json.dumps([{"email": "a@b", "id": "a", "argon2": hash_password("a")}]))
+    staging = {"TEST_ENVIRONMENT": "staging", **SECRET}
+    server = serve("--host", host, "--users", users, env=staging)
+    opened = server.announcement["open"]
+    port = server.auth.rpartition(":")[2]
+    text = (await request(opened)).body.decode()
+    assert f'name="netra-auth" content="" data-port="{port}"' in text
+    preflight, refused = await asyncio.gather(
+        send(
+            "OPTIONS",
+            opened.rpartition(":")[0] + f":{port}/auth/login",
+            headers={"Origin": opened.rstrip("/"), **PREFLIGHT},
+        ),
+        send("GET", f"{opened}ws", headers={"Origin": opened.rstrip("/")}),
+    )
+    assert (preflight.status, refused.status) == (204, 401)
+
+
 # Who may connect and log in
 
 
+def own_origins(backend: str) -> set[str]:
+    return {backend, backend.replace("127.0.0.1", "localhost")}
+
+
 def test_localhost_is_another_name_for_loopback_only() -> None:
-    assert own_origins("http://127.0.0.1:80") == {"http://127.0.0.1:80", "http://localhost:80"}
-    assert own_origins("http://[::1]:8") == {"http://[::1]:8", "http://localhost:8"}
-    assert own_origins("http://10.0.0.1:80") == {"http://10.0.0.1:80"}
-    assert own_origins("http://0.0.0.0:80") == {"http://0.0.0.0:80"}
+    for host, shown, has_name in (
+        ("127.0.0.1", "127.0.0.1", True),
+        ("::1", "[::1]", True),
+        ("192.0.2.1", "192.0.2.1", False),
+    ):
+        origins = Origins((), "")
+        origins.listen(host, 8)
+        assert origins.grant([f"http://{shown}:8"])
+        assert origins.grant(["http://localhost:8"]) is has_name
 
 
 async def test_the_own_page_may_connect(server: Server) -> None:

@@ -131,7 +131,8 @@ def checked(server: Server) -> Iterator[Peer]:
     yield peer
     assert peer.is_healthy()
     said = {(line["level"], line["event"]) for line in server.log()} - {("info", "listening")}
-    assert said <= {("warning", "limit exceeded"), ("warning", "token refused")}
+    refused = {"limit exceeded", "token refused", "request refused"}
+    assert said <= {("warning", event) for event in refused}
     assert "Traceback" not in server.stderr()
 
 
@@ -172,7 +173,19 @@ REQUESTS = {
     "HTTP/0.9": (b"GET /ws/health\r\n", 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 400),
     "HTTP/1.2": (head(b"GET /ws/health HTTP/1.2"), 400),
-    "absolute form": (head(b"GET http://netra/ws/health HTTP/1.1"), 404),
+    "absolute form": (head(b"GET http://netra/ws/health HTTP/1.1"), 200),
+    "absolute form of another host": (
+        head(b"GET HTTPS://Other:1/ws/health?x HTTP/1.1", HOST[:-2]),
+        200,
+    ),
+    "absolute form of an IPv6 address": (head(b"GET http://[::1]:8/ws/health HTTP/1.1"), 200),
+    "absolute form without a path": (head(b"GET http://netra HTTP/1.1"), 200),
+    "absolute form of an upgrade": (upgrade(b"", b"").replace(b" /ws/test", b" http://x/ws"), 401),
+    "absolute form without a host": (head(b"GET http:///ws/health HTTP/1.1"), 404),
+    "absolute form with a user": (head(b"GET http://u:p@netra/ws/health HTTP/1.1"), 404),
+    "absolute form of another scheme": (head(b"GET ftp://netra/ws/health HTTP/1.1"), 404),
+    "two slashes": (head(b"GET //ws/health HTTP/1.1"), 404),
+    "dot segments": (head(b"GET /ws/../ws/health HTTP/1.1"), 404),
     "asterisk form": (head(b"OPTIONS * HTTP/1.1"), 404),
     "no Host": (head(b"GET /ws/health HTTP/1.1"), 200),
     "a header of 100 kB": (head(b"GET /ws/health HTTP/1.1", b"X: " + b"x" * 100_000), 431),
@@ -184,10 +197,16 @@ REQUESTS = {
     "a path not in ASCII": (head("GET /ws/é HTTP/1.1".encode()), 400),
     "control characters": (head(b"GET /ws/health\x1b[31m\x07?\x7f HTTP/1.1"), 404),
     "percent signs": (head(b"GET /ws/%68ealth%0d%0a%00?%ff=% HTTP/1.1"), 404),
+    "percent signs that are not needed": (head(b"GET /%77s/%68e%61lth HTTP/1.1"), 200),
+    "percent signs for a slash": (head(b"GET /ws%2Fhealth HTTP/1.1"), 404),
+    "percent signs twice": (head(b"GET /ws/%2568ealth HTTP/1.1"), 404),
     "percent signs in a query": (head(b"GET /ws/health?%ff=%&%0d%0a HTTP/1.1"), 200),
     "two spaces": (head(b"GET  /ws/health HTTP/1.1"), 400),
     "a whole line of garbage": (b"garbage\r\n\r\n", 400),
-    "an empty line first": (b"\r\n" + HEALTH, 400),
+    "an empty line first": (b"\r\n" + HEALTH, 200),
+    "an empty line before an upgrade": (b"\r\n" + upgrade(b"Version: 13", b"Version: 9"), 400),
+    "two empty lines first": (b"\r\n\r\n" + HEALTH, 400),
+    "half an empty line first": (b"\r" + HEALTH, 405),
     "only empty lines": (b"\r\n" * 1000, 400),
     "a bad Sec-WebSocket-Key": (upgrade(b"Key: dGhl", b"Key: !"), 400),
     "a short Sec-WebSocket-Key": (upgrade(b"dGhlIHNhbXBsZSBub25jZQ==", b"eA=="), 400),
@@ -251,7 +270,7 @@ async def test_half_a_request_is_408_in_time(sent: bytes, clock: Clock) -> None:
 
 
 def test_byte_by_byte_is_as_good_as_at_once(peer: Peer) -> None:
-    parts = [bytes([byte]) for byte in HEALTH + b"and more"]
+    parts = [bytes([byte]) for byte in b"\r\n" + HEALTH + b"and more"]
     assert status_of(peer.exchange(*parts)) == 200
 
 

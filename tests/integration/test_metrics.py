@@ -168,7 +168,7 @@ async def test_handshakes_are_counted_by_their_answer(
     tokens: Tokens, open_tab: OpenTab, fetch: Fetch, scraped: Scraping
 ) -> None:
     async with (
-        serving(tokens, Settings(max_connections=1)) as backend,
+        serving(tokens, Settings(max_connections=1, max_connections_per_user=1)) as backend,
         open_tab(backend) as tab,
     ):
         await ready(tab)
@@ -221,6 +221,7 @@ async def test_resumes_are_counted_by_their_outcome_and_losses_by_event(
             (f"?epoch={epoch}&seq=1", False),
             (f"?epoch={epoch}&seq=0", False),
             ("?epoch=another&seq=0", False),
+            ("?seq=0", False),  # which names no position
         ):
             async with open_tab(backend, query=query) as tab:
                 assert (await ready(tab))["recovered"] is recovered
@@ -256,7 +257,7 @@ async def test_a_4001_that_the_client_never_answers_is_no_1006(
 async def test_disconnects_are_counted_by_the_code_that_came_first(
     tokens: Tokens, open_tab: OpenTab, reaching: Reaching
 ) -> None:
-    settings = Settings(max_message_bytes=100, max_messages_per_s=1, rate_window_s=1)
+    settings = Settings(max_message_bytes=1000, max_messages_per_s=1, rate_window_s=1)
     bearer = f"Authorization: Bearer {tokens.issue('ann')}"
     async with serving(tokens, settings) as backend:
         async with open_tab(backend) as tab:
@@ -270,7 +271,7 @@ async def test_disconnects_are_counted_by_the_code_that_came_first(
             tab.transport.abort()
         async with open_tab(backend) as tab:
             await ready(tab)
-            await tab.send("x" * 101)
+            await tab.send("x" * 1001)
             await close_of(tab)
         async with peer(backend.url, bearer) as ann:
             await ann.receive()

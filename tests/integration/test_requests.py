@@ -221,6 +221,9 @@ async def test_health_is_503_when_the_canary_does_not_arrive(tokens: Tokens, fet
     event_log = LosingEventLog(settings)
     async with serving(tokens, settings, event_log=event_log) as backend:
         answer = await fetch(backend.url, "/ws/health")
+        ready = await fetch(backend.url, "/ws/ready")
+    assert ready.status == 503
+    assert json.loads(ready.body)["components"] == {"event_log": "no answer"}
     assert answer.status == 503
     assert json.loads(answer.body)["components"] == {
         "manager": "healthy",

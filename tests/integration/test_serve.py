@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -82,7 +83,7 @@ async def test_one_json_line_on_stdout_and_everything_else_on_stderr(
 ) -> None:
     server = serve(command=command)
     announcement = json.loads(server.line)
-    assert list(announcement) == ["backend", "auth", "revision", "pid", "demo_users"]
+    assert list(announcement) == ["backend", "auth", "revision", "pid", "demo_users", "open"]
     assert announcement["pid"] == server.process.pid
     assert announcement["revision"] == "fixed"
     assert len(announcement["demo_users"]) == 3
@@ -97,6 +98,32 @@ async def test_one_json_line_on_stdout_and_everything_else_on_stderr(
     assert server.line.endswith("\n")
     assert server.rest_of_stdout() == ""
     assert {"listening", "stopping", "stopped"} <= {line["event"] for line in server.log()}
+
+
+def test_a_terminal_gets_the_address_to_open_on_a_line_of_its_own(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        (tmp_path / "server.log").open("w") as stderr,
+    ):
+        server = leash.start(
+            [*MODULE, "serve", "--port", "0", "--auth-port", "0"],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=stderr,
+        )
+        os.close(theirs)
+        shown = b""
+        try:
+            while not (found := re.search(rb"\r\nOpen (\S+)\r\n", shown)):
+                assert select.select([terminal], [], [], HANG_S)[0]
+                shown += terminal.read(4096)
+        finally:
+            leash.end(server)
+    announcement = json.loads(shown.splitlines()[0])
+    assert found[1].decode() == announcement["open"]
+    assert announcement["open"].startswith(f"{announcement['backend']}/#user1%40demo.example=")
 
 
 def test_passwords_are_those_of_one_start(before: Deployment, fixed: Deployment) -> None:

@@ -33,7 +33,7 @@ from plain_client import (
     say,
 )
 from processes import Server
-from raw_peer import LEAST_BUFFER, read_to_the_end, upgraded
+from raw_peer import LEAST_BUFFER, kernel_has, read_to_the_end, upgraded
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -318,18 +318,6 @@ async def test_a_revocation_ends_what_its_token_opened(server: Server, tmp_path:
             assert await messages_left(tab) == []
         assert await is_alive(same_user)
         assert await is_alive(renewed)
-
-
-def kernel_has(peer: socket.socket) -> int:
-    """Return the bytes on the way to `peer` that the server cannot take back."""
-    port = f":{peer.getsockname()[1]:04X}"
-    count = 0
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, local, remote, _, queues, *_ = line.split()
-        unacknowledged, unread = (int(queue, 16) for queue in queues.split(":"))
-        count += unread if local.endswith(port) else 0
-        count += unacknowledged if remote.endswith(port) else 0
-    return count
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the queues of the kernel")

@@ -42,6 +42,7 @@ from websockets.asyncio.client import ClientConnection
 import netra_ws.serving.server
 from netra_ws.auth.tokens import Tokens
 from netra_ws.manager import ManagerRegistry
+from netra_ws.runs import CUT
 from netra_ws.serving.server import CLOSE_BATCH_PAUSE_S, Backend
 from netra_ws.settings import Settings
 
@@ -198,7 +199,8 @@ async def test_a_run_that_outlasts_the_drain_is_cancelled(start: Start) -> None:
         assert (await end_of(tab))[0] == 1012
         code = await stopped
     assert run_fault(run) is None
-    assert run[-1].message["payload"]["status"] == "cancelled"
+    end = run[-1].message["payload"]
+    assert (end["status"], end["final_response"]) == CUT
     assert (code, limits_met(server)[0]) == (0, "drain_timeout_s")
 
 
@@ -213,7 +215,8 @@ async def test_a_second_signal_cuts_the_drain_short(start: Start) -> None:
         (*_, end) = await read_until(tab, "agent_completed")
         assert (await end_of(tab))[0] == 1012
         code = await stopped
-    assert end.message["payload"]["status"] == "cancelled"
+    payload = end.message["payload"]
+    assert (payload["status"], payload["final_response"]) == CUT
     assert (code, limits_met(server)) == (0, [])
 
 

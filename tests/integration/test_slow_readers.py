@@ -81,7 +81,7 @@ async def test_a_reader_behind_the_window_is_cut_with_4002_and_told_its_loss(
     bystander: Callable[[Backend], Channel],
     logged: Callable[[str], Awaitable[dict[str, Any]]],
 ) -> None:
-    settings = Settings(retained_events=8, write_high_water_bytes=16 * 1024)
+    settings = Settings(retained_events=8, write_high_water_bytes=16 * 1024, write_timeout_s=0.1)
     agent = Flood()
     async with serving(tokens, settings, agent=agent) as backend, bystander(backend) as bob:
         async with open_tab(backend, **narrow(backend)) as tab:
@@ -239,7 +239,8 @@ async def test_who_is_cut_over_a_reply_can_say_goodbye(
     """Guards `Connection._reply`: others need the room of its events, in the very turn that it
     asks something.
     """
-    settings = Settings(retained_bytes_total=1 << 20, close_timeout_s=6 * LIMIT_S)
+    room = {"retained_bytes": 1 << 20, "retained_bytes_total": 1 << 20}
+    settings = Settings(**room, close_timeout_s=6 * LIMIT_S)
     bearer = f"Authorization: Bearer {tokens.issue('ann')}"
     async with serving(tokens, settings) as backend, peer(backend.url, bearer) as ann:
         await ann.receive()

@@ -399,10 +399,11 @@ async def test_nothing_is_kept_of_the_headers_of_a_handshake(
     backend: Backend, tokens: Tokens
 ) -> None:
     """They are 4 KiB of an idle connection, and the token is one of them."""
-    async with peer(backend.url, f"Authorization: Bearer {tokens.issue('ann')}") as ann:
+    token = tokens.issue("ann")
+    async with peer(backend.url, f"Authorization: Bearer {token}") as ann:
         await ann.receive()
         kept = [one for one in gc.get_objects() if type(one) is Headers]
-        assert [one for one in kept if "Authorization" in one] == []
+        assert [one for one in kept if token in one.get("Authorization", "")] == []
 
 
 def request(*lines: str) -> bytes:
@@ -495,7 +496,7 @@ NEVER = -1.0
 
 
 def _has_heard(server: Socket) -> bool:
-    return server._last_heard != NEVER or server.ending
+    return server.last_heard != NEVER or server.ending
 
 
 @pytest.mark.parametrize(("said", "heard"), STREAMS.values(), ids=list(STREAMS))
@@ -508,7 +509,7 @@ async def test_however_bytes_are_cut_the_same_is_heard(
             async with peer(backend.url, path="/ws/test") as ann:
                 (server,) = backend._sockets
                 for piece in filter(None, (said[:cut], said[cut:])):
-                    server._last_heard = NEVER  # of the loop's clock two readings can be equal
+                    server.last_heard = NEVER  # of the loop's clock two readings can be equal
                     ann.writer.write(piece)
                     await until(partial(_has_heard, server), 0)
                 for opcode, data in heard:

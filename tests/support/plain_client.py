@@ -134,7 +134,14 @@ async def log_in(auth: str, user: Credentials) -> Login:
 
 
 async def log_in_all(services: Services) -> list[Login]:
-    return await asyncio.gather(*(log_in(services.auth, user) for user in services.users))
+    """Log everybody in, fewer at a time than the service lets wait of one address."""
+    at_once = asyncio.Semaphore(4)
+
+    async def one(user: Credentials) -> Login:
+        async with at_once:
+            return await log_in(services.auth, user)
+
+    return await asyncio.gather(*map(one, services.users))
 
 
 def token_subject(token: str) -> str:
@@ -304,7 +311,7 @@ PAYLOADS = {
     "tool_completed": {"tool_call_id", "tool_name", "results", "success", "duration_ms"},
     "agent_completed": {"status", "final_response", "duration_ms", "events", "digest"},
 }
-READY = {"connection_id", "epoch", "seq", "recovered", "lost"}
+READY = {"connection_id", "epoch", "seq", "recovered", "lost", "runs"}
 GRAMMAR = re.compile(
     r"agent_started (agent_thinking |tool_executing tool_completed )*agent_completed"
 )
@@ -414,7 +421,7 @@ def tally(sessions: list[Session]) -> str:
 
 ENDPOINTS = {
     "/ws/health": {"status", "components", "commit", "timestamp"},
-    "/ws/config": {"limits", "event_types", "close_codes"},
+    "/ws/config": {"limits", "event_types", "close_codes", "client_messages"},
     "/ws/stats": {"connections", "users", "runs", "events", "losses"},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from limits import HANG_S
@@ -22,11 +23,21 @@ def connect(url: str, *, receive_buffer: int | None = None) -> socket.socket:
     return peer
 
 
+def handshake(token: str, query: str = "") -> bytes:
+    """Return the request for an upgrade."""
+    lines = (f"GET /ws{query} HTTP/1.1", f"Authorization: Bearer {token}", *UPGRADE, "", "")
+    return "\r\n".join(lines).encode()
+
+
+def revocation(token: str) -> bytes:
+    """Return the request that takes a token out of use."""
+    return f"POST /ws/revoke HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+
 def upgraded(backend: str, token: str, **options: Any) -> socket.socket:
     """Return a socket whose upgrade was accepted; `options` are those of `connect`."""
     peer = connect(backend, **options)
-    lines = ("GET /ws HTTP/1.1", f"Authorization: Bearer {token}", *UPGRADE, "", "")
-    peer.sendall("\r\n".join(lines).encode())
+    peer.sendall(handshake(token))
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
         byte = peer.recv(1)
@@ -43,3 +54,15 @@ def read_to_the_end(peer: socket.socket) -> bytes:
         while data := peer.recv(65536):
             received += data
     return received
+
+
+def kernel_has(peer: socket.socket) -> int:
+    """Return the bytes on the way to `peer` that the server cannot take back."""
+    port = f":{peer.getsockname()[1]:04X}"
+    count = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        unacknowledged, unread = (int(queue, 16) for queue in queues.split(":"))
+        count += unread if local.endswith(port) else 0
+        count += unacknowledged if remote.endswith(port) else 0
+    return count

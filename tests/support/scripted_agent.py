@@ -7,6 +7,8 @@ A message is a JSON list of steps, each a list of a verb and its arguments:
     ["wait", path]               wait until that file exists
     ["block", seconds]           a tool that keeps the event loop to itself
     ["hold", path]               the same until that file exists
+    ["thread", path]             a tool that waits in a thread until that file exists
+    ["print", count, size]       print so many lines of that many characters
     ["raise", kind, words]       a tool that raises
     ["catch", kind, words]       the same, and the agent goes on without it
 
@@ -80,6 +82,11 @@ def _note(run: AgentRun, what: str) -> None:
             os.close(descriptor)
 
 
+def _wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(POLL_S)
+
+
 async def scripted(run: AgentRun, message: str) -> str:
     """Do the steps of `message`, and say that they are done."""
     _note(run, "begun")
@@ -108,6 +115,13 @@ async def scripted(run: AgentRun, message: str) -> str:
                     _note(run, BLOCKING)
                     while not Path(arguments[0]).exists():  # noqa: ASYNC240
                         time.sleep(POLL_S)  # noqa: ASYNC251 - that is the fault
+            case "thread":
+                async with run.tool("thread", {}):
+                    await asyncio.to_thread(_wait_for, Path(arguments[0]))
+            case "print":
+                count, size = arguments
+                for _ in range(count):
+                    print("x" * size)  # noqa: T201 - what an agent prints goes to the log
             case "raise":
                 await _broken(run, *arguments)
             case "catch":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ def scripted_server(
     port: int = 0,
     env: Mapping[str, str] | None = None,
     command: Sequence[str] = COMMAND,
+    log: Path | None = None,
     **limits: Any,
 ) -> Server:
     """Return a running server whose agent is the scripted one, with these limits.
@@ -52,7 +54,7 @@ def scripted_server(
         *("--agent", "scripted_agent:scripted", "--settings", settings),
         *(*services, "--port", str(port), *arguments),
         cwd=folder,
-        log=folder / f"server-{number}.log",
+        log=log or folder / f"server-{number}.log",
         env={"NETRA_WS_SECRET": SECRET, **python_path(SUPPORT), **(env or {})},
         command=command,
     )
@@ -73,6 +75,12 @@ async def metric(server: Server, name: str, **labels: str) -> float:
     """Return the sample `netra_ws_` + `name` with exactly these labels; 0 if there is none."""
     text = (await request(f"{server.backend}/metrics")).body.decode()
     return Scrape(text).value(name, **labels)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has taken, without its children, as Linux counts it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:

@@ -17,7 +17,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.messages import SUBPROTOCOL
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Client:
         self.inbox = Pipe(room, ROOMY)
         self._outgoing = Pipe(room, chunk)
         query = "" if asked is None else f"?epoch={asked.epoch}&seq={asked.seq}"
+        if asked == START:
+            query = "?seq=0"
         with simulation.clock.in_force():
             self._protocol = ClientProtocol(
                 parse_uri(f"ws://{HOST}:{PORT}/ws{query}"),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from netra_ws.context import SERVICE_PREFIX
-from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log import START, EventLog, Position, UserLog
 from netra_ws.event_log.memory import Cursor
 from netra_ws.settings import Settings
 
@@ -78,7 +78,7 @@ class Record:
         head, oldest = len(self.events[log]), self._oldest.get(log, 0)
         if asked is None:
             return Opening(log[0], None, Position(log[1], head), None, 0)
-        if asked.epoch != log[1] or asked.seq > head:
+        if asked != START and (asked.epoch != log[1] or asked.seq > head):
             return Opening(log[0], asked, Position(log[1], oldest), False, None)
         lost = max(0, oldest - asked.seq)
         return Opening(log[0], asked, Position(log[1], asked.seq + lost), not lost, lost)

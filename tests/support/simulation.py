@@ -158,7 +158,7 @@ class Simulation:
         assert (
             (code == 1012 and self._stop.is_set())
             or (code == 4003 and age >= expires)
-            or (code == 4501 and crowd > limit)
+            or (code == 4005 and crowd > limit)
             or (code == 4002 and little)
         ), f"{client.user_id} did nothing, got {code} after {age:g} s"
 

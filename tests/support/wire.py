@@ -52,11 +52,23 @@ class Wire(Relay):
             await self._more.wait_for(lambda: self.connections >= connections)
 
     async def join(self, client: Stream, backend: Stream) -> None:
-        """Pass messages on until an end has gone, or the cut that was planned."""
+        """Pass messages on until an end has gone, or the cut that was planned.
+
+        A plain request is no connection: it is passed on as it is.
+        """
+        try:
+            head = await client[0].readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return
+        if b"\nupgrade:" not in head.lower():
+            await self.send(backend[1], head)
+            await super().join(client, backend)
+            return
         plan = self.cuts.pop(0) if self.cuts else Cut()
         async with self._more:
             self.connections += 1
             self._more.notify_all()
+        await self.send(backend[1], head)
         up = self._count(client[0], backend[1], plan.up, through=plan.through)
         down = self._count(backend[0], client[1], plan.down, through=True, note=True)
         tasks = {asyncio.create_task(way) for way in (up, down)}
@@ -84,7 +96,8 @@ class Wire(Relay):
     ) -> None:
         passed = 0
         try:
-            await self.send(writer, await reader.readuntil(b"\r\n\r\n"))
+            if note:
+                await self.send(writer, await reader.readuntil(b"\r\n\r\n"))
             while passed < limit:
                 head, data = await read_frame(reader)
                 passed += head[0] & 0x0F == TEXT

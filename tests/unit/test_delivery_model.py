@@ -33,7 +33,7 @@ from simulated_agents import Work
 from simulated_client import ROOMY, Client
 from simulation import Simulation
 
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.settings import Settings
 
 T = TypeVar("T")
@@ -47,7 +47,11 @@ USER = st.sampled_from(USERS)
 LIMITS = {
     "few events": {"retained_events": 8},
     "few bytes": {"retained_events": 64, "retained_bytes": 4096},
-    "few bytes in all": {"retained_events": 64, "retained_bytes_total": 6000},
+    "few bytes in all": {
+        "retained_events": 64,
+        "retained_bytes": 6000,
+        "retained_bytes_total": 6000,
+    },
     "much": {},
 }
 
@@ -128,9 +132,12 @@ class Delivery(RuleBasedStateMachine):
         room=st.sampled_from([ROOMY, 4096, 700]),
         chunk=st.sampled_from([ROOMY, 50]),
         reading=st.booleans(),
+        asked=st.sampled_from([None, None, START]),
     )
-    def connect(self, user: str, room: int, chunk: int, reading: bool) -> None:
-        self._connect(user, None, room, chunk, reading)
+    def connect(
+        self, user: str, room: int, chunk: int, reading: bool, asked: Position | None = None
+    ) -> None:
+        self._connect(user, asked, room, chunk, reading)
 
     @precondition(there_is("resumable"))
     @rule(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from netra_ws.errors import CursorBehind
-from netra_ws.event_log import EventLog, Position, UserLog
+from netra_ws.event_log import START, EventLog, Position, UserLog
 from netra_ws.event_log.memory import Cursor, MemoryEventLog
 from netra_ws.settings import Settings
 
@@ -48,15 +49,19 @@ class ListEventLog:
         self.limits = limits
         self.listed: list[Listed] = []
         self.heads: dict[str, Position] = {}
+        self.unused: dict[str, Position] = {}
         self.cursors: list[ListCursor] = []
 
     def user(self, user_id: str) -> ListUserLog:
         if user_id not in self.heads:
-            self.heads[user_id] = Position(f"epoch {next(self._epochs)}", 0)
+            new = Position(f"epoch {next(self._epochs)}", 0)
+            self.heads[user_id] = self.unused.pop(user_id, new)
         return ListUserLog(self, user_id)
 
     def drop(self, user_id: str) -> None:
-        self.heads.pop(user_id, None)
+        dropped = self.heads.pop(user_id, None)
+        if dropped and dropped.seq == 0:
+            self.unused[user_id] = dropped
         self.listed = [kept for kept in self.listed if kept.user_id != user_id]
 
     def trim(self, user_id: str) -> None:
@@ -117,7 +122,7 @@ class ListUserLog:
         oldest = self.head - len(self.kept())
         if after is None:
             place: tuple[int, bool | None, int | None] = self.head, None, 0
-        elif after.epoch != self.epoch or after.seq > self.head:
+        elif after != START and (after.epoch != self.epoch or after.seq > self.head):
             place = oldest, False, None
         else:
             lost = max(0, oldest - after.seq)
@@ -186,7 +191,14 @@ ALL = 1 << 30
 def event_log(request: pytest.FixtureRequest) -> EventLogFactory:
     """A function that makes an empty log of the implementation under test, with some limits."""
     implementation: Callable[[Settings], EventLog] = request.param
-    return lambda **limits: implementation(Settings(**limits))
+
+    def make(**limits: int) -> EventLog:
+        settings = Settings()
+        for name, limit in limits.items():  # bounds as narrow as no process may have them
+            msgspec.structs.force_setattr(settings, name, limit)
+        return implementation(settings)
+
+    return make
 
 
 def nothing() -> None:
@@ -695,6 +707,28 @@ def test_a_dropped_log_comes_back_empty_under_another_epoch(event_log: EventLogF
     cursor = log.cursor(before, nothing)
     assert (cursor.recovered, cursor.lost) == (False, None)
     assert fill(log, 2) == cursor.take(ALL)
+
+
+def test_a_log_that_never_had_an_event_keeps_its_epoch(event_log: EventLogFactory) -> None:
+    logs = event_log()
+    position = Position(logs.user("ann").epoch, 0)
+    for _ in range(2):
+        logs.drop("ann")
+        cursor = logs.user("ann").cursor(position, nothing)
+        assert (cursor.recovered, cursor.lost, cursor.position) == (True, 0, position)
+        cursor.close()
+    fill(logs.user("ann"), 1)
+    logs.drop("ann")
+    assert logs.user("ann").epoch != position.epoch
+
+
+def test_unused_epochs_are_kept_of_as_many_users_as_may_be_connected() -> None:
+    logs = MemoryEventLog(Settings(max_connections=2, max_connections_per_user=2))
+    users = ("ann", "bob", "cat")
+    epochs = {user: logs.user(user).epoch for user in users}
+    for user in users:
+        logs.drop(user)
+    assert [logs.user(user).epoch == epochs[user] for user in users] == [False, True, True]
 
 
 def test_dropping_is_harmless_when_there_is_no_log(event_log: EventLogFactory) -> None:

@@ -12,7 +12,7 @@ from websockets.datastructures import Headers
 from netra_ws.client import ReceivedRun
 from netra_ws.context import UserExecutionContext
 from netra_ws.errors import CloseCode, IncompleteRun, TokenError
-from netra_ws.event_log import Position
+from netra_ws.event_log import START, Position
 from netra_ws.serving.handshake import bearer_token, choose_subprotocol, requested_position
 from netra_ws.serving.logs import describe_exception
 from netra_ws.wire.urls import base_url, is_loopback
@@ -32,6 +32,8 @@ def test_a_query_without_a_position_asks_for_none(query: str) -> None:
         ("seq=17&epoch=E", Position("E", 17)),
         ("epoch=a%26b%3Dc&seq=1", Position("a&b=c", 1)),
         ("epoch=E&seq=1&other=2", Position("E", 1)),
+        ("seq=0", START),
+        ("other=1&seq=0", START),
     ],
 )
 def test_a_position_is_read_from_a_query(query: str, position: Position) -> None:
@@ -44,6 +46,9 @@ def test_a_position_is_read_from_a_query(query: str, position: Position) -> None
         "epoch=E",
         "seq=1",
         "epoch=&seq=1",
+        "epoch=&seq=0",
+        "seq=0&seq=0",
+        "seq=-0",
         "epoch=E&seq=",
         "epoch=E&seq=-1",
         "epoch=E&seq=x",

@@ -378,7 +378,7 @@ async def test_statistics_count_people_and_what_they_do() -> None:
     ann, bob = Listener(registry, "ann"), Listener(registry, "bob")
     ann.start()
     ann.start()
-    assert bob.manager.connect(Tab())
+    assert bob.manager.connections.join(Tab())
     await ann.until("tool_executing", 2)
     assert registry.statistics() == Statistics(connections=1, users=2, runs=2, events=4, losses=0)
     await registry.close()

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from clock import Clock
+from msgspec import UNSET, UnsetType
 from tabs import LIMIT_S
 
 from netra_ws.agent import AgentRun, source_reader
@@ -18,7 +20,7 @@ from netra_ws.errors import RequestRefused
 from netra_ws.event_log.memory import MemoryEventLog
 from netra_ws.events import AgentCompleted, decode
 from netra_ws.metrics import Metrics
-from netra_ws.runs import Runs
+from netra_ws.runs import LAST_IDS, Runs
 from netra_ws.settings import Settings
 
 QUICK = Settings(stop_timeout_s=0.02, retained_events=10_000)
@@ -39,10 +41,8 @@ class Bench:
         self.rests += 1
         self._changed.set()
 
-    def start(self, message: str = "hello") -> str:
-        context = UserExecutionContext("ann")
-        self.runs.start(context, message)
-        return context.run_id
+    def start(self, message: str = "hello", message_id: str | UnsetType = UNSET) -> str:
+        return self.runs.start(UserExecutionContext("ann"), message, message_id)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until the condition holds, which an event or a rest makes it."""
@@ -67,6 +67,15 @@ class Bench:
             event.run_id: event.payload.status
             for run in received.values()
             for event in run.events
+            if isinstance(event, AgentCompleted)
+        }
+
+    def responses(self) -> dict[str, str]:
+        """Return the final response of each run by its id."""
+        events = map(decode, self.log.events)
+        return {
+            event.run_id: event.payload.final_response
+            for event in events
             if isinstance(event, AgentCompleted)
         }
 
@@ -312,3 +321,85 @@ async def test_a_run_that_nobody_stopped_is_not_said_to_be_stopped() -> None:
     run_id = bench.start()
     await bench.until(lambda: run_id in bench.ended())
     assert bench.ended() == {run_id: "failed"}
+
+
+# Why a run was cancelled
+
+
+async def test_a_run_that_the_end_of_the_server_cuts_says_so() -> None:
+    """But not one that its user had stopped, nor one that had taken too long."""
+    agents = Agents()
+    bench = Bench(agents.swallows, Settings(run_timeout_s=0.05, stop_timeout_s=10 * LIMIT_S))
+    late = bench.start()
+    await bench.until(lambda: bench.log.head)
+    await asyncio.sleep(0.06)
+    stopped, cut = bench.start(), bench.start()
+    await bench.until(lambda: bench.log.head == 3)
+    bench.runs.stop(stopped)
+    early = bench.start()
+    await bench.runs.stop_all(0.02)
+    agents.let_go.set()
+    await bench.at_rest()
+    assert bench.responses() == {
+        late: "The run took too long.",
+        stopped: "The run was stopped.",
+        cut: "The run was cut off: the server is shutting down.",
+        early: "The run was cut off: the server is shutting down.",
+    }
+
+
+# The ids of messages
+
+
+async def finish(bench: Bench, *message_ids: str) -> list[str]:
+    """Start a run for each id, wait for it, and return the ids of the runs."""
+    run_ids = []
+    for message_id in message_ids:
+        run_ids.append(bench.start(message_id=message_id))
+        await bench.at_rest()
+    return run_ids
+
+
+def some(count: int, prefix: str = "more") -> list[str]:
+    return [f"{prefix}-{number}" for number in range(count)]
+
+
+async def test_the_last_ids_stay_known_however_old_they_are() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    bench = Bench(source_reader, Settings(idle_log_s=1.0, retained_events=10_000))
+    (first,) = await finish(bench, "first")
+    await finish(bench, *some(LAST_IDS - 1))
+    clock.forward(5.0)
+    assert await finish(bench, "first") == [first]
+    await finish(bench, "one more")
+    assert await finish(bench, "first") != [first]
+
+
+async def test_ids_stay_known_for_a_time_however_many_they_are() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    bench = Bench(source_reader, Settings(idle_log_s=60.0, retained_events=10_000))
+    (first,) = await finish(bench, "first")
+    await finish(bench, *some(LAST_IDS + 10))
+    assert await finish(bench, "first") == [first]
+    clock.forward(60.0)
+    await finish(bench, "one more")
+    assert await finish(bench, "first") != [first]
+
+
+@pytest.mark.guards("max_messages_per_s", "idle_log_s")
+async def test_more_ids_than_can_be_kept_are_refused(log_lines: list[dict[str, Any]]) -> None:
+    """And none of those that are known is forgotten for it."""
+    clock = Clock(asyncio.get_running_loop())
+    settings = Settings(idle_log_s=150.0, max_messages_per_s=2.0, retained_events=10_000)
+    bench = Bench(source_reader, settings)
+    (first,) = await finish(bench, "first")
+    await finish(bench, *some(299))
+    with pytest.raises(RequestRefused) as refused:
+        bench.start(message_id="one too many")
+    assert refused.value.code == "too_many_ids"
+    assert [line["limit"] for line in log_lines] == ["max_messages_per_s"]
+    assert await finish(bench, "first") == [first]
+    bench.start()
+    await bench.at_rest()
+    clock.forward(150.0)
+    await finish(bench, "one too many")

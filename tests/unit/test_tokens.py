@@ -302,7 +302,7 @@ def test_a_token_seen_before_is_checked_against_the_clock(
 
 
 def test_what_is_remembered_of_tokens_is_bounded_and_no_token() -> None:
-    tokens = Tokens(SECRET, Settings(max_connections=3))
+    tokens = Tokens(SECRET, Settings(max_connections=3, max_connections_per_user=3))
     issued = [tokens.issue(f"user-{number}") for number in range(5)]
     for token in issued:
         tokens.verify(token)

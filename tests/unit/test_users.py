@@ -20,6 +20,46 @@ def demo_hash() -> str:
     return "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 
 
+POSSIBLE = {
+    "the default profile": hash_password("secret"),
+    "the more costly profile": demo_hash().replace("m=8,t=1,p=1", "m=2097152,t=1,p=4"),
+    "an older version": demo_hash().replace("v=19", "v=16"),
+}
+IMPOSSIBLE = {
+    "4 TB of memory": ("m=8", "m=4194304000"),
+    "more than 32 bits": ("m=8", "m=99999999999"),
+    "more digits than Python reads": ("m=8", "m=" + "9" * 5000),
+    "no memory": ("m=8", "m=0"),
+    "too little memory for its lanes": ("p=1", "p=2"),
+    "a leading zero": ("m=8", "m=08"),
+    "no pass": ("t=1", "t=0"),
+    "years of passes": ("t=1", "t=4294967295"),
+    "no lane": ("p=1", "p=0"),
+    "more lanes than threads": ("m=8,t=1,p=1", "m=4194304,t=1,p=256"),
+    "an unknown version": ("v=19", "v=18"),
+    "a salt that is not base64": ("c29tZXNhbHQ", "c29tZXNhbHQxx"),
+    "a tag with a bit too many": ("aGFzaA", "aGFzaB"),
+}
+
+
+@pytest.mark.parametrize("hashed", POSSIBLE.values(), ids=list(POSSIBLE))
+def test_possible_parameters_are_taken(hashed: str) -> None:
+    UserStore([User("ann@x", "ann", hashed)])
+
+
+@pytest.mark.parametrize(("was", "becomes"), IMPOSSIBLE.values(), ids=list(IMPOSSIBLE))
+def test_impossible_parameters_are_refused_at_the_start(was: str, becomes: str) -> None:
+    hashed = demo_hash()
+    assert was in hashed
+    head, _, tail = hashed.rpartition(was)
+    with pytest.raises(ConfigurationError) as raised:
+        UserStore([User("ann@x", "ann", f"{head}{becomes}{tail}")])
+    assert str(raised.value) == (
+        "user 'ann@x': expected possible parameters in an argon2 hash; "
+        "netra-ws hash-password makes one"
+    )
+
+
 def test_the_right_password_gives_the_user(demo: Demo) -> None:
     store, logins = demo
     users = [store.authenticate(login.email, login.password) for login in logins]
