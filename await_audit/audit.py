@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from await_audit.checks import own_findings
+from await_audit.checks.guarded import without_guarded
 from await_audit.engines import Engine, Settings, pyrefly, pyright
 from await_audit.engines.diagnostic import Diagnostic
 from await_audit.engines.known import check_known
@@ -66,6 +67,7 @@ def audit(
     for one in engines:
         check_known(one)
     said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
+    said, guarded = without_guarded(said, files, settings)
     judgement = judge(files, settings, said)
     found_both = _joined(judgement.findings, (one for one in own if isinstance(one, Finding)))
     unparsed = [one for one in own if isinstance(one, Unjudged)]
@@ -81,6 +83,7 @@ def audit(
         unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged, *unparsed], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
         ignored_by_git=files.ignored,
+        guarded_imports=guarded,
     )
 
 
