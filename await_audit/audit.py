@@ -82,7 +82,7 @@ def audit(
         findings=tuple(sorted(findings, key=lambda found: (found.path, found.span, found.rule))),
         unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged, *unparsed], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
-        ignored_by_git=files.ignored,
+        ignored_by_git=len(files.ignored),
         guarded_imports=guarded,
     )
 
@@ -98,7 +98,8 @@ def _look(
         asked = [
             (one.NAME, pool.submit(one.check, checked, settings, files.recoded)) for one in engines
         ]
-        own = [one for one in own_findings(files, root) if one.path in only]
+        found = own_findings(files, settings, root)
+        own = [one for one in found if one.path in only or isinstance(one, Unjudged)]
         return [(name, said) for name, answer in asked for said in answer.result()], own
 
 

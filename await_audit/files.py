@@ -26,14 +26,16 @@ ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
 class Files:
     """The files of an audit by their absolute paths, in order.
 
-    `recoded` holds the text of those that are not in UTF-8, which the type checkers read alone;
-    `marked` are those that may hold an ignore; `ignored` is how many git ignores.
+    `folders` are those that were given, to be judged with all that is below them. `recoded` holds
+    the text of the files that are not in UTF-8, which the type checkers read alone; `marked` are
+    those that may hold an ignore; `ignored` are those left out that git ignores.
     """
 
     paths: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
     recoded: dict[Path, str] = field(default_factory=dict)
     marked: set[Path] = field(default_factory=set)
-    ignored: int = 0
+    ignored: set[Path] = field(default_factory=set)
     unjudged: list[Unjudged] = field(default_factory=list)
 
     def text(self, path: Path) -> Text:
@@ -75,12 +77,29 @@ def find_files(paths: Sequence[Path]) -> Files:
             if MARK in data:
                 files.marked.add(path)
     if not files.paths and not files.unjudged:
-        where = ", ".join(str(path) for path in paths)
-        but = f" but {files.ignored} that git ignores" if files.ignored else ""
-        msg = f"expected Python files (*.py) at {where}, found none{but}; give another path"
-        raise AuditError(msg)
+        raise nothing(paths, files.ignored)
     files.paths.sort()
+    files.ignored.difference_update(files.paths)
     return files
+
+
+def nothing(paths: Iterable[Path], ignored: Set[Path]) -> AuditError:
+    """Return the error for `paths` below which there is no Python file, but those `ignored`."""
+    where = ", ".join(str(path) for path in paths)
+    but = f" but {len(ignored)} that git ignores" if ignored else ""
+    return AuditError(
+        f"expected Python files (*.py) at {where}, found none{but}; give another path"
+    )
+
+
+def find_ignored(paths: Iterable[Path]) -> Set[Path]:
+    """Return the Python files below `paths` that are left out because git ignores them."""
+    files = Files()
+    for path in paths:
+        if path.is_dir():
+            for _ in _below(path, frozenset(), files, _ignored_by_git(path)):
+                pass
+    return files.ignored
 
 
 def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
@@ -95,6 +114,7 @@ def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
             files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
         if folder:
+            files.folders.append(path)
             yield from _below(path, frozenset(), files, _ignored_by_git(path))
         elif path.suffix == ".py":
             yield path
@@ -130,7 +150,7 @@ def _below(folder: Path, above: frozenset[str], files: Files, ignored: Set[Path]
         found = [path] if path.suffix == ".py" else []
         if path in ignored:
             below = _below(path, above | {real}, Files(), frozenset()) if is_folder else found
-            files.ignored += sum(1 for _ in below)
+            files.ignored.update(below)
         elif is_folder:
             yield from _below(path, above | {real}, files, ignored)
         else:

@@ -45,9 +45,10 @@ def find_interpreter(
         return _checked(chosen, "--python")
     if active := environment.get("VIRTUAL_ENV"):
         return _checked(_inside(Path(active)), "VIRTUAL_ENV")
-    start = path if path.is_dir() else path.parent
+    # os.path says no where a folder may not be entered; Path raises.
+    start = path if os.path.isdir(path) else path.parent  # noqa: PTH112
     for folder in (start, *start.parents):
-        if (folder / ".venv" / "pyvenv.cfg").is_file():
+        if os.path.isfile(folder / ".venv" / "pyvenv.cfg"):  # noqa: PTH113
             return _checked(_inside(folder / ".venv"), f".venv of {folder.name or folder}")
     return _checked(Path(sys.executable), "the Python that runs netra-ws")
 
@@ -65,7 +66,13 @@ def _checked(path: Path, source: str) -> Interpreter:
     code = "import sys; print(*sys.version_info[:3], sep='.')"
     try:
         command = [str(path), "-I", "-c", code]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+        run = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT_S,
+        )
     except FileNotFoundError as error:
         raise AuditError(f"{what}, there is none; {do}") from error
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,7 +111,7 @@ def _is_there(statement: Statement, path: Path) -> bool:
         return True  # of the names in a package pyrefly says whether they are there
     *folders, name = statement.module.split(".")
     above = path.parents[min(statement.level, len(path.parents)) - 1].joinpath(*folders)
-    return (above / name).is_dir() or any(above.glob(f"{name}.*"))
+    return os.path.isdir(above / name) or any(above.glob(f"{name}.*"))  # noqa: PTH112
 
 
 def guarded_imports(text: str) -> list[Statement]:

@@ -67,12 +67,16 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The outcome: flips in order of path and line, and what could not be judged."""
+    """The outcome: flips in order of path and line, and what could not be judged.
+
+    `ignored_by_git` is how many Python files were left out because git ignores them.
+    """
 
     since: str
     base: Commit
     flips: tuple[Flip, ...]
     unjudged: tuple[Unjudged, ...] = ()
+    ignored_by_git: int = 0
 
     @property
     def exit_code(self) -> int:

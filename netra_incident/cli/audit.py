@@ -9,7 +9,8 @@ import click
 
 from netra_ws.serving.options import PathName
 
-PATHS = PathName(path_type=Path)
+# What cannot be read is for the audit to say, which judges the others.
+PATHS = PathName(path_type=Path, readable=False)
 
 paths_argument = click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
 python_option = click.option(

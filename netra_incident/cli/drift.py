@@ -109,11 +109,13 @@ def _summary(found: Drift) -> str:
     flips = len(found.flips)
     left = sum(len(flip.left_behind) for flip in found.flips)
     possible = sum(len(flip.possible) for flip in found.flips)
+    ignored = found.ignored_by_git
     parts = [
         f"since {found.since} ({found.base.id}): {count(flips, 'function')} changed colour",
         f"{count(left, 'caller')} left behind",
         *([f"{possible} possible"] if possible else []),
         *([f"{count(len(found.unjudged), 'file')} not judged"] if found.unjudged else []),
+        *([f"{count(ignored, 'file')} left out, which git ignores"] if ignored else []),
     ]
     return ", ".join(parts)
 
