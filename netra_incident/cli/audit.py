@@ -55,7 +55,7 @@ def audit_command(
     """Find what is awaited and is not awaitable, and coroutines that nobody awaits.
 
     Give files and folders; below a folder every *.py is judged but in hidden folders, virtual
-    environments, site-packages, node_modules and __pycache__. The settings are the command's own:
+    environments, site-packages, node_modules and __pycache__, and what git ignores. The settings are the command's own:
     no configuration file and no `# type: ignore` of the project changes them. A line is silenced
     by `# netra: ignore[await-sync]` or `# netra: ignore[unawaited]`.
 
@@ -71,6 +71,7 @@ def audit_command(
       0  clean; with --since, no caller left behind
       1  findings; with --since, callers left behind
       2  it could not judge: at all, or an import, a file, an ignore; each is named
+      3  a fault of its own; the file with its traceback is named
     """
     if since is not None:
         from netra_incident.cli.drift import show_drift

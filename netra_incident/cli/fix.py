@@ -39,6 +39,7 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
       0  nothing is left to fix
       1  the diff shows what to fix, or something is left for a person to decide
       2  it could not judge, or not write; what is named
+      3  a fault of its own; the file with its traceback is named
     """
     from await_audit import report as reports
     from await_audit.audit import audit

@@ -170,7 +170,14 @@ def _keep(error: BaseException) -> str:
     """Keep the traceback of an error that nobody expected; return what to say of it."""
     what = "".join(traceback.format_exception_only(error)).strip()
     try:
-        with NamedTemporaryFile("w", prefix="netra-ws-", suffix=".log", delete=False) as file:
+        with NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            prefix="netra-ws-",
+            suffix=".log",
+            delete=False,
+        ) as file:
             traceback.print_exception(error, file=file)
     except OSError as unkept:
         return f"a fault of its own: {what}; its traceback could not be kept: {unkept.strerror}"
