@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from await_audit.errors import AuditError
 from await_audit.finding import Unjudged
@@ -17,6 +18,11 @@ from await_audit.source import Text, UndecodableError, decode
 NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages"})
 """Folders of files that others wrote or that are generated. Hidden folders and virtual
 environments are left out too, and what git ignores, unless it is given as a path itself."""
+
+EMPTY: Set[Any] = frozenset()
+
+DEEPEST = 300
+"""Folders above a file that is judged: Python takes a copy of them away by a call a folder."""
 
 ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
 """What the folder of an environment holds: a virtual one (PEP 405), one of conda."""
@@ -60,9 +66,8 @@ def find_files(paths: Sequence[Path]) -> Files:
             if not stat.S_ISREG(status.st_mode):
                 files.unjudged.append(Unjudged(path, None, "is not a regular file"))
                 continue
-            if not _can_be_named(path):
-                why = "its path is not UTF-8 or has a backslash, which type checkers do not read"
-                files.unjudged.append(Unjudged(path, None, f"{why}; rename it"))
+            if why := _unnamed(path):
+                files.unjudged.append(Unjudged(path, None, why))
                 continue
             data = path.read_bytes()
             text, encoding = decode(data)
@@ -97,7 +102,7 @@ def find_ignored(paths: Iterable[Path]) -> Set[Path]:
     files = Files()
     for path in paths:
         if path.is_dir():
-            for _ in _below(path, frozenset(), files, _ignored_by_git(path)):
+            for _ in _below(path, files, _ignored_by_git(path)):
                 pass
     return files.ignored
 
@@ -115,7 +120,7 @@ def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
             continue
         if folder:
             files.folders.append(path)
-            yield from _below(path, frozenset(), files, _ignored_by_git(path))
+            yield from _below(path, files, _ignored_by_git(path))
         elif path.suffix == ".py":
             yield path
         else:
@@ -123,15 +128,30 @@ def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
             raise AuditError(msg)
 
 
-def _below(folder: Path, above: frozenset[str], files: Files, ignored: Set[Path]) -> Iterator[Path]:
+def _below(top: Path, files: Files, ignored: Set[Path], above: Set[str] = EMPTY) -> Iterator[Path]:
     """Yield the Python files below a folder; `above` are the real paths that lead to it."""
-    real = os.path.realpath(folder)
-    if real in above:
-        why = "is a symbolic link to a folder above it, which was not followed"
-        files.unjudged.append(Unjudged(folder, None, why))
-        return
-    if above and os.path.lexists(folder / ".git"):
-        ignored = ignored | _ignored_by_git(folder)
+    pending = [(top, ignored, above)]  # folders can be nested deeper than calls
+    while pending:
+        folder, ignored, above = pending.pop()
+        real = os.path.realpath(folder)
+        if real in above:
+            why = "is a symbolic link to a folder above it, which was not followed"
+            files.unjudged.append(Unjudged(folder, None, why))
+            continue
+        if folder != top and os.path.lexists(folder / ".git"):
+            ignored = ignored | _ignored_by_git(folder)
+        for path, is_folder in _entries(folder, files):
+            if path in ignored:
+                below = _below(path, Files(), EMPTY, above | {real}) if is_folder else [path]
+                files.ignored.update(below)
+            elif is_folder:
+                pending.append((path, ignored, above | {real}))
+            else:
+                yield path
+
+
+def _entries(folder: Path, files: Files) -> Iterator[tuple[Path, bool]]:
+    """Yield the Python files in a folder, and the folders of source in it, which are marked."""
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
@@ -145,16 +165,8 @@ def _below(folder: Path, above: frozenset[str], files: Files, ignored: Set[Path]
         except OSError as error:
             files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
-        if is_folder and not _is_source(path):
-            continue
-        found = [path] if path.suffix == ".py" else []
-        if path in ignored:
-            below = _below(path, above | {real}, Files(), frozenset()) if is_folder else found
-            files.ignored.update(below)
-        elif is_folder:
-            yield from _below(path, above | {real}, files, ignored)
-        else:
-            yield from found
+        if _is_source(path) if is_folder else path.suffix == ".py":
+            yield path, is_folder
 
 
 def _ignored_by_git(folder: Path) -> Set[Path]:
@@ -165,11 +177,21 @@ def _ignored_by_git(folder: Path) -> Set[Path]:
         return frozenset()
 
 
-def _can_be_named(path: Path) -> bool:
+def _unnamed(path: Path) -> str | None:
+    """Return why no type checker reads a path, None if they do."""
     try:
-        return "\\" not in str(path).encode().decode().replace(os.sep, "")
-    except UnicodeEncodeError:
-        return False
+        os.fsencode(path).decode()
+    except UnicodeError:
+        return "its path is not UTF-8, which type checkers do not read; rename it"
+    try:
+        str(path).encode()
+    except UnicodeError:
+        return "its path is UTF-8, which this locale does not read; set PYTHONUTF8=1"
+    if len(path.parts) > DEEPEST:
+        return f"it is more than {DEEPEST} folders deep, which cannot be copied; move it"
+    if "\\" in str(path).replace(os.sep, ""):
+        return "its path has a backslash, which type checkers do not read; rename it"
+    return None
 
 
 def _is_source(folder: Path) -> bool:

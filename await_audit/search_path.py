@@ -48,11 +48,17 @@ class Projects:
 
     def top(self, folder: Path) -> Path | None:
         """Return the top of the project that a folder is in, None if there is no sign of one."""
-        if folder not in self._tops:
-            is_top = any(os.path.exists(folder / mark) for mark in MARKS)  # noqa: PTH110
-            above = None if folder == folder.parent else folder.parent
-            self._tops[folder] = folder if is_top else above and self.top(above)
-        return self._tops[folder]
+        found, below = None, []
+        for one in (folder, *folder.parents):
+            if one in self._tops:
+                found = self._tops[one]
+                break
+            below.append(one)
+            if any(os.path.exists(one / mark) for mark in MARKS):  # noqa: PTH110
+                found = one
+                break
+        self._tops.update(dict.fromkeys(below, found))
+        return found
 
     def tops(self, files: Iterable[Path]) -> list[Path]:
         """Return the tops of the projects of files, in order."""

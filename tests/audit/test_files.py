@@ -146,6 +146,22 @@ def test_a_folder_without_permission_is_not_judged(folder):
     ]
 
 
+@pytest.mark.parametrize("depth", [100, 1200])
+def test_a_file_far_down_is_judged_or_named(folder, depth):
+    path = folder
+    for _ in range(depth):
+        path /= "d"
+        path.mkdir()
+    path = write(path / "a.py")
+    files = find_files([folder])
+    path.unlink()
+    for above in path.parents[:depth]:  # shutil.rmtree, which goes as deep, would fail
+        above.rmdir()
+    assert files.paths == ([path] if depth == 100 else [])
+    assert [said.path for said in files.unjudged] == ([] if depth == 100 else [path])
+    assert search_path(folder, [path], {}) == (folder,)
+
+
 def test_a_link_to_a_folder_above_it_is_not_followed(folder):
     path = write(folder / "a" / "b.py")
     (folder / "a" / "again").symlink_to(folder)
