@@ -56,13 +56,13 @@ incident: setup  ## Run the notebooks and the incident's own tests, as CI does o
 acceptance: setup  ## Run the commands of docs/plan.md as they are written (minutes)
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
 
-soak: setup  ## Break it on purpose, at full size (ten minutes); then make docs
+soak: setup  ## Break it on purpose, at full size (a quarter of an hour); then make docs
 	@$(BIN)/python -m pytest --soak -v -p no:cacheprovider tests/faults
 
 conformance: setup  ## Run the Autobahn test suite; AUTOBAHN_WSTEST names its wstest
 	@$(BIN)/python tests/conformance/autobahn.py
 
-bench: setup  ## Measure the backend beside its peers and BEFORE=COMMIT (ten minutes); then make docs
+bench: setup  ## Measure the backend beside its peers and BEFORE=COMMIT (20 minutes); then make docs
 	@$(BIN)/python -m benchmarks $(if $(BEFORE),--rounds 7 --before '$(BEFORE)')
 
 lab: setup  ## Open JupyterLab at page 00

@@ -79,7 +79,7 @@ def command(
 ) -> None:
     """Measure netra_ws beside what else a team would pick, and say whether it is fast enough.
 
-    Each server runs on a core of its own, the client on another. Takes about ten minutes on an
+    Each server runs on a core of its own, the client on another. Takes about fifteen minutes on an
     idle machine; what else runs on it shows as spread.
 
     \b

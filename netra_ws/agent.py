@@ -188,8 +188,8 @@ class AgentRun:
             await asyncio.sleep(0)
             await asyncio.sleep(0)  # uvloop sends at the end of the turn in which it is written
             self._turned_after, self._turn_due = self._count, False
-        while self.late:
-            await next(iter(self.late)).catch_up()
+        while self.late:  # for all at once: each counts the time that runs wait for it
+            await asyncio.gather(*(reader.catch_up() for reader in self.late))
 
     def tool(self, name: str, parameters: dict[str, Any]) -> ToolCall:
         """Return one call of a tool; entering it raises as `thinking` does."""

@@ -118,7 +118,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     as Python's own executor has at most. More wait, and users take turns."""
 
     max_connections: Count = 10_000
-    """WebSocket connections of the process: half a gigabyte at 50 KiB each, of which 14 are an
+    """WebSocket connections of the process: half a gigabyte at 50 KiB each, of which 8 are an
     idle connection's (measured) and the rest its user's events. More are answered with 503 in
     place of the upgrade."""
 

@@ -28,8 +28,8 @@ EVENTS_A_RUN = 50
 """Less than half of what a log retains, so that whoever reads is never behind."""
 
 LEAST_BUFFER = 4096
-SLOW_S = 0.005
-"""Seconds that a slow reader takes for an event; meanwhile its user has a dozen more."""
+SLOW_S = 0.025
+"""Seconds that a slow reader takes for an event: for all of them longer than runs wait for it."""
 
 CODES = (4001, 4002)
 SPARE_MIB = 6.0

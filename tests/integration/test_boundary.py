@@ -193,6 +193,9 @@ COMMANDS = {
     "serve": (*SERVICES, "--agent", "nothing:here"),
 }
 
+QUICK = {name: arguments for name, arguments in COMMANDS.items() if name != "audit"}
+READ_BY_ITS_ENGINE = {"HOME", "TMPDIR", "PATH", "VIRTUAL_ENV", "COLUMNS"}
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -202,12 +205,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("variables", VARIABLES, ids=ascii)
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=list(COMMANDS))
+@pytest.mark.parametrize("arguments", QUICK.values(), ids=list(QUICK))
 def test_no_variable_ends_in_a_traceback(
     arguments: tuple[str, ...], variables: dict[str, str], folder: Path
 ) -> None:
     done = in_process(*arguments, cwd=folder, env=variables)
     judged(done.returncode, done.stdout + done.stderr)
+
+
+def test_no_variable_ends_an_audit_in_a_traceback(folder: Path) -> None:
+    every = {name: value for one in VARIABLES for name, value in one.items()}
+    for variables in ({k: v for k, v in every.items() if k in READ_BY_ITS_ENGINE}, every):
+        done = in_process(*COMMANDS["audit"], cwd=folder, env=variables)
+        judged(done.returncode, done.stdout + done.stderr)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16", "latin-1"])
@@ -352,16 +362,11 @@ def test_an_environment_below_a_file_is_one_line(tmp_path: Path) -> None:
     assert "is not set up" in line
 
 
-@pytest.fixture
-def circle(tmp_path: Path) -> Path:
-    (tmp_path / "circle").symlink_to("circle")
-    return tmp_path / "circle"
-
-
-@pytest.mark.parametrize("name", ["circle", "x" * 300, "a\udcffb"], ids=ascii)
-def test_no_tree_of_pytest_ends_in_a_traceback(name: str, circle: Path) -> None:
+def test_no_tree_of_pytest_ends_in_a_traceback(tmp_path: Path) -> None:
+    circle = tmp_path / "a\udcffb"
+    circle.symlink_to(circle.name)
     command = (sys.executable, "-m", "pytest", "tests/unit/test_rates.py", "-pno:cacheprovider")
-    done = started("--tree", circle.parent / name, cwd=ROOT, command=command)
+    done = started("--tree", circle, cwd=ROOT, command=command)
     judged(done.returncode, done.stdout + done.stderr, codes={4})
 
 
@@ -401,11 +406,8 @@ def test_a_fault_of_ours_is_one_line_and_a_file(
     assert done.returncode == 3
     (kept,) = tmp_path.glob("netra-ws-*.log")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(
-        f"netra-ws: a fault of its own: {type(error).__name__}: ".replace(
-            "Panic", f"{__name__}.Panic"
-        )
-    )
+    assert line.startswith("netra-ws: a fault of its own: ")
+    assert type(error).__name__ in line
     assert line.endswith(f"; please report {kept}")
     assert line.isprintable()
     assert "in broken\n" in kept.read_text()

@@ -771,6 +771,21 @@ async def test_a_task_that_is_left_behind_is_told_that_the_run_has_ended(
     assert types(run) == ["agent_started", "agent_completed"]
 
 
+async def test_a_run_waits_for_all_late_readers_at_once(bench: Bench) -> None:
+    class Late:
+        async def catch_up(self) -> None:
+            await both.wait()
+            late.discard(self)
+
+    both = asyncio.Barrier(2)
+    late = {Late(), Late()}
+    async with bench.run as run, asyncio.timeout(HANG_S):
+        run.late = late
+        await run.thinking("Is anybody behind?")
+        run.final_response = "done"
+    assert not late
+
+
 # Events that are too large
 
 
