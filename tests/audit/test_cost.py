@@ -52,8 +52,8 @@ def guard_all(_: Path, size: int) -> Iterable[object]:
 def test_four_times_as_much_takes_four_times_as_many_calls(
     work: Callable[[Path, int], object], tmp_path: Path
 ) -> None:
-    few, many = tmp_path / "few", tmp_path / "many"
-    few.mkdir()
-    many.mkdir()
-    work(few, 4)  # what is done once
+    once, few, many = (tmp_path / name for name in ("once", "few", "many"))
+    for folder in (once, few, many):
+        folder.mkdir()
+    work(once, 4)  # what is done once in a process
     assert calls_of(lambda: work(many, 200)) < 5 * calls_of(lambda: work(few, 50))
