@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from await_audit.checks import own_findings
-from await_audit.checks.guarded import without_guarded
+from await_audit.checks.guarded import GuardedImports
 from await_audit.engines import Engine, Settings, pyrefly, pyright
 from await_audit.engines.diagnostic import Diagnostic
 from await_audit.engines.known import check_known
@@ -66,8 +66,14 @@ def audit(
     versions = tuple((one.NAME, one.version()) for one in engines)
     for one in engines:
         check_known(one)
-    said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
-    said, guarded = without_guarded(said, files, settings)
+    guarded = GuardedImports(files, settings)
+    with ThreadPoolExecutor(1) as pool:  # another process, too
+        asked = pool.submit(guarded.ask)
+        said, own = _look(
+            engines, files, settings, root, set(files.paths if only is None else only)
+        )
+        asked.result()
+    said = guarded.without(said)
     judgement = judge(files, settings, said)
     found_both = _joined(judgement.findings, (one for one in own if isinstance(one, Finding)))
     unparsed = [one for one in own if isinstance(one, Unjudged)]
@@ -83,7 +89,7 @@ def audit(
         unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged, *unparsed], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
         ignored_by_git=len(files.ignored),
-        guarded_imports=guarded,
+        guarded_imports=len(guarded),
     )
 
 

@@ -165,7 +165,7 @@ def _entries(folder: Path, files: Files) -> Iterator[tuple[Path, bool]]:
         except OSError as error:
             files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
-        if _is_source(path) if is_folder else path.suffix == ".py":
+        if is_source(path) if is_folder else path.suffix == ".py":
             yield path, is_folder
 
 
@@ -194,7 +194,8 @@ def _unnamed(path: Path) -> str | None:
     return None
 
 
-def _is_source(folder: Path) -> bool:
+def is_source(folder: Path) -> bool:
+    """Whether a folder holds what its author wrote, as its name and its files show."""
     hidden = folder.name.startswith(".") or folder.name in NOT_SOURCE
     # os.path.exists says no where a folder may not be entered; Path.exists raises.
     made = any(os.path.exists(folder / name) for name in ENVIRONMENT)  # noqa: PTH110

@@ -6,7 +6,8 @@ import ast
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
@@ -57,56 +58,76 @@ Said = tuple[str, Diagnostic]
 Statement = ast.Import | ast.ImportFrom
 
 
-def without_guarded(
-    said: Sequence[Said], files: Files, settings: Settings
-) -> tuple[list[Said], int]:
-    """Take the unresolved imports that are guarded out of what is said; count those there are.
+class GuardedImports:
+    """The guarded imports of the files of an audit, and which of them are not resolved.
 
-    Pyrefly passes over many of them in silence, so it is asked again about nothing but these.
-    Raises AuditError if it fails.
+    Pyrefly passes over many of them in silence, so it is asked about these alone.
     """
-    unresolved = {(one.path, one.span.line) for _, one in said if _is_import(one)}
-    told = {path for path, _ in unresolved}
-    guarded: dict[tuple[Path, int], Statement] = {}
-    for path in files.paths:
-        if path in told or HIDING.search(path.read_bytes()):
-            for statement in guarded_imports(files.text(path).text):
-                lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-                guarded.update(((path, line), statement) for line in lines)
-    left = [one for one in said if not (_is_import(one[1]) and _place(one[1]) in guarded)]
-    known = {guarded[place] for place in unresolved & guarded.keys()}
-    others = {one: path for (path, _), one in guarded.items() if one not in known}
-    return left, len(known) + _count_unresolved(others, settings)
+
+    def __init__(self, files: Files, settings: Settings) -> None:
+        self._files = files
+        self._settings = settings
+        self._at: dict[tuple[Path, int], Statement] = {}
+        self._paths: dict[Statement, Path] = {}
+        self._unresolved: set[Statement] = set()
+        for path in files.paths:
+            if HIDING.search(path.read_bytes()):
+                self._read(path)
+        self._words = {one: ast.unparse(one) for one in self._paths}
+
+    def _read(self, path: Path) -> None:
+        for statement in guarded_imports(self._files.text(path).text):
+            lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+            self._at.update(((path, line), statement) for line in lines)
+            self._paths[statement] = path
+
+    def ask(self) -> None:
+        """Ask pyrefly which of them it resolves where nothing guards them; parse nothing.
+
+        Raises AuditError if it fails.
+        """
+        lines: dict[str, list[Statement]] = defaultdict(list)
+        for one, path in self._paths.items():
+            if not isinstance(one, ast.ImportFrom) or not one.level:
+                lines[self._words[one]].append(one)
+            elif not _is_there(one, path):
+                self._unresolved.add(one)
+        if not lines:
+            return
+        # As for the files themselves, imports that are not found so are looked for above them.
+        above = {folder: None for path in self._paths.values() for folder in path.parents}
+        search_path = tuple({**dict.fromkeys(self._settings.search_path), **above})
+        with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
+            asked = Path(folder).resolve() / "guarded_imports.py"
+            asked.write_text("\n".join(lines), encoding="utf-8")
+            said = pyrefly.check([asked], replace(self._settings, search_path=search_path))
+        missing = {one.span.line for one in said if _is_import(one)}
+        for number, statements in enumerate(lines.values(), 1):
+            if number in missing:
+                self._unresolved.update(statements)
+
+    def without(self, said: Iterable[Said]) -> list[Said]:
+        """Take the unresolved imports that are guarded out of what type checkers say."""
+        said = list(said)
+        for path in {one.path for _, one in said if _is_import(one)} - set(self._paths.values()):
+            self._read(path)
+        guarded = [
+            self._at.get((one.path, one.span.line)) if _is_import(one) else None for _, one in said
+        ]
+        self._unresolved.update(one for one in guarded if one is not None)
+        return [one for one, guard in zip(said, guarded, strict=True) if guard is None]
+
+    def __len__(self) -> int:
+        """Return how many are not resolved, so far as it is known."""
+        return len(self._unresolved)
 
 
 def _is_import(said: Diagnostic) -> bool:
     return said.symptom is Symptom.UNRESOLVED_IMPORT
 
 
-def _place(said: Diagnostic) -> tuple[Path, int]:
-    return said.path, said.span.line
-
-
-def _count_unresolved(statements: Mapping[Statement, Path], settings: Settings) -> int:
-    """Count the imports that are not resolved where nothing guards them."""
-    relative = {one: path for one, path in statements.items() if getattr(one, "level", 0)}
-    lines = [ast.unparse(one) for one in statements if one not in relative]
-    missing = sum(not _is_there(one, path) for one, path in relative.items())
-    if not lines:
-        return missing
-    # As for the files themselves, imports that are not found so are looked for above them.
-    above = (folder for path in statements.values() for folder in path.parents)
-    wider = replace(settings, search_path=tuple(dict.fromkeys([*settings.search_path, *above])))
-    with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
-        asked = Path(folder).resolve() / "guarded_imports.py"
-        asked.write_text("\n".join(lines), encoding="utf-8")
-        said = pyrefly.check([asked], wider)
-    return missing + len({one.span.line for one in said if _is_import(one)})
-
-
-def _is_there(statement: Statement, path: Path) -> bool:
+def _is_there(statement: ast.ImportFrom, path: Path) -> bool:
     """Whether the module of a relative import is a file or a folder."""
-    assert isinstance(statement, ast.ImportFrom)
     if not statement.module:
         return True  # of the names in a package pyrefly says whether they are there
     *folders, name = statement.module.split(".")
@@ -125,35 +146,52 @@ def guarded_imports(text: str) -> list[Statement]:
         module = parse(text.encode())
     except Unparsable:
         return []
-    return list(_Guards(module).imports(module.body, _Guard.NONE))
+    return list(_Guards(module).imports(module))
 
 
 class _Guards:
     def __init__(self, module: ast.Module) -> None:
-        nodes = walk(module)
-        self._aliases = dict(pair for node in nodes for pair in _aliases(node))
+        self._above: dict[ast.stmt, ast.stmt | None] = dict.fromkeys(module.body)
+        outside = list(module.body)  # of all functions
+        pending = list(module.body)
+        for one in pending:
+            for block in _within(one):
+                self._above.update(dict.fromkeys(block, one))
+                pending += block
+        self._aliases = dict(pair for one in self._above for pair in _aliases(one))
         self._known: set[str] = set()
-        for node in nodes:
-            if isinstance(node, ast.Try | ast.TryStar) and self._catches(node):
-                blocks = [node.body, node.orelse, *(one.body for one in node.handlers)]
+        for one in outside:
+            if not isinstance(one, FUNCTIONS):
+                outside += (part for block in _within(one) for part in block)
+        for one in outside:
+            if isinstance(one, ast.Try | ast.TryStar) and self._catches(one):
+                blocks = [one.body, one.orelse, *(handler.body for handler in one.handlers)]
                 self._known.update(_bound(part for block in blocks for part in block))
-        for node in nodes:
-            value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        for one in outside:
+            value = one.value if isinstance(one, ast.Assign | ast.AnnAssign) else None
             if value is not None and self._asks(value):
-                self._known.update(_bound([node]))
+                self._known.update(_bound([one]))
 
-    def imports(self, statements: Sequence[ast.stmt], guard: _Guard) -> Iterator[Statement]:
+    def imports(self, module: ast.Module) -> Iterator[Statement]:
         """Yield the imports that are guarded by what is around them."""
-        for statement in statements:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                if guard:
-                    yield statement
-            elif isinstance(statement, FUNCTIONS):
-                lasting = guard if guard is _Guard.ALWAYS else _Guard.NONE
-                yield from self.imports(statement.body, lasting)
-            else:
-                for block, own in self._blocks(statement):
-                    yield from self.imports(block, max(guard, own))
+        holding: set[ast.stmt] = set()
+        for one in self._above:
+            if isinstance(one, ast.Import | ast.ImportFrom):
+                holder: ast.stmt | None = one
+                while holder is not None and holder not in holding:
+                    holding.add(holder)
+                    holder = self._above[holder]
+        pending = [(module.body, _Guard.NONE)]
+        while pending:
+            statements, guard = pending.pop()
+            for one in holding.intersection(statements):
+                if isinstance(one, ast.Import | ast.ImportFrom):
+                    if guard:
+                        yield one
+                elif isinstance(one, FUNCTIONS):
+                    pending.append((one.body, guard if guard is _Guard.ALWAYS else _Guard.NONE))
+                else:
+                    pending += ((block, max(guard, own)) for block, own in self._blocks(one))
 
     def _blocks(self, statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], _Guard]]:
         """Yield the blocks of a statement, and how it guards them."""
@@ -219,11 +257,19 @@ class _Guards:
 
     def _dotted(self, node: ast.AST) -> str:
         """Return the dotted name of an expression by the module that it is from, or ""."""
-        if isinstance(node, ast.Name):
-            return self._aliases.get(node.id, f"builtins.{node.id}")
-        if isinstance(node, ast.Attribute) and (base := self._dotted(node.value)):
-            return f"{base}.{node.attr}"
-        return ""
+        names = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        return ".".join([self._aliases.get(node.id, f"builtins.{node.id}"), *reversed(names)])
+
+
+def _within(statement: ast.stmt) -> list[list[ast.stmt]]:
+    """Return the blocks of a statement."""
+    holders = [statement, *getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
+    return [getattr(one, name, []) for one in holders for name in ("body", "orelse", "finalbody")]
 
 
 def _aliases(node: ast.AST) -> Iterator[tuple[str, str]]:

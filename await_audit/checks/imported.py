@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from await_audit.checks.mocks import MOCK
-from await_audit.files import Files
+from await_audit.files import Files, is_source
 from await_audit.search_path import Projects
 
 IMPORT = re.compile(
@@ -55,6 +55,7 @@ class _Search:
     def __init__(self, search_path: Sequence[Path]) -> None:
         self._search_path = search_path
         self._names: dict[Path, frozenset[str]] = {}
+        self._started: dict[Path, list[Path]] = {}
 
     def modules(self, path: Path, text: str) -> Iterator[Path]:
         """Yield the files that a file may import, and those of the packages that it is in."""
@@ -77,7 +78,14 @@ class _Search:
 
     def _anywhere(self, name: str, path: Path) -> Iterator[Path]:
         if name.partition(".")[0] not in sys.stdlib_module_names:
-            yield from self._found(name, (*self._search_path, *path.parents))
+            yield from self._found(name, self._starts(path.parent))
+
+    def _starts(self, folder: Path) -> list[Path]:
+        """Return where imports of files in a folder are looked for, but for what others wrote."""
+        if folder not in self._started:
+            starts = dict.fromkeys([*self._search_path, folder, *folder.parents])
+            self._started[folder] = [one for one in starts if is_source(one)]
+        return self._started[folder]
 
     def _found(self, name: str, starts: Iterable[Path]) -> Iterator[Path]:
         """Yield the file of a module and those of its packages, of the first folder with any."""
