@@ -20,6 +20,7 @@ from await_audit.finding import Finding, Report, Unjudged
 from await_audit.ignores import Ignore, apply_ignores, find_ignores
 from await_audit.interpreter import find_interpreter
 from await_audit.judging.judgement import judge
+from await_audit.resolver.nodes import room_for_calls
 from await_audit.search_path import search_path
 
 
@@ -39,6 +40,7 @@ def _without_collector() -> Iterator[None]:
 
 
 @_without_collector()
+@room_for_calls()
 def audit(
     paths: Sequence[Path],
     *,

@@ -85,5 +85,7 @@ def _coroutine_functions(text: str) -> set[str]:
 
 
 def _unparsed(path: Path, error: Unparsable) -> Unjudged:
+    if error.line is None:
+        return Unjudged(path, None, str(error))
     why = f"Python {HERE}, which runs netra-ws, cannot parse it ({error})"
     return Unjudged(path, error.line, f"{why}; run netra-ws with the project's Python")

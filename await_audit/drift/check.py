@@ -17,8 +17,10 @@ from await_audit.finding import Unjudged
 from await_audit.git import Change, Repository
 from await_audit.resolver.functions import Unparsable
 from await_audit.resolver.modules import Tree
+from await_audit.resolver.nodes import room_for_calls
 
 
+@room_for_calls()
 def drift(paths: Sequence[Path], since: str) -> Drift:
     """Compare the working tree that `paths` lie in with a revision of its repository.
 

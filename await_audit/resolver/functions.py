@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 from await_audit.resolver.colour import Colour, Function, FunctionNode
-from await_audit.resolver.nodes import children
+from await_audit.resolver.nodes import children, is_shallow
 from await_audit.source import UndecodableError, decode
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -43,13 +43,16 @@ def parse(content: bytes) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes: not what is looked for here
-            return ast.parse(decode(content)[0])
+            tree = ast.parse(decode(content)[0])
     except UndecodableError as error:
         raise Unparsable(f"cannot be decoded: {error}") from error
     except SyntaxError as error:
         raise Unparsable(f"syntax error: {error.msg}", error.lineno) from error
     except (RecursionError, MemoryError) as error:
         raise Unparsable("cannot be parsed: it is nested too deep") from error
+    if not is_shallow(tree):
+        raise Unparsable("cannot be parsed: it is nested too deep")
+    return tree
 
 
 def functions(module: ast.Module) -> dict[str, Function]:

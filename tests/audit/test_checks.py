@@ -192,3 +192,29 @@ def test_the_columns_of_a_file_in_another_encoding_are_its_own(tmp_path: Path) -
     (finding,) = own(tmp_path)
     assert isinstance(finding, Finding)
     assert finding.span.column == source.splitlines()[2].index("load()")
+
+
+NESTED = {
+    "terms": lambda n: f"x = {' + '.join(['x'] * n)}",
+    "attributes": lambda n: f"x = x{'.a' * n}",
+    "calls": lambda n: f"x = load{'()' * n}",
+    "lambdas": lambda n: f"x = {'lambda: ' * n}1",
+    "branches": lambda n: "if x: pass\n" + "elif x: pass\n" * n,
+    "minus": lambda n: f"x = {'-' * n}1",
+}
+
+
+@pytest.mark.parametrize("levels", [400, 700])
+@pytest.mark.parametrize("form", NESTED)
+def test_what_is_nested_deep_is_judged_or_named(tmp_path: Path, form: str, levels: int) -> None:
+    """More levels than Python takes calls: no traceback, and the other file is judged."""
+    source = "async def load(): ...\nasync def main(): print(f'{load()}')\n"
+    (tmp_path / "deep.py").write_text(f"{source}x = 1\n{NESTED[form](levels)}\n")
+    (tmp_path / "other.py").write_text(source)
+    report = audit([tmp_path], python=Path(sys.executable), root=tmp_path)
+    found = {one.path.name for one in report.findings if one.rule == "coroutine-in-text"}
+    said = [one.why for one in report.unjudged if "not resolved" not in one.why]
+    if levels == 400:
+        assert (found, said) == ({"deep.py", "other.py"}, [])
+    else:
+        assert (found, said) == ({"other.py"}, ["cannot be parsed: it is nested too deep"])
