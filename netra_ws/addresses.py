@@ -29,10 +29,7 @@ NODE = re.compile(r"(?:\[(.+)\]|([^:]+))(?::[\w.-]+)?", re.ASCII)
 
 _PAIR = r"""([\w!#$%&'*+.^`|~-]+)=("(?:[^"\\]|\\.)*+"|[^\s",;]*+)"""
 PAIR = re.compile(_PAIR, re.ASCII)
-LAST_ELEMENT = re.compile(
-    rf"(?:^|,)[ \t]*+((?:{_PAIR})?(?:[ \t]*+;[ \t]*+(?:{_PAIR})?)*+)[ \t]*+$", re.ASCII
-)
-"""Read from the right: so a quote that a client leaves open takes in nothing a proxy appends."""
+ELEMENT = re.compile(rf"[ \t]*+((?:{_PAIR})?(?:[ \t]*+;[ \t]*+(?:{_PAIR})?)*+)[ \t]*+", re.ASCII)
 
 
 def read_address(text: str) -> Address | None:
@@ -76,11 +73,20 @@ def _listed(text: str) -> Iterator[str]:
 
 
 def _forwarded(text: str) -> Iterator[str]:
-    """Return the nodes of ``Forwarded`` (RFC 7239), the nearest first, as far as it is one."""
+    """Return the nodes of ``Forwarded`` (RFC 7239), the nearest first, as far as it is one.
+
+    From the right: so a quote that a client leaves open takes in nothing a proxy appends. What
+    begins at a comma within quotes is no element, and a comma is looked at once: nobody can make
+    it take long.
+    """
     text = text[-MAX_FORWARDED_CHARACTERS:]
-    while text and (element := LAST_ELEMENT.search(text)):
-        text = text[: element.start()]
-        if element[1]:
+    comma = end = len(text)
+    while comma >= 0:
+        comma = text.rfind(",", 0, comma)
+        element = ELEMENT.fullmatch(text, comma + 1, end)
+        if element:
+            end = comma
+        if element and element[1]:
             nodes = [value for name, value in PAIR.findall(element[1]) if name.lower() == "for"]
             yield re.sub(r"\\(.)", r"\1", nodes[0].strip('"')) if len(nodes) == 1 else ""
 

@@ -73,6 +73,7 @@ class ToolCall:
         run = self._run
         if self._started:
             raise GrammarError("expected a call of a tool to be entered once: call run.tool again")
+        self._started = time.perf_counter()  # before it waits: another task may enter it meanwhile
         if run.late or (run._turn_due and run._count > 1):  # agent_started can wait
             await run.let_others()
         events.check_text("the name of a tool", self._name)
@@ -224,6 +225,8 @@ class AgentRun:
         if self.ended:
             return
         events.check_text("the final response", response)
+        if status not in events.STATUSES:
+            raise EventRefused(f"the status: expected one of {events.STATUSES}, got {status!r}")
         if not self._count:
             self._begin()
         for call in tuple(self._open.values()):

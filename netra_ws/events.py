@@ -17,6 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from netra_ws.errors import EventRefused, GrammarError
 
 RunStatus: TypeAlias = Literal["completed", "failed", "cancelled"]
+STATUSES: tuple[RunStatus, ...] = get_args(RunStatus)
 
 
 class AgentStartedPayload(Struct, frozen=True):

@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import get_args
 
 import structlog
 from prometheus_client import (
@@ -21,7 +20,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from netra_ws.events import RunStatus
+from netra_ws.events import STATUSES, RunStatus
 
 logger = structlog.get_logger(__name__)
 
@@ -99,7 +98,7 @@ class Metrics(Exposition, Collector):
 
     def __init__(self, appended: Callable[[], int] = lambda: 0) -> None:
         super().__init__()
-        self.runs: dict[RunStatus, int] = dict.fromkeys(get_args(RunStatus), 0)
+        self.runs: dict[RunStatus, int] = dict.fromkeys(STATUSES, 0)
         self.events_delivered = 0
         self._appended = appended
         self._registry.register(self)

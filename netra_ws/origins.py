@@ -94,6 +94,8 @@ class Origins:
             address = ip_address(parts.hostname or "")
         except ValueError:
             return False
+        if "%" in origin:  # browsers send no zone, and a socket may not take what stands there
+            return False
         return origin == _origin("http", str(address), parts.port) and is_here(address)
 
     def cors(self, lines: Sequence[str]) -> dict[str, str]:

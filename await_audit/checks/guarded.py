@@ -38,7 +38,10 @@ CONDITIONS = frozenset(
 VERSIONS = frozenset({"__version__", "__version_info__", "VERSION", "version_info"})
 """The attributes that say which version of a library is installed."""
 
-HIDING = re.compile(rb"ImportError|ModuleNotFoundError|version_info|sys\.platform|os\.name")
+HIDING = re.compile(
+    rb"except\b[^:\n]*\b(Import|ModuleNotFound)Error"
+    rb"|if\b[^\n]*(version_info|platform|os\.name)[^\n]*:\s*(#[^\n]*\s+)*(import|from)\b"
+)
 """What stands in a file with imports of which pyrefly may say nothing."""
 
 PLAIN = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass)

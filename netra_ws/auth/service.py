@@ -62,6 +62,10 @@ class AuthService(HttpServer):
         self.add_route(LOGIN, self._login, "POST")
         self.add_route("/metrics", self._show_metrics, "GET", "HEAD")
 
+    async def __aexit__(self, *exc_info: object) -> None:
+        await super().__aexit__(*exc_info)
+        self.threads.shutdown(wait=False, cancel_futures=True)  # or the process waits for them
+
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         headers = {"Content-Type": self.metrics.content_type, "Cache-Control": "no-store"}
         return web.Response(body=self.metrics.render(), headers=headers)

@@ -61,6 +61,7 @@ def boundary(name: str, *errors: type[Exception], prefix: str = "netra-ws") -> I
     try:
         if stdout is None:
             raise ConfigurationError("standard output is closed")
+        _check_environment()
         yield
         code = 0
     except SystemExit as ended:
@@ -148,6 +149,17 @@ def _open_streams() -> None:
     failing = {"strict", "surrogateescape"}  # the other one is that of the locale C
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in failing:
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _check_environment() -> None:
+    """Refuse what websockets could not read: it fails when it is imported, with a traceback."""
+    for prefix, read in (("WEBSOCKETS_MAX_", int), ("WEBSOCKETS_BACKOFF_", float)):
+        for name in [name for name in os.environ if name.startswith(prefix)]:
+            try:
+                read(os.environ[name])
+            except ValueError as error:
+                msg = f"{name}: expected a number, got {os.environ[name]!r}"
+                raise ConfigurationError(msg) from error
 
 
 def _failure(stream: TextIO | None) -> Exception | None:

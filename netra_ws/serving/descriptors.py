@@ -89,18 +89,17 @@ class Watch:
         else:
             loop.default_exception_handler(context)
 
-    async def run(self) -> None:
-        """Look every second: uvloop does not say that it could not accept a connection."""
-        while True:
-            await asyncio.sleep(1)
-            try:
-                os.close(os.open(os.devnull, os.O_RDONLY))
-            except OSError as error:
-                self._report(error)
-            else:
-                if self._exhausted:
-                    self._exhausted = False
-                    logger.warning("file descriptors available again")
+    def look(self) -> None:
+        """Look every second from now on: uvloop does not say that it could not accept."""
+        asyncio.get_running_loop().call_later(1, self.look)
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            self._report(error)
+        else:
+            if self._exhausted:
+                self._exhausted = False
+                logger.warning("file descriptors available again")
 
     def _report(self, error: OSError) -> None:
         if not self._exhausted:

@@ -37,7 +37,6 @@ class Output:
         self._unsaid = 0
         self._waiting = bytearray()
         self._cut = b""
-        self._written = 0
         self._fails = False
         self._thread = threading.Thread(target=self._relay, daemon=True)
 
@@ -47,6 +46,7 @@ class Output:
             return self
         self._target = os.dup(2)
         self._source, end = os.pipe()
+        self._ending, self._end = os.pipe()
         for stream in (1, 2):
             os.dup2(end, stream)
         os.close(end)
@@ -61,20 +61,25 @@ class Output:
                 stream.flush()  # into the pipe: at the end of the process it could wait for ever
         for number in (1, 2):
             os.dup2(self._target, number)
-        before = -1
-        while self._thread.is_alive() and before != self._written:
-            before = self._written
-            self._thread.join(FLUSH_S)  # a child of an agent may hold the pipe open
+        os.close(self._end)
+        self._thread.join()
 
     def _relay(self) -> None:
         poll = select.poll()
-        poll.register(self._source, select.POLLIN)
-        reads = True
+        for descriptor in (self._source, self._ending):
+            poll.register(descriptor, select.POLLIN)
+        reads, patience_ms = True, None
         while reads or self._waiting:
             if self._waiting:
                 poll.register(self._target, select.POLLOUT)
-            for descriptor, _ in poll.poll():
-                if descriptor == self._target:
+            ready = poll.poll(patience_ms)
+            if not ready:
+                return  # at the end nobody reads, or a child of an agent holds the pipe open
+            for descriptor, _ in ready:
+                if descriptor == self._ending:
+                    poll.unregister(self._ending)
+                    patience_ms = FLUSH_S * 1000
+                elif descriptor == self._target:
                     self._write()
                     poll.unregister(self._target)
                 elif data := os.read(self._source, READ_BYTES):
@@ -107,13 +112,16 @@ class Output:
             self._waiting.clear()
             return
         self._fails = False
-        self._written += written
         del self._waiting[:written]
         if len(self._waiting) < MAX_BYTES / 2:
             self._say_dropped()
 
     def _drop(self, lines: int) -> None:
         self._unsaid += lines
+        self.count(lines)
+
+    def count(self, lines: int = 1) -> None:
+        """Count lines that nobody gets."""
         for counter in self.dropped:
             counter.inc(lines)
 

@@ -91,7 +91,7 @@ def load_agent(reference: str) -> Agent:
     try:
         sys.path.append(str(Path.cwd()))  # last, so that nothing in it can stand in for a package
         agent = getattr(importlib.import_module(module_name), name)
-        called = agent, getattr(agent, "__call__", None)  # noqa: B004 - it is not called here
+        called = agent, getattr(type(agent), "__call__", None)  # noqa: B004 - as a call finds it
         is_agent = any(map(inspect.iscoroutinefunction, called))
     except BaseException as error:  # an import runs anything, and may raise anything
         said = describe_exception(error)
@@ -194,7 +194,10 @@ async def _serve(
     loop = asyncio.get_running_loop()
     auth: AuthService | None
     if (path := options.users) is not None and HANGUP is not None:
-        loop.add_signal_handler(HANGUP, lambda: _read_again(auth, path))
+        one_at_a_time = asyncio.Lock()
+        loop.add_signal_handler(
+            HANGUP, lambda: loop.create_task(_read_again(auth, path, one_at_a_time))
+        )
     registry, auth, backend, demo_users = _build(options, environ, commit)
     output.dropped = [registry.metrics.log_lines_dropped]
     if auth:
@@ -207,7 +210,7 @@ async def _serve(
         backend.readiness.threads = [threads, auth.threads] if auth else [threads]
     watch = Watch()
     loop.set_exception_handler(watch.handle)
-    watching = asyncio.create_task(watch.run())
+    watch.look()
     stop = Stop()
     catch_in_loop(stop.tell)
     if environ.get("NETRA_WS_SUPERVISED"):
@@ -230,32 +233,52 @@ async def _serve(
             open=address_to_open(backend.url, settings.public_url, demo_users) if backend else None,
         )
         # In a thread: a long line waits for somebody who reads it.
-        saying = asyncio.create_task(asyncio.to_thread(_announce, announcement, stdout))
-        stopping = asyncio.create_task(stop.told.wait())
-        await asyncio.wait({saying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        saying = loop.run_in_executor(None, _announce, announcement, stdout)
+        saying.add_done_callback(lambda said: None if _succeeded(said) else stop.tell())
+        await _outlive(stop.told)
         if saying.done():
             saying.result()
-        await stopping
         runs = registry.statistics().runs
         logger.info("stopping", commit=commit, signal=stop.by, runs=runs)
         if backend:
             await backend.drain(stop.hurry)
         listening.pop_all()
         await asyncio.gather(*(service.__aexit__() for service in services))
-    watching.cancel()
     logger.info("stopped", commit=commit)
     return registry.agents_at_work == 0 and await _tasks_end()
 
 
-def _read_again(auth: AuthService | None, path: Path) -> None:
-    """Read the users file again; one that is broken leaves the users as they were."""
+async def _read_again(auth: AuthService | None, path: Path, one_at_a_time: asyncio.Lock) -> None:
+    """Read the users file again; one that is broken leaves the users as they were.
+
+    In a thread: to check a hundred thousand users takes more than a second.
+    """
     assert auth is not None  # without the login service no users file is taken
     try:
-        auth.users = read_users(path)
+        async with one_at_a_time:
+            loop = asyncio.get_running_loop()
+            auth.users = await loop.run_in_executor(auth.threads, read_users, path)
     except ConfigurationError as error:
         logger.error("users file not read again, the users stay as they were", error=str(error))
     else:
         logger.info("users file read again", users=len(auth.users))
+
+
+async def _outlive(event: asyncio.Event) -> None:
+    """Wait for an event, although an agent may cancel every task that there is."""
+    while not event.is_set():
+        try:
+            await event.wait()
+        except asyncio.CancelledError as error:
+            _tried_to_end(error)
+
+
+def _succeeded(done: asyncio.Future[None]) -> bool:
+    return done.cancelled() or done.exception() is None
+
+
+def _tried_to_end(error: BaseException) -> None:
+    logger.error("an agent tried to end the process", exc_info=error)
 
 
 async def _tasks_end() -> bool:
@@ -283,11 +306,12 @@ def run(options: Options, environ: Mapping[str, str] = os.environ) -> bool:
     Returns false if an agent, or a task of one, does not end: then only `os._exit` ends the
     process. Raises `ConfigurationError` if it cannot start.
     """
-    configure_logging()
+    output = Output()
+    configure_logging(output.count)
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     # The announcement is the one line on standard output, whatever an agent prints.
-    with FileIO(os.dup(1), "w") as stdout, Output() as output:
+    with FileIO(os.dup(1), "w") as stdout, output:
         runner = asyncio.Runner(loop_factory=new_event_loop)
         ended = True
         try:
@@ -305,7 +329,7 @@ def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool])
     """Run the loop until the server has stopped, whatever a task or a callback of an agent raises.
 
     asyncio lets these out of the loop, `loop.stop()` as a `RuntimeError`: then they would end the
-    process for everybody.
+    process for everybody. Returns false if an agent cancelled the end of the server itself.
     """
     task = loop.create_task(serving)
     while True:
@@ -314,4 +338,7 @@ def _run_on(loop: asyncio.AbstractEventLoop, serving: Coroutine[Any, Any, bool])
         except (KeyboardInterrupt, SystemExit, RuntimeError) as error:
             if task.done():
                 raise
-            logger.error("an agent tried to end the process", exc_info=error)
+            _tried_to_end(error)
+        except asyncio.CancelledError as error:
+            _tried_to_end(error)
+            return False

@@ -77,7 +77,7 @@ class Backend:
         self.readiness = Readiness(registry)
         self._endpoints = Endpoints(registry.metrics, self.readiness)
         self._listener: asyncio.Server
-        self._ticking: asyncio.Task[None]
+        self._ticking: asyncio.TimerHandle
         self._stop_by: float | None = None
 
     async def __aenter__(self) -> Self:
@@ -97,21 +97,21 @@ class Backend:
         self.url = base_url(*addresses[0])
         for address in addresses:
             self.origins.listen(*address)
-        self._ticking = asyncio.create_task(self._tick())
+        self._tick(loop.time())
         return self
 
     def name_login(self, auth_url: str) -> None:
         """Let the live page know where people log in."""
         self._endpoints.auth_url = auth_url
 
-    async def _tick(self) -> None:
+    def _tick(self, due: float) -> None:
+        """Look at all that time changes; no task, which an agent could cancel with all others."""
         loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + TICK_S
-            await asyncio.sleep(TICK_S)
-            self._metrics.loop_lag.observe(max(0.0, loop.time() - due))
-            self._registry.expire(loop.time())
-            self._port.absence.look(loop.time())
+        now = loop.time()
+        self._ticking = loop.call_at(now + TICK_S, self._tick, now + TICK_S)
+        self._metrics.loop_lag.observe(max(0.0, now - due))
+        self._registry.expire(now)
+        self._port.absence.look(now)
 
     async def _serve(self, opening: Opening, request: Request) -> None:
         """Answer a request, the opening handshake of a socket among them.

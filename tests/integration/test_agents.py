@@ -15,8 +15,8 @@ import processes
 import pytest
 from flood import narrow
 from plain_client import end_of, read_until, request, say
-from polling import until
-from processes import Serve, clean_environment
+from polling import counted, until
+from processes import Serve, Server, clean_environment
 from tabs import (
     LIMIT_S,
     OpenTab,
@@ -184,6 +184,46 @@ async def test_what_an_agent_raises_ends_its_run_and_nothing_else(
         assert server.process.poll() is None
         assert await asyncio.to_thread(server.stop) == 0
         assert await end_of(neighbour) == (1012, "the server is stopping")
+
+
+CANCELS = """
+import asyncio
+
+async def agent(run, message):
+    for task in asyncio.all_tasks():
+        if task is not asyncio.current_task():
+            task.cancel()
+    return message
+"""
+
+
+async def test_an_agent_that_cancels_all_tasks_does_not_end_the_server(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "agents.py").write_text(CANCELS)
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"idle_log_s": 0.01}')
+    arguments = ("--agent", "agents:agent", "--service", "backend", "--settings", settings)
+    server = serve(*arguments, env={"NETRA_WS_SECRET": SECRET})
+    async with plain_client.connected(server, TOKENS.issue("ben")) as neighbour:
+        async with plain_client.connected(server, TOKENS.issue("ann")) as tab:
+            await say(tab, {"type": "user_message", "content": "hello"})
+            run = await read_until(tab, "agent_completed")
+            assert run[-1].message["payload"]["status"] == "completed"
+        await say(neighbour, {"type": "ping"})
+        await read_until(neighbour, "pong")
+        assert (await request(f"{server.backend}/ws/health")).status == 200
+        # What the server does by itself goes on: who is idle is forgotten.
+        await counted(server, 1, "limit_exceeded_total", limit="idle_log_s")
+        (said,) = logged_as(server, "an agent tried to end the process")
+        assert said["error"]["type"] == "CancelledError"
+        assert await asyncio.to_thread(server.stop) == 0
+        assert await end_of(neighbour) == (1012, "the server is stopping")
+    assert logged_as(server, "stopped")
+
+
+def logged_as(server: Server, event: str) -> list[dict[str, Any]]:
+    return [line for line in server.log() if line["event"] == event]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

@@ -27,6 +27,7 @@ from netra_ws.auth.service import AuthService
 from netra_ws.auth.tokens import Tokens
 from netra_ws.auth.users import User, UserStore
 from netra_ws.manager import ManagerRegistry
+from netra_ws.origins import Origins
 from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 
@@ -271,6 +272,13 @@ async def test_the_own_page_may_connect_wherever_it_is_listened() -> None:
             f"http://{own_address()}",
         ):
             assert await connect(backend, origin, f"127.0.0.1:{port}") == 403
+
+
+@pytest.mark.parametrize("zone", ["\udcff", "a" * 80 + "\u00e9", "eth0", "\u2025"])
+def test_an_address_with_a_zone_is_nobody_s_own(zone: str) -> None:
+    own = Origins((), "")
+    own.listen("::", 8000)
+    assert not own.grant([f"http://[fe80::1%{zone}]:8000"])
 
 
 async def test_the_own_page_may_log_in_wherever_it_is_listened(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import leash
 import pytest
 from limits import HANG_S
 from plain_client import dial, read_until, request, say
-from processes import COMMAND, clean_environment, python_path
+from polling import counted, until
+from processes import COMMAND, Serve, clean_environment, python_path
 
 from netra_ws.auth.tokens import Tokens
 from netra_ws.settings import Settings
@@ -33,10 +35,11 @@ async def floods(run, message):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     """Return a backend whose standard error is a pipe that nobody reads."""
-    (tmp_path / "flooding.py").write_text(AGENT)
-    arguments = ("serve", "--service", "backend", "--port", "0", "--agent", "flooding:floods")
+    text, name = getattr(request, "param", (AGENT, "floods"))
+    (tmp_path / "agents.py").write_text(text)
+    arguments = ("serve", "--service", "backend", "--port", "0", "--agent", f"agents:{name}")
     process = leash.start(
         [*COMMAND, *arguments],
         cwd=tmp_path,
@@ -103,3 +106,37 @@ async def test_all_that_was_written_is_there_at_the_end(server: subprocess.Popen
     server.send_signal(signal.SIGTERM)
     _, said = await asyncio.to_thread(server.communicate, None, HANG_S)
     assert [json.loads(line)["event"] for line in said.splitlines()][-1] == "stopped"
+
+
+LONG = """
+async def fails(run, message):
+    raise ValueError("\\N{SNOWMAN}" * 1_000_000)
+"""
+
+
+@pytest.mark.parametrize("server", [(LONG, "fails")], indirect=True)
+async def test_a_line_is_whole_however_long_an_error_is(server: subprocess.Popen[str]) -> None:
+    backend = address(server)
+    async with dial(backend, TOKENS.issue("ann")) as tab:
+        await say(tab, {"type": "user_message", "content": "go"})
+        await read_until(tab, "agent_completed")
+    server.send_signal(signal.SIGTERM)
+    _, said = await asyncio.to_thread(server.communicate, None, HANG_S)
+    assert "run failed" in [json.loads(line)["event"] for line in said.splitlines()]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits are set from outside")
+async def test_what_a_file_does_not_take_is_counted_and_said(serve: Serve) -> None:
+    server = serve()
+    await until(lambda: "listening" in server.stderr())
+    size = len(server.stderr())
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for _ in range(5):
+        await request(f"{server.backend}/nowhere")
+    await counted(server, 5, "log_lines_dropped_total")
+    resource.prlimit(
+        server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    )
+    await request(f"{server.backend}/nowhere")
+    await until(lambda: '"log lines dropped"' in server.stderr())
+    assert server.stop() == 0

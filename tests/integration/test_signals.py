@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -292,3 +293,52 @@ def test_a_start_that_fails_beside_a_thread_ends_too(tmp_path: Path) -> None:
         first.terminate()
         assert first.wait(HANG_S) == 0
     assert (done.returncode, done.stdout) == (2, "")
+
+
+async def test_while_the_users_file_is_read_again_others_are_served(
+    serve: Serve, tmp_path: Path
+) -> None:
+    path = tmp_path / "users.json"
+    path.write_text(users_of("ann"))
+    server = serve("--users", path)
+    path.unlink()
+    os.mkfifo(path)
+    server.process.send_signal(signal.SIGHUP)
+    writer = await opened(path)
+    try:
+        assert (await plain_client.request(f"{server.backend}/ws/health")).status == 200
+        os.write(writer, users_of("ben").encode())
+    finally:
+        os.close(writer)
+    await until(lambda: lines(server, "users file read again"))
+    assert await knows(server, "ben")
+    assert await asyncio.to_thread(server.stop) == 0
+
+
+async def opened(fifo: Path) -> int:
+    """Return the end of a pipe to write into, as soon as somebody reads it."""
+    async with asyncio.timeout(HANG_S):
+        while True:
+            try:
+                return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                await asyncio.sleep(0.01)
+
+
+AT_EXIT = """
+import atexit, pathlib
+atexit.register(pathlib.Path("left").touch)
+
+async def agent(run, message):
+    return message
+"""
+
+
+async def test_what_an_agent_does_at_exit_it_does_after_a_login_too(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "leaves.py").write_text(AT_EXIT)
+    server = serve("--agent", "leaves:agent", "--demo-users", "1")
+    await log_in(server.auth, server.users[0])
+    assert await asyncio.to_thread(server.stop) == 0
+    assert (tmp_path / "left").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -148,3 +150,16 @@ def test_what_is_no_proxy_is_refused(text: str) -> None:
 
 def test_a_network_of_mapped_addresses_is_one_of_ipv4() -> None:
     assert str(read_network("::ffff:10.0.0.0/104")) == "10.0.0.0/8"
+
+
+LONG = [",", ", ", ",a", ';"', ',"', ',a="', ";a=b", f"for={PROXY},", 'for="\\",']
+
+
+@pytest.mark.parametrize("repeated", LONG)
+@pytest.mark.parametrize("last", ["", '"', f"for={PROXY}"])
+def test_no_header_takes_long(repeated: str, last: str) -> None:
+    """A request is refused only after its address has been read."""
+    line = repeated * (64 * 1024 // len(repeated)) + last
+    before = time.process_time()
+    Proxies(TRUSTED, "Forwarded").client(PROXY, [line])
+    assert time.process_time() - before < 0.1  # of this process: not wall time

@@ -1110,3 +1110,30 @@ async def test_a_run_longer_than_the_retained_window_verifies(run_agent: RunAgen
 
 def test_a_position_is_an_epoch_and_a_number() -> None:
     assert Position("e", 3)._asdict() == {"epoch": "e", "seq": 3}
+
+
+async def test_a_call_is_entered_once_even_at_the_same_time(run_agent: RunAgent) -> None:
+    async def enters_twice(run: AgentRun, _message: str) -> str:
+        async def use() -> None:
+            async with call:
+                await asyncio.sleep(0)
+
+        call = run.tool("shared", {})
+        async with run.tool("first", {}):  # after which the next one lets others have a turn
+            outcomes = await asyncio.gather(use(), use(), return_exceptions=True)
+        return ", ".join(type(one).__name__ for one in outcomes)
+
+    run = await run_agent(enters_twice)
+    run.verify()
+    assert end(run) == ("completed", "NoneType, GrammarError")
+
+
+async def test_a_status_that_is_none_is_refused(run_agent: RunAgent) -> None:
+    async def ends(run: AgentRun, _message: str) -> str:
+        with pytest.raises(EventRefused, match=r"expected one of .*, got 'done'"):
+            run.end("done", "so it is")  # type: ignore[arg-type]
+        return "refused"
+
+    run = await run_agent(ends)
+    run.verify()
+    assert end(run) == ("completed", "refused")
