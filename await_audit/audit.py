@@ -68,15 +68,9 @@ def audit(
     versions = tuple((one.NAME, one.version()) for one in engines)
     for one in engines:
         check_known(one)
-    guarded = GuardedImports(files, settings)
-    with ThreadPoolExecutor(1) as pool:  # another process, too
-        asked = pool.submit(guarded.ask)
-        said, own = _look(
-            engines, files, settings, root, set(files.paths if only is None else only)
-        )
-        asked.result()
-    said = guarded.without(said)
-    judgement = judge(files, settings, said)
+    said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
+    guarded = GuardedImports(files, found, interpreter)
+    judgement = judge(files, settings, guarded.without(said))
     found_both = _joined(judgement.findings, (one for one in own if isinstance(one, Finding)))
     unparsed = [one for one in own if isinstance(one, Unjudged)]
     unparsed = [one for one in unparsed if one.path not in judgement.broken]

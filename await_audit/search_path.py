@@ -65,6 +65,30 @@ class Projects:
         return sorted({top for path in files if (top := self.top(path.parent)) is not None})
 
 
+class Folders:
+    """What stands in folders: each is listed once, and nothing is in one that cannot be."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, frozenset[str]] = {}
+        self._modules: dict[Path, frozenset[str]] = {}
+
+    def names(self, folder: Path) -> frozenset[str]:
+        """Return the names of the files and folders in a folder."""
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(one.name for one in folder.iterdir())
+            except OSError:
+                self._names[folder] = frozenset()
+        return self._names[folder]
+
+    def modules(self, folder: Path) -> frozenset[str]:
+        """Return the names that an import may have there: those without what is behind a dot."""
+        if folder not in self._modules:
+            stems = (name.partition(".")[0] for name in self.names(folder))
+            self._modules[folder] = frozenset(stem.removesuffix("-stubs") for stem in stems)
+        return self._modules[folder]
+
+
 def _sources(files: Iterable[Path], tops: Iterable[Path]) -> list[Path]:
     above = {folder for path in files for folder in path.parents if folder.name == "src"}
     above.update(top / "src" for top in tops if os.path.isdir(top / "src"))  # noqa: PTH112

@@ -57,19 +57,19 @@ def own_findings(files: Files, settings: Settings, root: Path) -> Iterator[Findi
 
     tree = Tree(absolute, read)
     coroutines = Coroutines(tree, base, frozenset(names))
+    unread: dict[str, Unparsable] = {}
     for path in files.paths if names else mocking:
         try:
             source = coroutines.source(path, relative[path])
         except Unparsable as error:
-            yield _unparsed(path, error)
+            unread[relative[path]] = error
             continue
         yield from dropped(source, coroutines)
         yield from nested_runs(source, coroutines)
         if path in mocking:
             yield from mocks(source, coroutines)
-    for name, why in tree.unread.items():
-        if absolute[name] in others:
-            yield _unparsed(absolute[name], why)
+    for name, why in {**tree.unread, **unread}.items():
+        yield _unparsed(absolute[name], why)
 
 
 def _above_all(paths: Iterable[Path], root: Path) -> Path:

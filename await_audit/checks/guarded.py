@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from await_audit.engines import Settings, pyrefly
 from await_audit.engines.diagnostic import Diagnostic, Symptom
 from await_audit.files import Files
+from await_audit.interpreter import Interpreter
 from await_audit.resolver.functions import FUNCTIONS, Unparsable, parse
 from await_audit.resolver.nodes import walk
+from await_audit.search_path import Folders
 
 MISSING = frozenset({"ImportError", "ModuleNotFoundError"})
 """What an import that fails raises."""
@@ -62,57 +59,53 @@ Statement = ast.Import | ast.ImportFrom
 
 
 class GuardedImports:
-    """The guarded imports of the files of an audit, and which of them are not resolved.
+    """The guarded imports of the files of an audit that are not resolved.
 
-    Pyrefly passes over many of them in silence, so it is asked about these alone.
+    Pyrefly passes over many of them in silence, so those are looked for here.
     """
 
-    def __init__(self, files: Files, settings: Settings) -> None:
+    def __init__(self, files: Files, search_path: Sequence[Path], python: Interpreter) -> None:
+        """`search_path` is where imports start, before those of `python`."""
         self._files = files
-        self._settings = settings
+        self._search_path = search_path
+        self._python = python
+        self._folders = Folders()
         self._at: dict[tuple[Path, int], Statement] = {}
-        self._paths: dict[Statement, Path] = {}
+        self._read_files: set[Path] = set()
         self._unresolved: set[Statement] = set()
         for path in files.paths:
             if HIDING.search(path.read_bytes()):
                 self._read(path)
-        self._words = {one: ast.unparse(one) for one in self._paths}
 
     def _read(self, path: Path) -> None:
-        for statement in guarded_imports(self._files.text(path).text):
-            lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-            self._at.update(((path, line), statement) for line in lines)
-            self._paths[statement] = path
-
-    def ask(self) -> None:
-        """Ask pyrefly which of them it resolves where nothing guards them; parse nothing.
-
-        Raises AuditError if it fails.
-        """
-        lines: dict[str, list[Statement]] = defaultdict(list)
-        for one, path in self._paths.items():
-            if not isinstance(one, ast.ImportFrom) or not one.level:
-                lines[self._words[one]].append(one)
-            elif not _is_there(one, path):
+        self._read_files.add(path)
+        for one in guarded_imports(self._files.text(path).text):
+            lines = range(one.lineno, (one.end_lineno or one.lineno) + 1)
+            self._at.update(((path, line), one) for line in lines)
+            if not self._is_there(one, path):
                 self._unresolved.add(one)
-        if not lines:
-            return
-        # As for the files themselves, imports that are not found so are looked for above them.
-        above = {folder: None for path in self._paths.values() for folder in path.parents}
-        search_path = tuple({**dict.fromkeys(self._settings.search_path), **above})
-        with tempfile.TemporaryDirectory(prefix="netra-ws-") as folder:
-            asked = Path(folder).resolve() / "guarded_imports.py"
-            asked.write_text("\n".join(lines), encoding="utf-8")
-            said = pyrefly.check([asked], replace(self._settings, search_path=search_path))
-        missing = {one.span.line for one in said if _is_import(one)}
-        for number, statements in enumerate(lines.values(), 1):
-            if number in missing:
-                self._unresolved.update(statements)
+
+    def _is_there(self, statement: Statement, path: Path) -> bool:
+        """Whether there are the modules that an import names."""
+        starts: Sequence[Path] = (*self._search_path, *path.parents, *self._python.search_path)
+        if isinstance(statement, ast.Import):
+            return all(self._has(one.name, starts) for one in statement.names)
+        if statement.level:
+            starts = path.parents[statement.level - 1 : statement.level]
+        return not statement.module or self._has(statement.module, starts)
+
+    def _has(self, name: str, starts: Sequence[Path]) -> bool:
+        *packages, last = name.split(".")
+        top = name.partition(".")[0]
+        tops = [start for start in starts if top in self._folders.modules(start)]
+        if not tops:
+            return top in self._python.modules  # of another platform, or without a file
+        return any(last in self._folders.modules(start.joinpath(*packages)) for start in tops)
 
     def without(self, said: Iterable[Said]) -> list[Said]:
         """Take the unresolved imports that are guarded out of what type checkers say."""
         said = list(said)
-        for path in {one.path for _, one in said if _is_import(one)} - set(self._paths.values()):
+        for path in {one.path for _, one in said if _is_import(one)} - self._read_files:
             self._read(path)
         guarded = [
             self._at.get((one.path, one.span.line)) if _is_import(one) else None for _, one in said
@@ -121,21 +114,12 @@ class GuardedImports:
         return [one for one, guard in zip(said, guarded, strict=True) if guard is None]
 
     def __len__(self) -> int:
-        """Return how many are not resolved, so far as it is known."""
+        """Return how many there are."""
         return len(self._unresolved)
 
 
 def _is_import(said: Diagnostic) -> bool:
     return said.symptom is Symptom.UNRESOLVED_IMPORT
-
-
-def _is_there(statement: ast.ImportFrom, path: Path) -> bool:
-    """Whether the module of a relative import is a file or a folder."""
-    if not statement.module:
-        return True  # of the names in a package pyrefly says whether they are there
-    *folders, name = statement.module.split(".")
-    above = path.parents[min(statement.level, len(path.parents)) - 1].joinpath(*folders)
-    return os.path.isdir(above / name) or any(above.glob(f"{name}.*"))  # noqa: PTH112
 
 
 def guarded_imports(text: str) -> list[Statement]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from await_audit.checks.mocks import MOCK
 from await_audit.files import Files, is_source
-from await_audit.search_path import Projects
+from await_audit.search_path import Folders, Projects
 
 IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]*(\.*)[ \t]*([\w.]*)[ \t]+import\b[ \t]*(\([^)]*\)|[^\n#;]*)"
@@ -54,13 +54,13 @@ def imported(files: Files, search_path: Sequence[Path]) -> dict[Path, bytes]:
 class _Search:
     def __init__(self, search_path: Sequence[Path]) -> None:
         self._search_path = search_path
-        self._names: dict[Path, frozenset[str]] = {}
+        self._folders = Folders()
         self._started: dict[Path, list[Path]] = {}
 
     def modules(self, path: Path, text: str) -> Iterator[Path]:
         """Yield the files that a file may import, and those of the packages that it is in."""
         for folder in path.parents:
-            if not self._has(folder, "__init__.py"):
+            if "__init__.py" not in self._folders.names(folder):
                 break
             yield folder / "__init__.py"
         if MOCK in text:
@@ -89,24 +89,17 @@ class _Search:
 
     def _found(self, name: str, starts: Iterable[Path]) -> Iterator[Path]:
         """Yield the file of a module and those of its packages, of the first folder with any."""
+        names = self._folders.names
         parts = [part for part in name.split(".") if part]
         for start in starts:
             folders = [start.joinpath(*parts[:end]) for end in range(len(parts) + 1)]
             packages = folders[1:] if parts else folders
-            found = [one / "__init__.py" for one in packages if self._has(one, "__init__.py")]
-            if parts and self._has(folders[-2], f"{parts[-1]}.py"):
+            found = [one / "__init__.py" for one in packages if "__init__.py" in names(one)]
+            if parts and f"{parts[-1]}.py" in names(folders[-2]):
                 found.append(folders[-2] / f"{parts[-1]}.py")
             if found:
                 yield from found
                 return
-
-    def _has(self, folder: Path, name: str) -> bool:
-        if folder not in self._names:
-            try:
-                self._names[folder] = frozenset(one.name for one in folder.iterdir())
-            except OSError:
-                self._names[folder] = frozenset()
-        return name in self._names[folder]
 
 
 def _listed(names: str) -> list[str]:

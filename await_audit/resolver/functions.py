@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 from await_audit.resolver.colour import Colour, Function, FunctionNode
-from await_audit.resolver.nodes import children, is_shallow
+from await_audit.resolver.nodes import children
 from await_audit.source import UndecodableError, decode
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -43,16 +43,13 @@ def parse(content: bytes) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes: not what is looked for here
-            tree = ast.parse(decode(content)[0])
+            return ast.parse(decode(content)[0])
     except UndecodableError as error:
         raise Unparsable(f"cannot be decoded: {error}") from error
     except SyntaxError as error:
         raise Unparsable(f"syntax error: {error.msg}", error.lineno) from error
     except (RecursionError, MemoryError) as error:
         raise Unparsable("cannot be parsed: it is nested too deep") from error
-    if not is_shallow(tree):
-        raise Unparsable("cannot be parsed: it is nested too deep")
-    return tree
 
 
 def functions(module: ast.Module) -> dict[str, Function]:
@@ -63,7 +60,7 @@ def functions(module: ast.Module) -> dict[str, Function]:
     """
     found: dict[str, Function] = {}
     ambiguous: set[str] = set()
-    for function in _definitions(module, ""):
+    for function in _definitions(module):
         other = found.setdefault(function.qualname, function)
         if other.colour is not function.colour:
             ambiguous.add(function.qualname)
@@ -71,17 +68,20 @@ def functions(module: ast.Module) -> dict[str, Function]:
     return {name: function for name, function in found.items() if name not in ambiguous}
 
 
-def _definitions(node: ast.AST, prefix: str) -> Iterator[Function]:
-    for child in children(node):
-        if isinstance(child, FUNCTIONS):
-            function = _function(child, prefix + child.name)
+def _definitions(module: ast.Module) -> Iterator[Function]:
+    pending: list[tuple[ast.AST, str]] = [(module, "")]
+    while pending:
+        node, prefix = pending.pop()
+        if isinstance(node, FUNCTIONS):
+            function = _function(node, prefix + node.name)
             if function is not None:
                 yield function
-            yield from _definitions(child, f"{prefix}{child.name}.{LOCALS}.")
-        elif isinstance(child, ast.ClassDef):
-            yield from _definitions(child, f"{prefix}{child.name}.")
-        elif not isinstance(child, ast.expr):
-            yield from _definitions(child, prefix)
+            prefix = f"{prefix}{node.name}.{LOCALS}."
+        elif isinstance(node, ast.ClassDef):
+            prefix = f"{prefix}{node.name}."
+        elif isinstance(node, ast.expr):
+            continue
+        pending += [(child, prefix) for child in reversed(children(node))]
 
 
 def _function(node: FunctionNode, qualname: str) -> Function | None:

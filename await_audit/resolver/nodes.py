@@ -49,14 +49,23 @@ def walk(node: ast.AST) -> list[ast.AST]:
     return nodes
 
 
-def is_shallow(tree: ast.AST) -> bool:
-    """Whether a syntax tree has no more than `DEEPEST` levels."""
+def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
+    """Return what is right above each node, the outer ones first.
+
+    Raises RecursionError for a tree of more than `DEEPEST` levels.
+    """
+    above: dict[ast.AST, ast.AST] = {}
     level = [tree]
     for _ in range(DEEPEST):
-        if not level:
-            break
-        level = [child for node in level for child in children(node)]
-    return not level
+        below: list[ast.AST] = []
+        for node in level:
+            found = children(node)
+            above.update(dict.fromkeys(found, node))
+            below += found
+        if not below:
+            return above
+        level = below
+    raise RecursionError("it is nested too deep")
 
 
 @contextmanager
