@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from await_audit.checks import own_findings
+from await_audit.checks.guarded import GuardedImports
 from await_audit.engines import Engine, Settings, pyrefly, pyright
 from await_audit.engines.diagnostic import Diagnostic
 from await_audit.engines.known import check_known
@@ -19,6 +20,7 @@ from await_audit.finding import Finding, Report, Unjudged
 from await_audit.ignores import Ignore, apply_ignores, find_ignores
 from await_audit.interpreter import find_interpreter
 from await_audit.judging.judgement import judge
+from await_audit.resolver.nodes import room_for_calls
 from await_audit.search_path import search_path
 
 
@@ -38,6 +40,7 @@ def _without_collector() -> Iterator[None]:
 
 
 @_without_collector()
+@room_for_calls()
 def audit(
     paths: Sequence[Path],
     *,
@@ -66,8 +69,11 @@ def audit(
     for one in engines:
         check_known(one)
     said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
-    judgement = judge(files, settings, said)
-    found_both = _joined(judgement.findings, own)
+    guarded = GuardedImports(files, found, interpreter)
+    judgement = judge(files, settings, guarded.without(said))
+    found_both = _joined(judgement.findings, (one for one in own if isinstance(one, Finding)))
+    unparsed = [one for one in own if isinstance(one, Unjudged)]
+    unparsed = [one for one in unparsed if one.path not in judgement.broken]
     findings, unused = _without_ignored(found_both, files, judgement.broken)
     return Report(
         root=root,
@@ -76,15 +82,17 @@ def audit(
         engines=versions,
         files=tuple(files.paths),
         findings=tuple(sorted(findings, key=lambda found: (found.path, found.span, found.rule))),
-        unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged], key=_order)),
+        unjudged=tuple(sorted([*files.unjudged, *judgement.unjudged, *unparsed], key=_order)),
         unused_ignores=tuple(sorted(unused, key=_order)),
+        ignored_by_git=len(files.ignored),
+        guarded_imports=len(guarded),
     )
 
 
 def _look(
     engines: Iterable[ModuleType], files: Files, settings: Settings, root: Path, only: set[Path]
-) -> tuple[list[tuple[str, Diagnostic]], list[Finding]]:
-    """Return what the type checkers say of the files in `only`, and what the own checks find."""
+) -> tuple[list[tuple[str, Diagnostic]], list[Finding | Unjudged]]:
+    """Return what the type checkers say of the files in `only`, and what the own checks do."""
     checked = [path for path in files.paths if path in only]
     # An engine is another process, and leaves this one idle. What parses stays in this thread: on
     # CPython 3.11 two that make syntax trees at once end in SystemError.
@@ -92,7 +100,8 @@ def _look(
         asked = [
             (one.NAME, pool.submit(one.check, checked, settings, files.recoded)) for one in engines
         ]
-        own = [one for one in own_findings(files, root) if one.path in only]
+        found = own_findings(files, settings, root)
+        own = [one for one in found if one.path in only or isinstance(one, Unjudged)]
         return [(name, said) for name, answer in asked for said in answer.result()], own
 
 

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from await_audit.errors import AuditError
 from await_audit.finding import Unjudged
+from await_audit.git import Repository
 from await_audit.ignores import MARK
 from await_audit.source import Text, UndecodableError, decode
 
 NOT_SOURCE = frozenset({"__pycache__", "node_modules", "site-packages"})
 """Folders of files that others wrote or that are generated. Hidden folders and virtual
-environments are left out too, unless they are given as a path themselves."""
+environments are left out too, and what git ignores, unless it is given as a path itself."""
+
+EMPTY: Set[Any] = frozenset()
+
+DEEPEST = 300
+"""Folders above a file that is judged: Python takes a copy of them away by a call a folder."""
+
+ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
+"""What the folder of an environment holds: a virtual one (PEP 405), one of conda."""
 
 
 @dataclass(slots=True)
 class Files:
     """The files of an audit by their absolute paths, in order.
 
-    `recoded` holds the text of those that are not in UTF-8, which the type checkers read alone;
-    `marked` are those that may hold an ignore.
+    `folders` are those that were given, to be judged with all that is below them. `recoded` holds
+    the text of the files that are not in UTF-8, which the type checkers read alone; `marked` are
+    those that may hold an ignore; `ignored` are those left out that git ignores.
     """
 
     paths: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
     recoded: dict[Path, str] = field(default_factory=dict)
     marked: set[Path] = field(default_factory=set)
+    ignored: set[Path] = field(default_factory=set)
     unjudged: list[Unjudged] = field(default_factory=list)
 
     def text(self, path: Path) -> Text:
@@ -44,7 +57,7 @@ def find_files(paths: Sequence[Path]) -> Files:
     """
     files = Files()
     seen: set[tuple[int, int]] = set()
-    for path in _candidates(paths, files.unjudged):
+    for path in _candidates(paths, files):
         try:
             status = path.stat()
             if (status.st_dev, status.st_ino) in seen:
@@ -52,6 +65,9 @@ def find_files(paths: Sequence[Path]) -> Files:
             seen.add((status.st_dev, status.st_ino))
             if not stat.S_ISREG(status.st_mode):
                 files.unjudged.append(Unjudged(path, None, "is not a regular file"))
+                continue
+            if why := _unnamed(path):
+                files.unjudged.append(Unjudged(path, None, why))
                 continue
             data = path.read_bytes()
             text, encoding = decode(data)
@@ -66,14 +82,32 @@ def find_files(paths: Sequence[Path]) -> Files:
             if MARK in data:
                 files.marked.add(path)
     if not files.paths and not files.unjudged:
-        where = ", ".join(str(path) for path in paths)
-        msg = f"expected Python files (*.py) at {where}, found none; give another path"
-        raise AuditError(msg)
+        raise nothing(paths, files.ignored)
     files.paths.sort()
+    files.ignored.difference_update(files.paths)
     return files
 
 
-def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Path]:
+def nothing(paths: Iterable[Path], ignored: Set[Path]) -> AuditError:
+    """Return the error for `paths` below which there is no Python file, but those `ignored`."""
+    where = ", ".join(str(path) for path in paths)
+    but = f" but {len(ignored)} that git ignores" if ignored else ""
+    return AuditError(
+        f"expected Python files (*.py) at {where}, found none{but}; give another path"
+    )
+
+
+def find_ignored(paths: Iterable[Path]) -> Set[Path]:
+    """Return the Python files below `paths` that are left out because git ignores them."""
+    files = Files()
+    for path in paths:
+        if path.is_dir():
+            for _ in _below(path, files, _ignored_by_git(path)):
+                pass
+    return files.ignored
+
+
+def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
     for given in paths:
         path = Path(os.path.abspath(given))  # noqa: PTH100 - links stay as the user named them
         try:
@@ -82,10 +116,11 @@ def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Pat
         except FileNotFoundError as error:
             raise AuditError(f"{given}: no such file or folder") from error
         except OSError as error:
-            unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
+            files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
         if folder:
-            yield from _below(path, frozenset(), unjudged)
+            files.folders.append(path)
+            yield from _below(path, files, _ignored_by_git(path))
         elif path.suffix == ".py":
             yield path
         else:
@@ -93,37 +128,78 @@ def _candidates(paths: Iterable[Path], unjudged: list[Unjudged]) -> Iterator[Pat
             raise AuditError(msg)
 
 
-def _below(folder: Path, above: frozenset[str], unjudged: list[Unjudged]) -> Iterator[Path]:
+def _below(top: Path, files: Files, ignored: Set[Path], above: Set[str] = EMPTY) -> Iterator[Path]:
     """Yield the Python files below a folder; `above` are the real paths that lead to it."""
-    real = os.path.realpath(folder)
-    if real in above:
-        why = "is a symbolic link to a folder above it, which was not followed"
-        unjudged.append(Unjudged(folder, None, why))
-        return
+    pending = [(top, ignored, above)]  # folders can be nested deeper than calls
+    while pending:
+        folder, ignored, above = pending.pop()
+        real = os.path.realpath(folder)
+        if real in above:
+            why = "is a symbolic link to a folder above it, which was not followed"
+            files.unjudged.append(Unjudged(folder, None, why))
+            continue
+        if folder != top and os.path.lexists(folder / ".git"):
+            ignored = ignored | _ignored_by_git(folder)
+        for path, is_folder in _entries(folder, files):
+            if path in ignored:
+                below = _below(path, Files(), EMPTY, above | {real}) if is_folder else [path]
+                files.ignored.update(below)
+            elif is_folder:
+                pending.append((path, ignored, above | {real}))
+            else:
+                yield path
+
+
+def _entries(folder: Path, files: Files) -> Iterator[tuple[Path, bool]]:
+    """Yield the Python files in a folder, and the folders of source in it, which are marked."""
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        unjudged.append(Unjudged(folder, None, f"cannot be read: {_words(error)}"))
+        files.unjudged.append(Unjudged(folder, None, f"cannot be read: {_words(error)}"))
         return
     for entry in ordered:
         path = folder / entry.name
         try:
             is_folder = entry.is_dir()
         except OSError as error:
-            unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
+            files.unjudged.append(Unjudged(path, None, f"cannot be read: {_words(error)}"))
             continue
-        if is_folder:
-            if _is_source(path):
-                yield from _below(path, above | {real}, unjudged)
-        elif path.suffix == ".py":
-            yield path
+        if is_source(path) if is_folder else path.suffix == ".py":
+            yield path, is_folder
 
 
-def _is_source(folder: Path) -> bool:
+def _ignored_by_git(folder: Path) -> Set[Path]:
+    """Return what git ignores below a folder; nothing where there is no repository, or no git."""
+    try:
+        return Repository(folder).ignored(folder)
+    except AuditError:
+        return frozenset()
+
+
+def _unnamed(path: Path) -> str | None:
+    """Return why no type checker reads a path, None if they do."""
+    try:
+        os.fsencode(path).decode()
+    except UnicodeError:
+        return "its path is not UTF-8, which type checkers do not read; rename it"
+    try:
+        str(path).encode()
+    except UnicodeError:
+        return "its path is UTF-8, which this locale does not read; set PYTHONUTF8=1"
+    if len(path.parts) > DEEPEST:
+        return f"it is more than {DEEPEST} folders deep, which cannot be copied; move it"
+    if "\\" in str(path).replace(os.sep, ""):
+        return "its path has a backslash, which type checkers do not read; rename it"
+    return None
+
+
+def is_source(folder: Path) -> bool:
+    """Whether a folder holds what its author wrote, as its name and its files show."""
     hidden = folder.name.startswith(".") or folder.name in NOT_SOURCE
     # os.path.exists says no where a folder may not be entered; Path.exists raises.
-    return not hidden and not os.path.exists(folder / "pyvenv.cfg")  # noqa: PTH110
+    made = any(os.path.exists(folder / name) for name in ENVIRONMENT)  # noqa: PTH110
+    return not hidden and not made
 
 
 def _words(error: OSError) -> str:

@@ -75,7 +75,11 @@ class Unjudged:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of one audit: findings and unjudged places in order of path and line."""
+    """The outcome of one audit: findings and unjudged places in order of path and line.
+
+    `ignored_by_git` is how many Python files were left out because git ignores them,
+    `guarded_imports` how many imports were not resolved that may fail: their program knows it.
+    """
 
     root: Path
     interpreter: Path
@@ -85,10 +89,15 @@ class Report:
     findings: tuple[Finding, ...]
     unjudged: tuple[Unjudged, ...]
     unused_ignores: tuple[Unjudged, ...] = ()
+    ignored_by_git: int = 0
+    guarded_imports: int = 0
 
     @property
     def exit_code(self) -> int:
         """0 clean, 1 findings, 2 no finding but something could not be judged."""
-        if self.findings:
-            return 1
-        return 2 if self.unjudged or self.unused_ignores else 0
+        return 1 if self.findings else 0 if self.is_whole else 2
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything was judged, and each ignore silences something."""
+        return not (self.unjudged or self.unused_ignores)

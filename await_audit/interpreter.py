@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,14 +18,27 @@ OLDEST = (3, 8)
 
 TIMEOUT_S = 20.0
 
+ASK = """\
+import json, sys
+names = [*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names]
+print(*sys.version_info[:3], sep=".")
+print(json.dumps([sys.path, names]))
+"""
+"""What a Python is asked: its version, where it looks for modules, and those of its library."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python: where it is, why this one was taken, and its version such as `3.11.7`."""
+    """A Python: where it is, why this one was taken, and its version such as `3.11.7`.
+
+    `search_path` is where it looks for modules, `modules` are the names of its library.
+    """
 
     path: Path
     source: str
     version: str
+    search_path: tuple[Path, ...] = ()
+    modules: frozenset[str] = frozenset()
 
 
 def find_interpreter(
@@ -45,9 +59,10 @@ def find_interpreter(
         return _checked(chosen, "--python")
     if active := environment.get("VIRTUAL_ENV"):
         return _checked(_inside(Path(active)), "VIRTUAL_ENV")
-    start = path if path.is_dir() else path.parent
+    # os.path says no where a folder may not be entered; Path raises.
+    start = path if os.path.isdir(path) else path.parent  # noqa: PTH112
     for folder in (start, *start.parents):
-        if (folder / ".venv" / "pyvenv.cfg").is_file():
+        if os.path.isfile(folder / ".venv" / "pyvenv.cfg"):  # noqa: PTH113
             return _checked(_inside(folder / ".venv"), f".venv of {folder.name or folder}")
     return _checked(Path(sys.executable), "the Python that runs netra-ws")
 
@@ -62,19 +77,25 @@ def _checked(path: Path, source: str) -> Interpreter:
     path = Path(os.path.abspath(path))  # noqa: PTH100 - a resolved link leaves its environment
     what = f"{source}: expected a Python interpreter at {path}"
     do = "give the project's own with --python"
-    code = "import sys; print(*sys.version_info[:3], sep='.')"
     try:
-        command = [str(path), "-I", "-c", code]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+        command = [str(path), "-I", "-c", ASK]
+        run = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT_S,
+        )
     except FileNotFoundError as error:
         raise AuditError(f"{what}, there is none; {do}") from error
     except OSError as error:
         raise AuditError(f"{what}, it did not start ({error.strerror}); {do}") from error
     except subprocess.TimeoutExpired as error:
         raise AuditError(f"{what}, it gave no answer in {TIMEOUT_S:g} s; {do}") from error
-    version = run.stdout.strip()
+    version, _, rest = run.stdout.strip().partition("\n")
     try:
         numbers = tuple(int(part) for part in version.split("."))
+        folders, modules = json.loads(rest) if numbers >= OLDEST else ((), ())
     except ValueError:
         numbers = ()
     if run.returncode or not numbers:
@@ -83,4 +104,5 @@ def _checked(path: Path, source: str) -> Interpreter:
     if numbers < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise AuditError(f"{what} of at least {oldest}, it is {version}; {do}")
-    return Interpreter(path, source, version)
+    search_path = tuple(Path(folder) for folder in folders if folder)
+    return Interpreter(path, source, version, search_path, frozenset(modules))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -34,10 +34,23 @@ def relative(path: Path, folder: Path) -> str:
         return path.as_posix()
 
 
+def printable(text: str) -> str:
+    """Escape what moves a terminal's cursor, hides text or turns it round, and is no character.
+
+    A file may be named so, and a message may tell of a text that holds it.
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def json_line(record: Mapping[str, object]) -> str:
+    """Return an object of JSON in ASCII, which every output has and no terminal obeys."""
+    return json.dumps(record).replace("\x7f", "\\u007f")
+
+
 def json_lines(report: Report, folder: Path) -> Iterator[str]:
     """Yield a JSON object for each finding."""
     for finding in report.findings:
-        yield json.dumps(
+        yield json_line(
             {
                 "file": relative(finding.path, folder),
                 "line": finding.span.line,
@@ -45,8 +58,7 @@ def json_lines(report: Report, folder: Path) -> Iterator[str]:
                 "kind": finding.kind.value,
                 "rule": finding.rule,
                 "message": finding.message,
-            },
-            ensure_ascii=False,
+            }
         )
 
 
@@ -82,7 +94,7 @@ def workflow_command(name: str, fields: dict[str, str], message: str) -> str:
     def escaped(text: str, more: str = "") -> str:
         for letter in f"%\r\n{more}":
             text = text.replace(letter, f"%{ord(letter):02X}")
-        return text
+        return printable(text)
 
     written = ",".join(f"{key}={escaped(value, ':,')}" for key, value in fields.items())
     return f"::{name} {written}::{escaped(message)}"
@@ -107,7 +119,7 @@ def full(report: Report, folder: Path) -> Iterator[Styled]:
 def not_judged(report: Report, folder: Path) -> Iterator[str]:
     """Yield a line for each unused ignore, and for each reason why something was not judged."""
     for place in report.unused_ignores:
-        yield f"{_at(place, folder)}: {place.why}"
+        yield printable(f"{_at(place, folder)}: {place.why}")
     by_reason: dict[str, list[Unjudged]] = defaultdict(list)
     for place in report.unjudged:
         # A file that cannot be read is a line of its own, however many there are.
@@ -115,7 +127,7 @@ def not_judged(report: Report, folder: Path) -> Iterator[str]:
         by_reason[key].append(place)
     for places in by_reason.values():
         more = f" (and in {count(len(places) - 1, 'more place')})" if len(places) > 1 else ""
-        yield f"{_at(places[0], folder)}: not judged: {places[0].why}{more}"
+        yield printable(f"{_at(places[0], folder)}: not judged: {places[0].why}{more}")
 
 
 def summary(report: Report, folder: Path) -> Iterator[str]:
@@ -124,13 +136,24 @@ def summary(report: Report, folder: Path) -> Iterator[str]:
     interpreter = report.interpreter
     if interpreter.is_relative_to(folder):
         interpreter = interpreter.relative_to(folder)
-    yield f"Python: {interpreter} ({report.interpreter_source}); checked with {engines}"
+    yield printable(f"Python: {interpreter} ({report.interpreter_source}); checked with {engines}")
     findings, files = count(len(report.findings), "finding"), count(len(report.files), "file")
-    places = (*report.unjudged, *report.unused_ignores)
     rest = f"; {count(len(report.unjudged), 'place')} not judged" if report.unjudged else ""
     if report.unused_ignores:
         rest += f"; {count(len(report.unused_ignores), 'ignore')} to take out or to mend"
-    yield f"{findings} in {files}{rest}" + ("" if report.findings or places else ": clean")
+    clean = report.is_whole and not (report.findings or report.guarded_imports)
+    yield f"{findings} in {files}{rest}{left_out(report)}" + (": clean" if clean else "")
+
+
+def left_out(report: Report) -> str:
+    """Return what does not count as not judged, as it ends a summary."""
+    guarded, ignored = report.guarded_imports, report.ignored_by_git
+    return "".join(
+        [
+            f"; {count(guarded, 'guarded import')} not resolved" if guarded else "",
+            f"; {count(ignored, 'file')} left out, which git ignores" if ignored else "",
+        ]
+    )
 
 
 def count(number: int, noun: str) -> str:
@@ -154,17 +177,18 @@ def _finding(finding: Finding, text: Text | None, folder: Path) -> Iterator[Styl
     span = finding.span
     where = f"{relative(finding.path, folder)}:{span.line}:{span.column + 1}"
     yield Styled.assemble(
-        (where, "bold"),
+        (printable(where), "bold"),
         ": ",
         (finding.kind.value, "bold red"),
-        f": {finding.message} ",
+        printable(f": {finding.message} "),
         (f"[{finding.rule}]", "dim"),
     )
     if text is not None:
         yield from _excerpt(finding, text)
     if finding.definition is not None:
         at = f"{relative(finding.definition.path, folder)}:{finding.definition.line}"
-        yield Styled.assemble("  defined in ", (at, "bold"), f": {finding.definition.why}")
+        why = printable(finding.definition.why)
+        yield Styled.assemble("  defined in ", (printable(at), "bold"), f": {why}")
 
 
 def _excerpt(finding: Finding, text: Text) -> Iterator[Styled]:
@@ -175,9 +199,9 @@ def _excerpt(finding: Finding, text: Text) -> Iterator[Styled]:
         line = text.line(number)
         start = span.column if number == span.line else len(line) - len(line.lstrip())
         end = span.end_column if number == span.end_line else len(line)
+        parts = (line[:start], line[start:end], line[end:])
+        before, wrong, after = (printable(part.replace("\t", " ")) for part in parts)
         styled = Styled(f"  {number:>{width}} | ", style="dim", end="")
-        shown = Styled(line.expandtabs(1), style="not dim")
-        shown.stylize("red", start, end)
-        yield styled.append_text(shown)
+        yield styled.append_text(Styled.assemble(before, (wrong, "red"), after, style="not dim"))
     if last < span.end_line:
         yield Styled(f"  {'':>{width}} | … to line {span.end_line}", style="dim")

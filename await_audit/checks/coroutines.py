@@ -9,11 +9,12 @@ from pathlib import Path
 
 from await_audit.finding import Definition, Finding, Kind, Span
 from await_audit.resolver.colour import Colour, Function
-from await_audit.resolver.functions import Unparsable, parse
+from await_audit.resolver.functions import parse
 from await_audit.resolver.modules import Module, Tree
 from await_audit.resolver.nodes import children, walk
 from await_audit.resolver.resolution import Resolver
 from await_audit.resolver.values import ModuleValue, Values
+from await_audit.source import LINE_END, decode
 
 OWN = ("own",)
 """What stands in the place of an engine."""
@@ -80,25 +81,22 @@ def _place(node: ast.expr) -> tuple[int, ...]:
 class Coroutines:
     """Tells of an expression whether it makes a coroutine that is its only value.
 
-    `names` are those of all coroutine functions of the audited files: what is called by none of
-    them is not looked up, which is what makes this quick.
+    `root` is where the paths of the tree start. `names` are those of all coroutine functions of its
+    files: what is called by none of them is not looked up, which is what makes this quick.
     """
 
-    def __init__(self, tree: Tree, names: frozenset[str]) -> None:
+    def __init__(self, tree: Tree, root: Path, names: frozenset[str]) -> None:
         self._tree = tree
+        self._root = root
         self._names = names
         self._resolver = Resolver(tree)
         self._places: dict[str, dict[tuple[int, ...], ast.expr]] = {}
 
-    def source(self, path: Path, relative: str) -> Source | None:
-        """Return a file as it is looked at, or `None` if it cannot be parsed."""
+    def source(self, path: Path, relative: str) -> Source:
+        """Return a file as it is looked at; raises `Unparsable`."""
         data = path.read_bytes()
-        try:
-            tree = parse(data)
-        except Unparsable:
-            return None
-        text = data.decode(errors="replace").removeprefix("\ufeff")
-        lines = [line.encode() for line in text.splitlines()]
+        tree = parse(data)
+        lines = [line.encode() for line in LINE_END.split(decode(data)[0])]
         return Source(path, relative, tree, lines, _holding(tree, self._names))
 
     def made_by(self, node: ast.expr, source: Source) -> tuple[Function, str] | None:
@@ -189,7 +187,6 @@ class Coroutines:
         one, path = function
         what = "an `async def`" if one.colour is Colour.COROUTINE else "a `def`"
         why = f"`{one.name}` is {what}"
-        root = Path(str(source.path).removesuffix(source.relative))
         return Finding(
             path=source.path,
             span=source.span(node),
@@ -197,5 +194,5 @@ class Coroutines:
             rule=rule,
             message=message,
             engines=OWN,
-            definition=Definition(root / path, one.line, why),
+            definition=Definition(self._root / path, one.line, why),
         )

@@ -20,6 +20,9 @@ from await_audit.resolver.resolution import Resolver
 from await_audit.resolver.scopes import Assigned, Binding, Imported
 from await_audit.resolver.values import FunctionValue
 
+LETTER = rb"[\w\x80-\xff]"
+"""A byte of a name in UTF-8."""
+
 
 class Search:
     """Looks for the callers of functions in all modules that name one of them."""
@@ -61,7 +64,8 @@ class Search:
         """Collect the modules that name a function, and the other names that they give it."""
         pending = set(self._names)
         while pending:
-            pattern = re.compile(rb"\b(?:%s)\b" % b"|".join(one.encode() for one in pending))
+            names = b"|".join(one.encode() for one in pending)
+            pattern = re.compile(rb"(?<!%b)(?:%b)(?!%b)" % (LETTER, names, LETTER))
             exported: set[str] = set()
             for path in self._tree.paths:
                 if path in self._candidates or not self._has(path, pattern):

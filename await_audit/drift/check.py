@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from await_audit.drift.callers import Search
 from await_audit.drift.flipped import Flipped
-from await_audit.drift.git import Change, Repository
 from await_audit.drift.history import Attribution, Comparison
 from await_audit.drift.model import Drift, Flip
 from await_audit.errors import AuditError
+from await_audit.files import find_ignored, nothing
 from await_audit.finding import Unjudged
+from await_audit.git import Change, Repository
 from await_audit.resolver.functions import Unparsable
 from await_audit.resolver.modules import Tree
+from await_audit.resolver.nodes import room_for_calls
 
 
+@room_for_calls()
 def drift(paths: Sequence[Path], since: str) -> Drift:
     """Compare the working tree that `paths` lie in with a revision of its repository.
 
     The outcome has the callers below `paths`, and the flips that lie there or have such a caller.
     Its paths are absolute. Raises `AuditError` if there is no path, repository, revision or git, if
-    the paths lie in several repositories, or if the revision has nothing in common with HEAD.
+    the paths lie in several repositories, if there is and was no Python file there, or if the
+    revision has nothing in common with HEAD.
     """
     if not paths:
         raise AuditError("--since needs a path: expected a file or a folder, got none")
@@ -37,12 +41,15 @@ def drift(paths: Sequence[Path], since: str) -> Drift:
         if other.root != repository.root:
             msg = f"{path} is not in the repository of {paths[0]}: audit one at a time"
             raise AuditError(msg)
-    return _Check(repository, below, since).run()
+    return _Check(repository, paths, below, since).run()
 
 
 class _Check:
-    def __init__(self, repository: Repository, below: Sequence[Path], since: str) -> None:
+    def __init__(
+        self, repository: Repository, given: Sequence[Path], below: Sequence[Path], since: str
+    ) -> None:
         self._repository = repository
+        self._given = given
         self._below = below
         self._since = since
         self._read = cache(self._read_file)
@@ -50,7 +57,11 @@ class _Check:
     def run(self) -> Drift:
         revision, base = self._repository.base(self._since)
         changes = self._repository.changes(revision)
-        tree = Tree(self._repository.python_files(), self._read)
+        tree = Tree(self._repository.python_files(self._below), self._read)
+        ignored = find_ignored(self._below) - {self._absolute(path) for path in tree.paths}
+        touched = {path for one in changes for path in (one.before, one.after) if path is not None}
+        if not any(self._is_below(self._absolute(path)) for path in touched.union(tree.paths)):
+            raise nothing(self._given, ignored)
         comparison = Comparison(self._repository, tree, revision, self._since, changes)
         flipped = comparison.run()
         search = Search(flipped, tree, self._read, _Before(self._repository, changes).had)
@@ -59,6 +70,7 @@ class _Check:
         flips = [flip for one in flipped if (flip := self._flip(one, attribution)) is not None]
         unjudged = [
             *comparison.unjudged,
+            *self._submodules(changes),
             *(Unjudged(Path(path), why.line, str(why)) for path, why in tree.unread.items()),
         ]
         return Drift(
@@ -69,7 +81,16 @@ class _Check:
                 Unjudged(self._absolute(one.path), one.line, one.why)
                 for one in sorted(unjudged, key=lambda one: (one.path, one.line or 0))
             ),
+            len(ignored),
         )
+
+    def _submodules(self, changes: Iterable[Change]) -> Iterator[Unjudged]:
+        """Yield the submodules that changed: each is a repository of its own."""
+        why = "is a submodule that changed; audit it by itself, with a revision of its own"
+        for change in changes:
+            path = change.after or change.before
+            if change.is_submodule and path and self._is_below(self._absolute(path)):
+                yield Unjudged(Path(path), None, why)
 
     def _read_file(self, path: str) -> bytes:
         try:

@@ -8,9 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from await_audit.drift.flipped import Flipped
-from await_audit.drift.git import Change, Repository
-from await_audit.drift.model import Commit
 from await_audit.finding import Unjudged
+from await_audit.git import Change, Commit, Repository
 from await_audit.resolver.colour import Colour, Function
 from await_audit.resolver.functions import Unparsable, functions, parse
 from await_audit.resolver.modules import Tree
@@ -19,6 +18,8 @@ from await_audit.resolver.values import ClassValue, FunctionValue
 
 VERSIONS = 500
 """How many commits of one file are looked at."""
+
+NOT_HERE = "its content is not in this clone, which is partial; git fetch --refetch --no-filter"
 
 
 @dataclass(eq=False, slots=True)
@@ -40,12 +41,15 @@ class Comparison:
         for change in self.changes:
             if change.before is None or change.blob is None or not change.before.endswith(".py"):
                 continue
+            at = Path(change.after or change.before)
+            if change.blob not in blobs:
+                why = f"at {self.label}: {NOT_HERE}"
+                self.unjudged.append(Unjudged(at, None, why))
+                continue
             try:
                 before = functions(parse(blobs[change.blob]))
             except Unparsable as error:
-                path = change.after or change.before
-                why = f"at {self.label}: {error}"
-                self.unjudged.append(Unjudged(Path(path), None, why))
+                self.unjudged.append(Unjudged(at, None, f"at {self.label}: {error}"))
                 continue
             for function in before.values():
                 for path, now in self._now(change, function, resolver):

@@ -6,19 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from await_audit.finding import Kind, Unjudged
+from await_audit.git import Commit
 from await_audit.resolver.colour import Colour
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit as people name it."""
-
-    id: str
-    subject: str
-
-    def __str__(self) -> str:
-        """The abbreviated id and the subject."""
-        return f"{self.id} ({self.subject})"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,12 +67,16 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The outcome: flips in order of path and line, and what could not be judged."""
+    """The outcome: flips in order of path and line, and what could not be judged.
+
+    `ignored_by_git` is how many Python files were left out because git ignores them.
+    """
 
     since: str
     base: Commit
     flips: tuple[Flip, ...]
     unjudged: tuple[Unjudged, ...] = ()
+    ignored_by_git: int = 0
 
     @property
     def exit_code(self) -> int:

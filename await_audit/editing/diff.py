@@ -17,13 +17,25 @@ def diff(fix: FileFix, folder: Path) -> list[bytes]:
 
     The names in it are relative to `folder`.
     """
-    name = os.fsencode(Path(os.path.relpath(fix.path, folder)).as_posix())
+    name = Path(os.path.relpath(fix.path, folder)).as_posix()
+    old, new = (os.fsencode(_quoted(f"{side}/{name}")) for side in "ab")
     before, after = _lines(fix.before), _lines(fix.after)
-    lines = difflib.diff_bytes(
-        difflib.unified_diff, before, after, b"a/" + name, b"b/" + name, lineterm=b"\n"
-    )
+    lines = difflib.diff_bytes(difflib.unified_diff, before, after, old, new, lineterm=b"\n")
     unended = b"\n\\ No newline at end of file\n"
     return [line if line.endswith(b"\n") else line + unended for line in lines]
+
+
+def _quoted(name: str) -> str:
+    """Write a name as git does: in quotes if there is a letter in it that cannot be printed."""
+    written = ""
+    for letter in name:
+        if letter in '"\\':
+            written += f"\\{letter}"
+        elif letter.isprintable():
+            written += letter
+        else:
+            written += "".join(f"\\{byte:03o}" for byte in os.fsencode(letter))
+    return name if written == name else f'"{written}"'
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,35 +42,44 @@ def mirrored(texts: Mapping[Path, str], roots: Sequence[Path]) -> Iterator[Mirro
 
     `texts` gives absolute paths and their text in the copy, where it stands in UTF-8 with its line
     ends as they are. Everything beside them is a symbolic link, so that a module there finds the
-    same neighbours. Only the folders that lead to a text are made anew: the cost does not depend
-    on the size of the tree.
+    same neighbours, and those in the folders above it. Only the folders that lead to a text are
+    made anew: the cost does not depend on the size of the tree.
     """
     if not texts:
         yield NO_COPY
         return
     folders = [path.parent for path in texts]
     near = [root for root in roots if any(folder.is_relative_to(root) for folder in folders)]
-    base = Path(os.path.commonpath([*folders, *near]))
+    project = Path(os.path.commonpath([*folders, *near]))
+    base = Path(project.anchor)
     with tempfile.TemporaryDirectory(prefix="netra-ws-") as temporary:
         mirror = Mirror(base, Path(temporary).resolve() / "tree")
-        made = {base}
-        for folder in folders:
-            made.update(
-                parent
-                for parent in (folder, *folder.parents)
-                if parent != base and parent.is_relative_to(base)
-            )
+        made = {parent for folder in folders for parent in (folder, *folder.parents)}
         for folder in sorted(made):
             mirror.inside(folder).mkdir()
-            _link_entries(folder, mirror, made, texts)
+            _link_entries(folder, mirror, made | texts.keys(), folder in project.parents)
         for path, text in texts.items():
             mirror.inside(path).write_bytes(text.encode("utf-8"))
         yield mirror
 
 
-def _link_entries(folder: Path, mirror: Mirror, made: set[Path], texts: Mapping[Path, str]) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = folder / entry.name
-            if path not in made and path not in texts:
-                mirror.inside(path).symlink_to(path)
+def _link_entries(folder: Path, mirror: Mirror, made: Collection[Path], is_above: bool) -> None:
+    """Link what `folder` holds beside what was made: if it is above the tree, what is importable.
+
+    What may not be listed there is left out.
+    """
+    try:
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not is_above or _is_importable(entry)]
+    except OSError:
+        if not is_above:
+            raise
+        return
+    for path in (folder / entry.name for entry in entries):
+        if path not in made:
+            mirror.inside(path).symlink_to(path)
+
+
+def _is_importable(entry: os.DirEntry[str]) -> bool:
+    name, _, suffix = entry.name.partition(".")
+    return name.isidentifier() and (suffix in {"py", "pyi"} or (not suffix and entry.is_dir()))

@@ -118,20 +118,19 @@ def write_configuration(
 
     `files` are the paths to check, as they stand in the mirror.
     """
-    # A string in JSON is one in TOML as well.
     includes = [_escaped(path) for path in files]
     search = [str(mirror.inside(path)) for path in settings.search_path]
     lines = [
         'preset = "off"',
-        f"project-includes = {json.dumps(includes)}",
+        f"project-includes = {_toml(includes)}",
         "project-excludes = []",
         "disable-project-excludes-heuristics = true",
         "use-ignore-files = false",
-        f"search-path = {json.dumps(search)}",
+        f"search-path = {_toml(search)}",
         # Imports that are not found so are looked for in the folders above the importing file, as
         # they are for a script and for a test.
         "enable-fallback-search-path = true",
-        f"python-interpreter-path = {json.dumps(str(settings.python))}",
+        f"python-interpreter-path = {_toml(str(settings.python))}",
         "enabled-ignores = []",
         "check-unannotated-defs = true",
         'infer-return-types = "checked"',
@@ -142,6 +141,11 @@ def write_configuration(
     path = folder / "pyrefly.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _toml(value: str | list[str]) -> str:
+    """Write strings as TOML: as in JSON, but for surrogate pairs and the control character DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _escaped(path: Path) -> str:

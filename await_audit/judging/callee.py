@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from await_audit.finding import Definition, Span
 from await_audit.judging.plain_values import Function
@@ -100,29 +102,46 @@ def look_up(path: Path, line: int) -> Defined | None:
 
     A second name for one of the same scope, as in `fetch = load`, stands for what it names.
     """
+    found = _named_lines(path).get(line)
+    return _defined(path, *found, line) if found else None
+
+
+class _Body(NamedTuple):
+    """The body of a module, a class or a function; `bound` is what binds each name in it."""
+
+    statements: list[ast.stmt]
+    owner: ast.ClassDef | None
+    bound: Mapping[str, Sequence[ast.AST]]
+
+
+@functools.lru_cache(maxsize=256)
+def _named_lines(path: Path) -> Mapping[int, tuple[_Body, str]]:
+    """Return the body and the first name that each line of a file binds."""
+    found: dict[int, tuple[_Body, str]] = {}
     tree = _parsed(path)
-    if tree is None:
-        return None
-    for scope in ast.walk(tree):
-        if not isinstance(scope, ast.Module | ast.ClassDef | Function):
-            continue
-        owner = scope if isinstance(scope, ast.ClassDef) else None
-        for name in _names_at(scope.body, line):
-            return _defined(path, scope.body, name, line, owner)
-    return None
+    for scope in ast.walk(tree) if tree else ():
+        if isinstance(scope, ast.Module | ast.ClassDef | Function):
+            owner = scope if isinstance(scope, ast.ClassDef) else None
+            body = _Body(scope.body, owner, _bindings(scope.body))
+            for line, name in _lines(scope.body):
+                found.setdefault(line, (body, name))
+    return found
 
 
-def _defined(
-    path: Path, body: list[ast.stmt], name: str, line: int, owner: ast.ClassDef | None
-) -> Defined | None:
-    bound = list(_bindings(body, name))
-    nodes = [one for one in bound if isinstance(one, Function | ast.ClassDef)]
+def _defined(path: Path, body: _Body, name: str, line: int) -> Defined | None:
+    other: str | None = name
+    nodes: list[Function | ast.ClassDef] = []
+    for _ in body.bound:  # as many second names as there can be, should two name each other
+        bound = body.bound.get(other, ()) if other else ()
+        nodes = [one for one in bound if isinstance(one, Function | ast.ClassDef)]
+        if nodes or len(bound) != 1:
+            break
+        other = _second_name_of(other, body.statements) if other else None
     if not nodes:
-        other = _second_name_of(name, body) if len(bound) == 1 else None
-        return _defined(path, body, other, line, owner) if other else None
+        return None
     node = next((one for one in nodes if one.lineno == line), nodes[-1])
     others = [one for one in bound if one is not node and not _joins(one)]
-    return Defined(path, node, owner, rebound=bool(others) and not _joins(node))
+    return Defined(path, node, body.owner, rebound=bool(others) and not _joins(node))
 
 
 def _second_name_of(name: str, body: list[ast.stmt]) -> str | None:
@@ -138,17 +157,17 @@ def _targets(node: ast.Assign) -> list[str]:
     return [target.id for target in node.targets if isinstance(target, ast.Name)]
 
 
-def _names_at(body: list[ast.stmt], line: int) -> Iterator[str]:
-    """Yield the names that a line of a body binds by `def`, `class` or a plain assignment."""
+def _lines(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a body that bind a name by `def`, `class` or a plain assignment."""
     todo: list[ast.AST] = list(body)
     while todo:
         node = todo.pop()
         if isinstance(node, Function | ast.ClassDef):
-            if node.lineno == line:
-                yield node.name
+            yield node.lineno, node.name
             continue
-        if isinstance(node, ast.Assign) and node.lineno == line:
-            yield from _targets(node)
+        if isinstance(node, ast.Assign):
+            for name in _targets(node):
+                yield node.lineno, name
         if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
             todo.extend(ast.iter_child_nodes(node))
 
@@ -206,22 +225,23 @@ def _parsed(path: Path) -> ast.Module | None:
         return None
 
 
-def _bindings(body: list[ast.stmt], name: str) -> Iterator[ast.AST]:
-    """Yield what binds `name` in a body, in the branches of its statements too."""
+def _bindings(body: list[ast.stmt]) -> Mapping[str, Sequence[ast.AST]]:
+    """Return what binds each name in a body, in the branches of its statements too."""
+    found: dict[str, list[ast.AST]] = defaultdict(list)
     todo: list[ast.AST] = list(reversed(body))
     while todo:
         node = todo.pop()
         if isinstance(node, Function | ast.ClassDef):
-            if node.name == name:
-                yield node
+            found[node.name].append(node)
             continue
         if isinstance(node, ast.Lambda):
             continue
-        bound = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name
-        aliased = isinstance(node, ast.alias) and (node.asname or node.name) == name
-        if bound or aliased:
-            yield node
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id].append(node)
+        elif isinstance(node, ast.alias):
+            found[node.asname or node.name].append(node)
         todo.extend(reversed(list(ast.iter_child_nodes(node))))
+    return found
 
 
 def _joins(node: ast.AST) -> bool:

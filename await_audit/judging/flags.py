@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from await_audit.engines.diagnostic import AWAITED, Diagnostic, Symptom
-from await_audit.engines.written_types import split
+from await_audit.engines.written_types import OPEN, split
 from await_audit.finding import Kind, Span
 from await_audit.judging.operands import arguments, operand_of
 from await_audit.judging.rewriting import Question
@@ -47,6 +47,11 @@ class Flag:
     def kind(self) -> Kind:
         """Which of the two wrong colours it is."""
         return Kind.AWAIT_SYNC if self.symptom in AWAITED else Kind.UNAWAITED
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the type of the operand was known once and is not, asked again."""
+        return self.kind is Kind.AWAIT_SYNC and self.whole in OPEN - self.types
 
     @property
     def place(self) -> tuple[Path, Span]:

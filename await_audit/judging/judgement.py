@@ -46,6 +46,7 @@ def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic
     evidence = _with_inferred(evidence, infer(candidates, evidence.places, texts), texts)
     if evidence.flags:
         judgement.findings += _findings(evidence, _known_names(evidence, sources))
+        judgement.unjudged += [_lost(flag) for flag in evidence.flags if flag.is_lost]
     return judgement
 
 
@@ -144,6 +145,11 @@ def _unjudged(said: Iterable[Diagnostic]) -> Judgement:
             why = f"the import of {one.subject or 'a module'} was not resolved"
             judgement.unjudged.append(Unjudged(one.path, one.span.line, why))
     return judgement
+
+
+def _lost(flag: Flag) -> Unjudged:
+    why = f"a type checker says `{flag.message}`, and asked again it does not know the type"
+    return Unjudged(flag.path, flag.span.line, why)
 
 
 def _finding(

@@ -60,7 +60,7 @@ def functions(module: ast.Module) -> dict[str, Function]:
     """
     found: dict[str, Function] = {}
     ambiguous: set[str] = set()
-    for function in _definitions(module, ""):
+    for function in _definitions(module):
         other = found.setdefault(function.qualname, function)
         if other.colour is not function.colour:
             ambiguous.add(function.qualname)
@@ -68,17 +68,20 @@ def functions(module: ast.Module) -> dict[str, Function]:
     return {name: function for name, function in found.items() if name not in ambiguous}
 
 
-def _definitions(node: ast.AST, prefix: str) -> Iterator[Function]:
-    for child in children(node):
-        if isinstance(child, FUNCTIONS):
-            function = _function(child, prefix + child.name)
+def _definitions(module: ast.Module) -> Iterator[Function]:
+    pending: list[tuple[ast.AST, str]] = [(module, "")]
+    while pending:
+        node, prefix = pending.pop()
+        if isinstance(node, FUNCTIONS):
+            function = _function(node, prefix + node.name)
             if function is not None:
                 yield function
-            yield from _definitions(child, f"{prefix}{child.name}.{LOCALS}.")
-        elif isinstance(child, ast.ClassDef):
-            yield from _definitions(child, f"{prefix}{child.name}.")
-        elif not isinstance(child, ast.expr):
-            yield from _definitions(child, prefix)
+            prefix = f"{prefix}{node.name}.{LOCALS}."
+        elif isinstance(node, ast.ClassDef):
+            prefix = f"{prefix}{node.name}."
+        elif isinstance(node, ast.expr):
+            continue
+        pending += [(child, prefix) for child in reversed(children(node))]
 
 
 def _function(node: FunctionNode, qualname: str) -> Function | None:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from await_audit.resolver.colour import Function
 from await_audit.resolver.functions import FUNCTIONS, LOCALS, Unparsable, functions, parse
-from await_audit.resolver.nodes import children, walk
+from await_audit.resolver.nodes import children, parents
 from await_audit.resolver.scopes import Scope, scopes
 
 
@@ -51,9 +51,11 @@ class Module:
 def read_module(path: str, name: str, content: bytes) -> Module:
     """Parse a module. Raises `Unparsable`."""
     tree = parse(content)
-    module = Module(path, name, tree, functions(tree), {}, scopes(tree), {})
-    for node in walk(tree):
-        module.parents.update(dict.fromkeys(children(node), node))
+    try:
+        above = parents(tree)
+    except RecursionError as error:
+        raise Unparsable(f"cannot be parsed: {error}") from error
+    module = Module(path, name, tree, functions(tree), {}, scopes(tree), {}, above)
     _name(module, tree, "")
     return module
 

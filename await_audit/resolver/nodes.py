@@ -8,6 +8,15 @@ of its own time in walking: this takes half as long (measured, Python 3.11).
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+DEEPEST = 500
+"""Levels of a syntax tree that is looked at; calls go down it, some for each level."""
+
+CALLS = 10 * DEEPEST
+"""Room for these calls. At 20,000 CPython 3.11 may end in its parser, without an exception."""
 
 WITHOUT_NODES = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "kind", "type_comment"})
 """Fields with a context, an operator or a text in them, which an audit does not look for."""
@@ -38,3 +47,33 @@ def walk(node: ast.AST) -> list[ast.AST]:
     for one in nodes:
         nodes += children(one)
     return nodes
+
+
+def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
+    """Return what is right above each node, the outer ones first.
+
+    Raises RecursionError for a tree of more than `DEEPEST` levels.
+    """
+    above: dict[ast.AST, ast.AST] = {}
+    level = [tree]
+    for _ in range(DEEPEST):
+        below: list[ast.AST] = []
+        for node in level:
+            found = children(node)
+            above.update(dict.fromkeys(found, node))
+            below += found
+        if not below:
+            return above
+        level = below
+    raise RecursionError("it is nested too deep")
+
+
+@contextmanager
+def room_for_calls() -> Iterator[None]:
+    """Let calls go down a syntax tree."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, CALLS))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -9,7 +9,8 @@ import click
 
 from netra_ws.serving.options import PathName
 
-PATHS = PathName(path_type=Path)
+# What cannot be read is for the audit to say, which judges the others.
+PATHS = PathName(path_type=Path, readable=False)
 
 paths_argument = click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="PATH...")
 python_option = click.option(
@@ -54,9 +55,9 @@ def audit_command(
     """Find what is awaited and is not awaitable, and coroutines that nobody awaits.
 
     Give files and folders; below a folder every *.py is judged but in hidden folders, virtual
-    environments, site-packages, node_modules and __pycache__. The settings are the command's own:
-    no configuration file and no `# type: ignore` of the project changes them. A line is silenced
-    by `# netra: ignore[await-sync]` or `# netra: ignore[unawaited]`.
+    environments, site-packages, node_modules and __pycache__, and what git ignores. The settings
+    are the command's own: no configuration file and no `# type: ignore` of the project changes
+    them. A line is silenced by `# netra: ignore[await-sync]` or `# netra: ignore[unawaited]`.
 
     \b
     Examples:
@@ -70,6 +71,7 @@ def audit_command(
       0  clean; with --since, no caller left behind
       1  findings; with --since, callers left behind
       2  it could not judge: at all, or an import, a file, an ignore; each is named
+      3  a fault of its own; the file with its traceback is named
     """
     if since is not None:
         from netra_incident.cli.drift import show_drift

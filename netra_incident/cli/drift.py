@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 
 from await_audit.drift import Caller, Drift, Flip, drift
-from await_audit.report import count, relative, workflow_command
+from await_audit.report import count, json_line, printable, relative, workflow_command
 
 Lines = Iterator[tuple[bool, str]]
 """Lines of an output: whether a line is a result, which goes to standard output, and its text."""
@@ -25,7 +24,7 @@ def show_drift(paths: Sequence[Path], since: str, output_format: str) -> int:
     """
     found = drift(paths, since)
     for is_result, line in FORMATS[output_format](found):
-        click.echo(line, file=sys.stdout if is_result else sys.stderr)
+        click.echo(printable(line), file=sys.stdout if is_result else sys.stderr)
     return found.exit_code
 
 
@@ -55,7 +54,7 @@ def _json_lines(found: Drift) -> Lines:
                 "rule": RULE,
                 "message": _message(flip, caller),
             }
-            yield True, json.dumps(record, ensure_ascii=False)
+            yield True, json_line(record)
         for caller in flip.possible:
             yield False, f"possible: {_caller(flip, caller)}"
     yield from _unjudged(found)
@@ -110,11 +109,13 @@ def _summary(found: Drift) -> str:
     flips = len(found.flips)
     left = sum(len(flip.left_behind) for flip in found.flips)
     possible = sum(len(flip.possible) for flip in found.flips)
+    ignored = found.ignored_by_git
     parts = [
         f"since {found.since} ({found.base.id}): {count(flips, 'function')} changed colour",
         f"{count(left, 'caller')} left behind",
         *([f"{possible} possible"] if possible else []),
         *([f"{count(len(found.unjudged), 'file')} not judged"] if found.unjudged else []),
+        *([f"{count(ignored, 'file')} left out, which git ignores"] if ignored else []),
     ]
     return ", ".join(parts)
 

@@ -39,6 +39,7 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
       0  nothing is left to fix
       1  the diff shows what to fix, or something is left for a person to decide
       2  it could not judge, or not write; what is named
+      3  a fault of its own; the file with its traceback is named
     """
     from await_audit import report as reports
     from await_audit.audit import audit
@@ -58,13 +59,14 @@ def fix_command(paths: tuple[Path, ...], writes: bool, python: Path | None, engi
         for left in fix.left:
             span = left.finding.span
             where = f"{name}:{span.line}:{span.column + 1}"
-            click.echo(f"{where}: {left.finding.message}; left, because {left.why}", err=True)
+            said = f"{where}: {left.finding.message}; left, because {left.why}"
+            click.echo(reports.printable(said), err=True)
     for line in reports.not_judged(report, folder):
         click.echo(line, err=True)
-    for line in (next(reports.summary(report, folder)), _summary(report.files, fixes, writes)):
-        click.echo(line, err=True)
+    click.echo(next(reports.summary(report, folder)), err=True)
+    click.echo(f"{_summary(report.files, fixes, writes)}{reports.left_out(report)}", err=True)
     open_ends = any(fix.left or (fix.changed and not writes) for fix in fixes)
-    sys.exit(1 if open_ends else 2 if report.unjudged else 0)
+    sys.exit(1 if open_ends else 0 if report.is_whole else 2)
 
 
 def _summary(files: Sequence[Path], fixes: Sequence[FileFix], written: bool) -> str:
@@ -87,6 +89,7 @@ def _show(fixes: Sequence[FileFix], folder: Path) -> None:
     from rich.text import Text
 
     from await_audit.editing.diff import STYLES, diff
+    from await_audit.report import printable
 
     console = Console(highlight=False, soft_wrap=True)
     for fix in fixes:
@@ -95,6 +98,6 @@ def _show(fixes: Sequence[FileFix], folder: Path) -> None:
             for line in lines:
                 shown = line.decode(errors="replace").rstrip("\r\n")
                 style = next((to for mark, to in STYLES.items() if shown.startswith(mark)), "")
-                console.print(Text(shown, style=style))
+                console.print(Text(printable(shown.expandtabs()), style=style))
         else:
             sys.stdout.buffer.write(b"".join(lines))

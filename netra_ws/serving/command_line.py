@@ -1,6 +1,7 @@
 """The command line of the backend alone, and what every command line of ours shares.
 
-Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked, 130 interrupted.
+Exit codes: 0 done, 1 it ran and the answer is no, 2 it could not be done as asked, 3 a fault of its
+own, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import click
 from netra_ws.errors import ConfigurationError, NetraError, reason
 from netra_ws.serving.commands import hash_password_command, serve
 from netra_ws.serving.leaving import leave
+
+FAULT = 3
+"""What nobody takes for an answer, nor for something that was asked wrongly."""
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -46,7 +50,7 @@ def boundary(name: str, *errors: type[Exception], prefix: str = "netra-ws") -> I
     """Exit with a code, whatever happens inside; what cannot be done is one line on standard error.
 
     `errors` are further ones that are raised for that; an error's own `exit_code` counts, else it
-    is 2. So it is for files, names and streams that fail. A fault of ours has its traceback kept.
+    is 2. So it is for files, names and streams that fail. A fault of ours is 3, its traceback kept.
     """
     known: tuple[type[Exception], ...] = (NetraError, *errors)
     code: str | int | None = 2
@@ -69,12 +73,14 @@ def boundary(name: str, *errors: type[Exception], prefix: str = "netra-ws") -> I
         said, code = "interrupted", INTERRUPTED
     except known as error:
         said, code = str(error), getattr(error, "exit_code", 2)
-    except Exception as error:
-        said = _told(error, name)
+    except BaseException as error:  # a panic of a library in Rust is no Exception
+        if (words := _told(error, name)) is None:
+            words, code = _keep(error), FAULT
+        said = words
     if (failed := _failure(stdout) or failed) is not None:
         said, code = f"standard output: {reason(failed)}", 2
     if said:
-        _say(f"{prefix}: {' '.join(said.split())}")
+        _say(f"{prefix}: {_one_line(said)}")
     _failure(sys.stderr)
     leave(code)
 
@@ -86,8 +92,8 @@ def run(commands: click.Command, name: str, *errors: type[Exception]) -> NoRetur
     raise AssertionError("boundary ends with SystemExit")
 
 
-def _told(error: Exception, name: str) -> str:
-    """Return the words for an error that is none of ours."""
+def _told(error: BaseException, name: str) -> str | None:
+    """Return the words for an error that is no fault of ours, else `None`."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
             _say(error.format_message())
@@ -102,7 +108,7 @@ def _told(error: Exception, name: str) -> str:
             return f"{error.filename or _unnamed()}: {reason(error)}"
         case UnicodeError():
             return f"expected text, got something else: {error}"
-    return _keep(error)
+    return None
 
 
 def _unnamed() -> str:
@@ -112,6 +118,12 @@ def _unnamed() -> str:
     except OSError:
         return "the current folder"
     return "a file or a stream"
+
+
+def _one_line(text: str) -> str:
+    """Return a text on one line, without letters of a file's name that a terminal obeys."""
+    line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
 
 
 def _say(text: str) -> None:
@@ -134,7 +146,8 @@ def _open_streams() -> None:
     for name in ("COLUMNS", "LINES"):
         if not os.environ.get(name, "0").isdecimal():
             del os.environ[name]  # rich takes a ² for a number
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    failing = {"strict", "surrogateescape"}  # the other one is that of the locale C
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in failing:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
@@ -166,11 +179,18 @@ def _failure(stream: TextIO | None) -> Exception | None:
     return None
 
 
-def _keep(error: Exception) -> str:
+def _keep(error: BaseException) -> str:
     """Keep the traceback of an error that nobody expected; return what to say of it."""
     what = "".join(traceback.format_exception_only(error)).strip()
     try:
-        with NamedTemporaryFile("w", prefix="netra-ws-", suffix=".log", delete=False) as file:
+        with NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            prefix="netra-ws-",
+            suffix=".log",
+            delete=False,
+        ) as file:
             traceback.print_exception(error, file=file)
     except OSError as unkept:
         return f"a fault of its own: {what}; its traceback could not be kept: {unkept.strerror}"

@@ -1,9 +1,12 @@
 """What an audit finds, what it is certain of, and what it says that it could not judge."""
 
 import errno
+import json
 import os
 import re
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -370,6 +373,109 @@ def test_the_project_is_not_written_to(project):
     before = sorted(os.walk(project))
     audit([project], python=PYTHON, root=project)
     assert sorted(os.walk(project)) == before
+
+
+ENCODINGS = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "cp1252:strict"},
+    {"LC_ALL": "C"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+COMMANDS = [
+    ["audit"],
+    ["audit", "--output-format", "json-lines"],
+    ["audit", "--output-format", "github"],
+    ["fix"],
+]
+
+
+@pytest.mark.parametrize("env", ENCODINGS, ids=str)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_encoding_of_a_terminal_is_too_narrow(project, arguments, env):
+    text = "def get() -> int: return 1\nasync def main(): return '漢 é 😀 \x1b', await get()\n"
+    write(project, app=text)
+    (project / "漢é.py").write_text(text)
+    command = [sys.executable, "-m", "netra_incident", *arguments, "."]
+    done = subprocess.run(command, cwd=project, env=os.environ | env, capture_output=True)
+    said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+    assert done.returncode == 1
+    assert "app.py" in said
+    assert "Traceback" not in said
+    if "json-lines" in arguments:
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        # Where names are not read as UTF-8 the other one is not judged.
+        assert {line["file"] for line in lines} | {"漢é.py"} == {"app.py", "漢é.py"}
+
+
+def test_a_type_that_is_lost_when_it_is_asked_for_again_is_not_judged(project, monkeypatch):
+    def forgetful(flags, *_):
+        return [replace(flag, whole="Unknown") for flag in flags]
+
+    monkeypatch.setattr("await_audit.judging.judgement.ask", forgetful)
+    report = judged(project, app="async def main():\n    await 1\n")
+    assert [one.line for one in report.unjudged] == [2]
+    assert "asked again it does not know the type" in report.unjudged[0].why
+    assert report.exit_code != 0
+
+
+def test_an_import_from_above_is_the_same_when_it_is_asked_again(tmp_path):
+    write(tmp_path, helpers="def get() -> int: return 1\n")
+    project = tmp_path / "a" / "b"
+    project.mkdir(parents=True)
+    caller = "from helpers import get\nasync def main():\n    await get()\n"
+    report = judged(project, job=caller)
+    assert (marked(report), report.unjudged) == ([("job", 3, True)], ())
+
+
+@pytest.mark.parametrize("given", [".", "..", "link", "job.py", "../scripts", "../scripts/job.py"])
+def test_a_path_is_the_same_however_it_is_written(tmp_path, given):
+    write(tmp_path, helpers="def get() -> int: return 1\n")
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    write(scripts, job="from helpers import get\nasync def main():\n    await get()\n")
+    (scripts / "link").symlink_to(tmp_path, target_is_directory=True)
+    done = in_process("audit", given, cwd=scripts)
+    assert "job.py:3:5: await-sync" in done.stdout
+    assert done.returncode == 1
+
+
+def test_an_import_that_a_link_leads_away_from_is_not_judged(tmp_path):
+    scripts = tmp_path / "project" / "scripts"
+    scripts.mkdir(parents=True)
+    write(scripts.parent, helpers="def get() -> int: return 1\n")
+    write(scripts, job="import helpers\nasync def main():\n    await helpers.get()\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(scripts, target_is_directory=True)
+    done = in_process("audit", "link", cwd=tmp_path / "elsewhere")
+    assert "link/job.py:1: not judged: the import of helpers was not resolved" in done.stdout
+    assert done.returncode == 2
+
+
+def test_of_two_packages_of_one_name_each_is_its_own(project):
+    for name, colour in (("one", ""), ("two", "async ")):
+        package = project / name / "app"
+        package.mkdir(parents=True)
+        caller = "from app.helpers import get\nasync def main():\n    await get()\n"
+        write(package, __init__="", helpers=f"{colour}def get() -> int: return 1\n", job=caller)
+        write(project / name, run=caller)
+    report = audit([project], python=PYTHON, root=project)
+    assert {found.path.relative_to(project).as_posix() for found in report.findings} == {
+        "one/app/job.py",
+        "one/run.py",
+    }
+    assert report.unjudged == ()
+
+
+@pytest.mark.parametrize("name", ["gone", "broken", "none"])
+def test_an_environment_that_cannot_be_asked_is_no_clean_code(project, name):
+    write(project, app="async def main():\n    await 1\n")
+    if name == "broken":
+        (project / ".venv").mkdir()
+        (project / ".venv" / "pyvenv.cfg").touch()
+    env = {"VIRTUAL_ENV": str(project / "gone")} if name == "gone" else {}
+    done = in_process("audit", ".", cwd=project, env=env)
+    assert done.returncode == (1 if name == "none" else 2)
+    assert name == "none" or "expected a Python interpreter at " in done.stderr
 
 
 def unreadable(folder: Path) -> None:

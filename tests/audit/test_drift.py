@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -332,8 +333,8 @@ def test_only_what_lies_below_the_paths_is_listed(repository: Repository) -> Non
         "b/two.py",
     }
     git("rm", "--quiet", "-r", "a", cwd=repository.folder)
-    (repository.folder / "empty").mkdir()
-    assert repository.drift("start", "empty").flips == ()
+    (repository.folder / "other.py").touch()
+    assert repository.drift("start", "other.py").flips == ()
 
 
 def test_ignored_files_are_not_searched_and_untracked_ones_are(repository: Repository) -> None:
@@ -533,3 +534,143 @@ def test_paths_are_written_as_seen_from_the_working_directory(repository: Reposi
     done = in_process("audit", "--since", "start", "..", cwd=repository.folder / "sub")
     assert done.returncode == 1
     assert done.stdout.splitlines()[1].startswith("../caller.py:5: awaits get, ")
+
+
+# What is left out, and what is not there
+
+
+@pytest.mark.parametrize("name", ["empty", "words", "build", "gone"])
+def test_a_path_with_nothing_to_judge_is_an_error(repository: Repository, name: str) -> None:
+    repository.write({".gitignore": "made.py\n", "words/a.txt": "", "build/made.py": SYNC})
+    for folder in ("empty", "gone"):
+        (repository.folder / folder).mkdir()
+    but = " but 1 that git ignores" if name == "build" else ""
+    words = rf"^expected Python files \(\*\.py\) at {name}, found none{but}; give another path$"
+    done = in_process("audit", "--since", "start", name, cwd=repository.folder)
+    assert done.returncode == 2
+    assert re.search(words, done.stderr.strip().removeprefix("netra-ws: "))
+
+
+def test_a_folder_whose_files_are_gone_was_judged(repository: Repository) -> None:
+    repository.commit("More", {"old/a.py": ASYNC})
+    repository.write({"old/a.py": None, "old/words.txt": ""})
+    assert repository.drift("HEAD", "old").exit_code == 0
+
+
+@pytest.mark.parametrize("given", ["build", "build/copy.py", "made.py"])
+def test_what_git_ignores_is_counted_and_judged_if_it_is_given(
+    repository: Repository, given: str
+) -> None:
+    repository.write({".gitignore": "build/\nmade.py\n", "build/copy.py": CALLER})
+    repository.write({"made.py": CALLER, "lib.py": SYNC})
+    found = repository.drift()
+    assert {caller.path.name for caller in only(found).callers} == {"caller.py"}
+    assert found.ignored_by_git == 2
+    found = repository.drift("start", given)
+    (caller,) = only(found).callers
+    assert (caller.certain, caller.path.relative_to(repository.folder).parts[0]) == (
+        True,
+        given.partition("/")[0],
+    )
+    assert found.ignored_by_git == 0
+    done = in_process("audit", "--since", "start", ".", cwd=repository.folder)
+    assert done.stdout.endswith(", 2 files left out, which git ignores\n")
+
+
+@pytest.fixture
+def above(tmp_path: Path) -> Repository:
+    """A repository with a submodule."""
+    within = Repository(tmp_path / "within")
+    within.commit("Begin", {"lib.py": ASYNC})
+    made = Repository(tmp_path / "above")
+    allow = ("-c", "protocol.file.allow=always")
+    git(*allow, "submodule", "--quiet", "add", within.folder, "vendored", cwd=made.folder)
+    made.commit("Begin", {"m.py": "x = 1\n"})
+    git("tag", "start", cwd=made.folder)
+    return made
+
+
+@pytest.mark.parametrize("how", ["changed", "committed", "recorded", "taken out"])
+def test_a_submodule_that_changed_is_not_judged(above: Repository, how: str) -> None:
+    assert above.drift().exit_code == 0
+    within = above.folder / "vendored"
+    if how == "taken out":
+        git("rm", "--quiet", "-f", "vendored", cwd=above.folder)
+    else:
+        (within / "lib.py").write_text(SYNC)
+    if how in {"committed", "recorded"}:
+        git(*IDENTITY, "commit", "--quiet", "--all", "-m", "Change", cwd=within)
+    if how == "recorded":
+        above.commit("Take it")
+    (said,) = above.drift().unjudged
+    assert said.path == within
+    assert said.why.startswith("is a submodule that changed; audit it by itself")
+    assert above.drift().exit_code == 2
+    assert above.drift("start", "m.py").exit_code == 0
+
+
+def test_a_submodule_is_judged_by_itself(above: Repository) -> None:
+    (above.folder / "vendored" / "lib.py").write_text(SYNC)
+    assert only(above.drift("HEAD", "vendored")).qualname == "get"
+
+
+def test_what_a_partial_clone_lacks_is_not_judged(tmp_path: Path, repository: Repository) -> None:
+    repository.commit("Then", {"lib.py": SYNC})
+    git("config", "uploadpack.allowFilter", "true", cwd=repository.folder)
+    url = f"file://{repository.folder}"
+    git("clone", "--quiet", "--filter=blob:none", url, "partial", cwd=tmp_path)
+    found = drift([tmp_path / "partial"], "start")
+    (said,) = found.unjudged
+    assert said.path == tmp_path / "partial" / "lib.py"
+    assert "its content is not in this clone, which is partial" in said.why
+    assert found.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["größe", "été", "ß"])
+def test_a_function_may_have_any_letters(repository: Repository, name: str) -> None:
+    sources = {"lib.py": f"async def {name}(): ...\n"}
+    repository.commit("Letters", {**sources, "caller.py": CALLER.replace("get", name)})
+    repository.write({"lib.py": f"def {name}(): ...\n"})
+    check(repository, repository.drift("HEAD"))
+
+
+ODD = [
+    b"a\\b.py",
+    b"a\xff.py",
+    b"a\nb.py",
+    b"-a.py",
+    b"a\x1b[31m.py",
+    "\u202e.py".encode(),
+    b'"a.py',
+]
+
+
+@pytest.mark.parametrize("output_format", ["full", "json-lines", "github"])
+def test_every_name_is_judged_and_none_drives_a_terminal(
+    repository: Repository, output_format: str
+) -> None:
+    names = [os.fsdecode(name) for name in ODD]
+    for name in names:
+        (repository.folder / name).write_text(CALLER)
+    repository.commit("Odd \x1b[31m \u202e", {"lib.py": SYNC})
+    found = repository.drift()
+    assert {caller.path.name for caller in only(found).callers} == {"caller.py", *names}
+    arguments = ("--output-format", output_format, "--since", "start", ".")
+    done = in_process("audit", *arguments, cwd=repository.folder)
+    lines = (done.stdout + done.stderr).split("\n")[:-1]
+    assert done.returncode == 1
+    assert len(lines) == 3 + len(names)
+    assert all(map(str.isprintable, lines))
+    if output_format == "json-lines":
+        read = {json.loads(line)["file"] for line in done.stdout.splitlines()}
+        assert read == {"caller.py", *names}
+
+
+def test_a_file_that_may_not_be_read_is_not_judged(repository: Repository) -> None:
+    repository.write({"lib.py": SYNC})
+    (repository.folder / "caller.py").unlink()
+    (repository.folder / "caller.py").symlink_to("caller.py")
+    found = repository.drift()
+    assert [(said.path.name, said.why.partition(":")[0]) for said in found.unjudged] == [
+        ("caller.py", "cannot be read")
+    ]

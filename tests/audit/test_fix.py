@@ -305,6 +305,19 @@ def test_a_diff_says_where_the_last_line_has_no_end(tmp_path: Path) -> None:
     assert fix.path.read_bytes() == fix.after
 
 
+NAMES = ["a\nb.py", 'a"b.py', "a\x1b[31m.py", "a\u202eb.py", "é b.py", "a\tb.py", "-a.py"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_git_reads_every_name_in_a_diff_and_no_terminal_obeys_it(name: str, tmp_path: Path) -> None:
+    fix = one_fix(tmp_path / name)
+    lines = diff(fix, tmp_path)
+    assert all(line.decode().rstrip("\n").isprintable() for line in lines[:2])
+    fix.path.write_bytes(fix.before)
+    subprocess.run(["git", "apply"], input=b"".join(lines), cwd=tmp_path, check=True)
+    assert fix.path.read_bytes() == fix.after
+
+
 # The command
 
 
@@ -335,6 +348,10 @@ def test_the_exit_code_tells_done_from_to_do_from_not_judged(tmp_path: Path) -> 
     left = in_process("fix", "--write", ".", cwd=tmp_path)
     assert left.returncode == 1
     assert "caller.py:6:10: `Manager` is not awaitable; left, because the generator" in left.stderr
+    (tmp_path / "broken.py").unlink()
+    path.write_text("x = 1  # netra: ignore[unawaited]\n")
+    codes = [in_process(command, ".", cwd=tmp_path).returncode for command in ("audit", "fix")]
+    assert codes == [2, 2]
 
 
 def test_colours_are_for_terminals(tmp_path: Path) -> None:

@@ -80,6 +80,10 @@ def not_python(folder: Path) -> Path:
     return script(folder / "python", "echo hello")
 
 
+def garbled(folder: Path) -> Path:
+    return script(folder / "python", r"printf '\377\n'", r"printf '\377\n' >&2")
+
+
 def too_old(folder: Path) -> Path:
     return script(folder / "python", "echo 2.7.18")
 
@@ -91,6 +95,7 @@ def too_old(folder: Path) -> Path:
         (not_executable, "it did not start"),
         (failing, r"what is there failed \(no such library\)"),
         (not_python, r"what is there failed \(exit code 0\)"),
+        (garbled, r"what is there failed \(\ufffd\)"),
         (too_old, "of at least 3.8, it is 2.7.18"),
     ],
 )

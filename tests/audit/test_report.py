@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,65 @@ def test_what_was_not_judged_for_one_reason_is_one_line(project):
 
 def test_only_what_was_judged_whole_is_called_clean(project):
     assert written(report_of(project), project).endswith("0 findings in 1 file: clean\n")
+
+
+def test_what_does_not_count_as_not_judged_is_counted(project):
+    report = replace(report_of(project), guarded_imports=2, ignored_by_git=1)
+    assert written(report, project).splitlines()[-1] == (
+        "0 findings in 1 file; 2 guarded imports not resolved; 1 file left out, which git ignores"
+    )
+    assert report.exit_code == 0
+    report = replace(report, guarded_imports=0)
+    assert written(report, project).endswith("; 1 file left out, which git ignores: clean\n")
+
+
+DRIVING = "\n\r\x1b[31m\x07\x7f\x9b\u2028\u202e\u2066\udcff"
+"""What moves a terminal's cursor, colours it, or turns its text round, and half a letter."""
+
+
+@pytest.fixture
+def driven(project):
+    name = f"a{DRIVING.replace(chr(0), '')}.py"
+    source = "async def main():\n    await '\x1b[31m\x07\u202e\t'\n"
+    (project / name).write_text(source, encoding="utf-8")
+    found = Finding(
+        path=project / name,
+        span=Span(2, 4, 2, 20),
+        kind=Kind.AWAIT_SYNC,
+        rule="await-of-non-awaitable",
+        message=f"`{DRIVING}`",
+        engines=("pyrefly",),
+        definition=Definition(project / name, 7, DRIVING),
+    )
+    places = (Unjudged(project / name, 1, DRIVING),)
+    report = report_of(project, found, unjudged=places, unused_ignores=places)
+    return replace(report, interpreter=project / DRIVING, interpreter_source=DRIVING)
+
+
+def test_nothing_that_is_named_or_quoted_drives_a_terminal(driven, project):
+    lines = written(driven, project).splitlines()
+    assert len(lines) == 9
+    assert all(map(str.isprintable, lines))
+    assert r"a\n\r\x1b[31m\x07\x7f\x9b\u2028\u202e\u2066\udcff.py:2:5: await-sync" in lines[0]
+    assert lines[1] == r"  2 |     await '\x1b[31m\x07\u202e '"
+
+
+@pytest.mark.parametrize("form", [reports.json_lines, reports.github])
+def test_nothing_drives_it_in_a_form_for_programs(form, driven, project):
+    lines = list(form(driven, project))
+    assert all(map(str.isprintable, lines))
+    assert len(lines) == (1 if form is reports.json_lines else 3)
+
+
+def test_json_is_ascii_and_says_the_name_of_the_file(driven, project):
+    (line,) = reports.json_lines(driven, project)
+    assert line.isascii()
+    assert json.loads(line)["file"] == driven.findings[0].path.name
+
+
+@pytest.mark.parametrize("text", ["a b", "é漢😀", "\\", "'\"", ""])
+def test_what_can_be_printed_stays_as_it_is(text):
+    assert reports.printable(text) == text
 
 
 def test_programs_get_one_object_a_line(project):

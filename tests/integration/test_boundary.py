@@ -370,17 +370,52 @@ def test_no_tree_of_pytest_ends_in_a_traceback(tmp_path: Path) -> None:
     judged(done.returncode, done.stdout + done.stderr, codes={4})
 
 
-def test_a_fault_of_ours_is_one_line_and_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("oops")
+class Panic(BaseException):
+    """As a library in Rust raises it: no `Exception`."""
 
-    monkeypatch.setattr("netra_incident.cli.checkout.checkout", broken)
+
+@pytest.mark.parametrize(
+    ("at", "arguments"),
+    {
+        "netra_incident.cli.checkout.checkout": ("checkout", "fixed", "--into", "x"),
+        "await_audit.audit.audit": ("audit", "app.py"),
+        "await_audit.audit.judge": ("audit", "--output-format", "json-lines", "app.py"),
+        "await_audit.report.full": ("audit", "app.py"),
+        "await_audit.editing.fix.propose": ("fix", "--write", "app.py"),
+        "netra_incident.cli.drift.drift": ("audit", "--since", "HEAD", "app.py"),
+    }.items(),
+)
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("oops"), Panic("oops"), RecursionError("oops"), KeyError("\udcff\x1b")],
+)
+def test_a_fault_of_ours_is_one_line_and_a_file(
+    error: BaseException,
+    at: str,
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    (tmp_path / "app.py").write_text("x = 1\n")
+    monkeypatch.setattr(at, broken)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    done = in_process("checkout", "fixed", "--into", "x", cwd=tmp_path)
-    assert done.returncode == 2
+    done = in_process(*arguments, cwd=tmp_path)
+    assert done.returncode == 3
     (kept,) = tmp_path.glob("netra-ws-*.log")
-    words = f"netra-ws: a fault of its own: ZeroDivisionError: oops; please report {kept}"
-    assert done.stderr == f"{words}\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("netra-ws: a fault of its own: ")
+    assert type(error).__name__ in line
+    assert line.endswith(f"; please report {kept}")
+    assert line.isprintable()
     assert "in broken\n" in kept.read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["gone\x1b[31m", "gone\u202e", "gone\udcff", "gone\x7f"], ids=ascii
+)
+def test_a_name_does_not_drive_the_terminal(name: str, tmp_path: Path) -> None:
+    done = in_process("audit", name, cwd=tmp_path)
+    assert done.stderr == f"netra-ws: {ascii(name)[1:-1]}: no such file or folder\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from await_audit.drift.model import Commit
 from await_audit.errors import AuditError
 
 SETTINGS = {
@@ -30,8 +30,24 @@ RENAMES = ("--find-renames=50%", "-l2000", "--no-ext-diff", "--no-textconv", "--
 """How much of a file has to stay the same for it to have moved, and among how many files."""
 
 
+LINK, SUBMODULE = "120000", "160000"
+"""The modes of a symbolic link and of a submodule."""
+
+
 class GitFailed(AuditError):
     """Raised when git runs and ends with an exit code other than 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as people name it."""
+
+    id: str
+    subject: str
+
+    def __str__(self) -> str:
+        """The abbreviated id and the subject."""
+        return f"{self.id} ({self.subject})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +55,14 @@ class Change:
     """How one file differs: its path before and after, each `None` where there is no file.
 
     `blob` is the id of its content before, `now` of that after, `None` for one that is only in
-    the working tree.
+    the working tree. A submodule has neither: its files are another repository's.
     """
 
     before: str | None
     after: str | None
     blob: str | None
     now: str | None = None
+    is_submodule: bool = False
 
 
 class Repository:
@@ -66,6 +83,7 @@ class Repository:
         *arguments: str,
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> bytes:
         inherited = {
             name: value
@@ -89,7 +107,7 @@ class Repository:
         try:
             done = subprocess.run(
                 ["git", *arguments],
-                cwd=self.root,
+                cwd=folder or self.root,
                 input=stdin,
                 env=inherited | ours | dict(environment or {}),
                 capture_output=True,
@@ -131,17 +149,42 @@ class Repository:
         short, _, subject = self._line("show", "-s", "--format=%h %s", found).partition(" ")
         return found, Commit(short, subject)
 
-    def python_files(self) -> tuple[str, ...]:
-        """Return the Python files of the working tree that git does not ignore, sorted."""
+    def python_files(self, given: Sequence[Path] = ()) -> tuple[str, ...]:
+        """Return the Python files of the working tree that git does not ignore, sorted.
+
+        Of the paths `given` those that git ignores have theirs in it as well.
+        """
         listed = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        ignored = [os.path.relpath(path, self.root) for path in given if self._ignores(path)]
+        if ignored:
+            listed += self._git("ls-files", "-z", "--others", "--", *ignored)
         names = {name for name in _names(listed) if name.endswith(".py")}
-        return tuple(sorted(name for name in names if (self.root / name).is_file()))
+        return tuple(sorted(name for name in names if _may_be_file(self.root / name)))
+
+    def _ignores(self, path: Path) -> bool:
+        folder, name = (path, ".") if path.is_dir() else (path.parent, f"./{path.name}")
+        # It takes every path literally and refuses to be told so.
+        literally = {"GIT_LITERAL_PATHSPECS": "0"}
+        try:
+            self._git("check-ignore", "--quiet", "--", name, folder=folder, environment=literally)
+        except GitFailed:
+            return False
+        return True
+
+    def ignored(self, folder: Path) -> set[Path]:
+        """Return what git ignores below a folder, itself excepted; one path for a whole folder."""
+        if self._ignores(folder):
+            return set()
+        which = ("--others", "--ignored", "--exclude-standard", "--directory")
+        listed = self._git("ls-files", "-z", *which, folder=folder)
+        return {folder / name for name in _names(listed)}
 
     def changes(self, revision: str) -> tuple[Change, ...]:
-        """Return the Python files that differ between `revision` and the working tree."""
+        """Return the Python files and submodules that differ: `revision`, and the working tree."""
         with self._index() as environment:
             # "--raw" names blobs; a file that moved is one change.
-            raw = self._git(*("diff", "--raw", "-z", *RENAMES, revision), environment=environment)
+            how = ("--raw", "-z", "--ignore-submodules=untracked", *RENAMES)
+            raw = self._git("diff", *how, revision, environment=environment)
         fields = iter(_names(raw))
         changes = (_change(field, fields) for field in fields)
         return tuple(change for change in changes if change is not None)
@@ -197,7 +240,7 @@ class Repository:
                 commit = Commit(short, subject)
             elif commit is not None:
                 change = _change(field, fields)
-                if change is not None:
+                if change is not None and not change.is_submodule:
                     yield commit, change
 
     def blob_at_head(self, path: str) -> str | None:
@@ -223,6 +266,16 @@ class Repository:
         return contents
 
 
+def _may_be_file(path: Path) -> bool:
+    """Whether there is a file, or something that may not be looked at."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
 def _names(listed: bytes) -> list[str]:
     return [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
@@ -232,10 +285,12 @@ def _change(head: str, paths: Iterator[str]) -> Change | None:
 
     Returns `None` for a symbolic link and for what is not Python.
     """
-    _, mode, blob, now, status = head.lstrip(":").split()
+    old, mode, blob, now, status = head.lstrip(":").split()
     before = next(paths)
     after = next(paths) if status[0] in "RC" else before
-    if mode == "120000" or not (before.endswith(".py") or after.endswith(".py")):
+    if SUBMODULE in {old, mode}:
+        return Change(before, after, None, is_submodule=True)
+    if LINK in {old, mode} or not (before.endswith(".py") or after.endswith(".py")):
         return None
     return Change(
         before=None if status[0] == "A" else before,
