@@ -162,9 +162,11 @@ class Repository:
         return tuple(sorted(name for name in names if _may_be_file(self.root / name)))
 
     def _ignores(self, path: Path) -> bool:
-        folder, name = (path, ".") if path.is_dir() else (path.parent, path.name)
+        folder, name = (path, ".") if path.is_dir() else (path.parent, f"./{path.name}")
+        # It takes every path literally and refuses to be told so.
+        literally = {"GIT_LITERAL_PATHSPECS": "0"}
         try:
-            self._git("check-ignore", "--quiet", "--", name, folder=folder)
+            self._git("check-ignore", "--quiet", "--", name, folder=folder, environment=literally)
         except GitFailed:
             return False
         return True

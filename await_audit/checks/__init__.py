@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from await_audit.checks.coroutines import Coroutines
@@ -45,7 +45,7 @@ def own_findings(files: Files, settings: Settings, root: Path) -> Iterator[Findi
             mocking.add(path)
     for data in others.values():
         names |= _coroutine_functions(data.decode(errors="replace"))
-    base = Path(os.path.commonpath([root, *(path.parent for path in (*files.paths, *others))]))
+    base = _above_all([*files.paths, *others], root)
     relative = {path: path.relative_to(base).as_posix() for path in (*files.paths, *others)}
     absolute = {text: path for path, text in relative.items()}
 
@@ -70,6 +70,13 @@ def own_findings(files: Files, settings: Settings, root: Path) -> Iterator[Findi
     for name, why in tree.unread.items():
         if absolute[name] in others:
             yield _unparsed(absolute[name], why)
+
+
+def _above_all(paths: Iterable[Path], root: Path) -> Path:
+    """Return the folder that is above the root, all files and all packages."""
+    inits = "__init__.py"
+    folders = {path.parent.parent if path.name == inits else path.parent for path in paths}
+    return Path(os.path.commonpath([root, *folders]))
 
 
 def _coroutine_functions(text: str) -> set[str]:

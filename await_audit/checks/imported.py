@@ -33,7 +33,8 @@ def imported(files: Files, search_path: Sequence[Path]) -> dict[Path, bytes]:
     pending = [
         path
         for path in files.paths
-        if not any(map((projects.top(path.parent) or path).is_relative_to, files.folders))
+        if (top := projects.top(path.parent)) is None
+        or not any(map(top.is_relative_to, files.folders))
     ]
     asked = given | set(pending)
     while pending:

@@ -18,9 +18,9 @@ def diff(fix: FileFix, folder: Path) -> list[bytes]:
     The names in it are relative to `folder`.
     """
     name = Path(os.path.relpath(fix.path, folder)).as_posix()
-    names = (os.fsencode(_quoted(f"{side}/{name}")) for side in "ab")
+    old, new = (os.fsencode(_quoted(f"{side}/{name}")) for side in "ab")
     before, after = _lines(fix.before), _lines(fix.after)
-    lines = difflib.diff_bytes(difflib.unified_diff, before, after, *names, lineterm=b"\n")
+    lines = difflib.diff_bytes(difflib.unified_diff, before, after, old, new, lineterm=b"\n")
     unended = b"\n\\ No newline at end of file\n"
     return [line if line.endswith(b"\n") else line + unended for line in lines]
 

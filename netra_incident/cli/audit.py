@@ -55,9 +55,9 @@ def audit_command(
     """Find what is awaited and is not awaitable, and coroutines that nobody awaits.
 
     Give files and folders; below a folder every *.py is judged but in hidden folders, virtual
-    environments, site-packages, node_modules and __pycache__, and what git ignores. The settings are the command's own:
-    no configuration file and no `# type: ignore` of the project changes them. A line is silenced
-    by `# netra: ignore[await-sync]` or `# netra: ignore[unawaited]`.
+    environments, site-packages, node_modules and __pycache__, and what git ignores. The settings
+    are the command's own: no configuration file and no `# type: ignore` of the project changes
+    them. A line is silenced by `# netra: ignore[await-sync]` or `# netra: ignore[unawaited]`.
 
     \b
     Examples:

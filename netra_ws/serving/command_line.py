@@ -145,7 +145,8 @@ def _open_streams() -> None:
     for name in ("COLUMNS", "LINES"):
         if not os.environ.get(name, "0").isdecimal():
             del os.environ[name]  # rich takes a ² for a number
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    failing = {"strict", "surrogateescape"}  # the other one is that of the locale C
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in failing:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 

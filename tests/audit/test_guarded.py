@@ -122,7 +122,8 @@ def test_each_form_of_an_import_is_counted_once(line, tmp_path):
 def test_one_that_is_resolved_is_not_counted(line, tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "__init__.py").touch()
-    (tmp_path / "app" / "beside.py").write_text("one = 1\n")
+    for folder in (tmp_path, tmp_path / "app"):
+        (folder / "beside.py").write_text("one = 1\n")
     (tmp_path / "app" / "m.py").write_text(GUARD.format(line))
     report = audit([tmp_path / "app" / "m.py"], python=Path(sys.executable), root=tmp_path)
     assert (report.unjudged, report.guarded_imports) == ((), 0)

@@ -62,7 +62,8 @@ def test_it_is_followed_through_others(tmp_path):
 )
 def test_a_relative_import_is_followed_in_a_package(line, tmp_path):
     caller = CALLER.format("x").replace("from x import load", line)
-    write(tmp_path, package____init__="", package__library=LIBRARY, package__job=caller)
+    write(tmp_path, package__library=LIBRARY, package__job=caller)
+    (tmp_path / "package" / "__init__.py").touch()
     report = audit([tmp_path / "package" / "job.py"], python=PYTHON, root=tmp_path / "package")
     assert [one.path.name for one in report.findings] == ["job.py"]
 
