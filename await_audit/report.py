@@ -24,6 +24,7 @@ class OutputFormat(StrEnum):
     FULL = "full"
     JSON_LINES = "json-lines"
     GITHUB = "github"
+    SARIF = "sarif"
 
 
 def relative(path: Path, folder: Path) -> str:

@@ -34,10 +34,10 @@ engine_option = click.option(
 @engine_option
 @click.option(
     "--output-format",
-    type=click.Choice(["full", "json-lines", "github"]),
+    type=click.Choice(["full", "json-lines", "github", "sarif"]),
     default="full",
     show_default=True,
-    help="For people, one JSON object a finding, or GitHub annotations.",
+    help="For people, one JSON object a finding, GitHub annotations, or SARIF 2.1.0.",
 )
 @click.option(
     "--since",
@@ -64,6 +64,7 @@ def audit_command(
       netra-ws audit src tests
       netra-ws audit --python .venv/bin/python --engine both src
       netra-ws audit --output-format github .
+      netra-ws audit --output-format sarif . > audit.sarif
       netra-ws audit --since origin/main .
 
     \b
@@ -90,11 +91,18 @@ def audit_command(
         for line in reports.full(report, folder):
             console.print(line)
     else:
-        write = reports.github if output_format == reports.OutputFormat.GITHUB else None
-        for text in (write or reports.json_lines)(report, folder):
+        from await_audit.sarif import sarif
+
+        write = {
+            reports.OutputFormat.JSON_LINES: reports.json_lines,
+            reports.OutputFormat.GITHUB: reports.github,
+            reports.OutputFormat.SARIF: sarif,
+        }[reports.OutputFormat(output_format)]
+        for text in write(report, folder):
             click.echo(text)
+        shows_all = write is reports.github  # the others are for programs
         for text in (
-            *(() if write else reports.not_judged(report, folder)),
+            *(() if shows_all else reports.not_judged(report, folder)),
             *reports.summary(report, folder),
         ):
             click.echo(text, err=True)

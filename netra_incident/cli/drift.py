@@ -10,6 +10,7 @@ import click
 
 from await_audit.drift import Caller, Drift, Flip, drift
 from await_audit.report import count, json_line, printable, relative, workflow_command
+from await_audit.sarif import document, location, result
 
 Lines = Iterator[tuple[bool, str]]
 """Lines of an output: whether a line is a result, which goes to standard output, and its text."""
@@ -18,9 +19,10 @@ Lines = Iterator[tuple[bool, str]]
 def show_drift(paths: Sequence[Path], since: str, output_format: str) -> int:
     """Print the drift since a revision and return the exit code.
 
-    `output_format` is ``full``, ``json-lines`` or ``github``. In the last two standard output
-    holds the callers left behind alone, in the form of the audit's findings, or what GitHub
-    shows; everything else is said on standard error. Raises `AuditError` as `drift` does.
+    `output_format` is ``full``, ``json-lines``, ``github`` or ``sarif``. But for the first,
+    standard output holds the callers left behind alone, in the form of the audit's findings, or
+    what GitHub shows; everything else is said on standard error.
+    Raises `AuditError` as `drift` does.
     """
     found = drift(paths, since)
     for is_result, line in FORMATS[output_format](found):
@@ -74,12 +76,29 @@ def _github(found: Drift) -> Lines:
     yield False, _summary(found)
 
 
+def _sarif(found: Drift) -> Lines:
+    folder = Path.cwd().resolve()
+    results = []
+    for flip in found.flips:
+        yield False, _flip(flip)
+        changed = location(flip.path, folder, flip.line, why=_changed(flip))
+        for level, callers in (("error", flip.left_behind), ("note", flip.possible)):
+            for caller in callers:
+                where = location(caller.path, folder, caller.line)
+                words = _message(flip, caller)
+                results.append(result(flip.kind, RULE, words, where, [changed], level))
+    yield True, document(results, found.unjudged, folder, found.exit_code)
+    yield from _unjudged(found)
+    yield False, _summary(found)
+
+
 RULE = "colour-drift"
 
 FORMATS: dict[str, Callable[[Drift], Lines]] = {
     "full": _full,
     "json-lines": _json_lines,
     "github": _github,
+    "sarif": _sarif,
 }
 
 
