@@ -53,13 +53,16 @@ def commands(line: str) -> Iterator[list[str]]:
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] = []
+    is_file = False
     for word in [*lexer, ";"]:
-        if set(word) <= set("();<>|&"):
+        if is_file:
+            is_file = False
+        elif set(word) <= set("();<>|&"):
             while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
                 del words[0]
-            if words and words[0] != "echo" and not words[0].endswith(".json"):
+            if words and words[0] != "echo":
                 yield words
-            words = []
+            words, is_file = [], ">" in word
         else:
             words.append(word)
 

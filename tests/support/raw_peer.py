@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,19 @@ def read_to_the_end(peer: socket.socket) -> bytes:
 
 
 def kernel_has(peer: socket.socket) -> int:
-    """Return the bytes on the way to `peer` that the server cannot take back."""
+    """Return the bytes on the way to `peer` that the server cannot take back.
+
+    The table is no snapshot: what was unacknowledged when it was first read may have arrived when
+    it is read again, but cannot be in neither.
+    """
     port = f":{peer.getsockname()[1]:04X}"
-    count = 0
+    unacknowledged = sum(sent for _, remote, sent, _ in _queues() if remote.endswith(port))
+    return unacknowledged + sum(unread for local, _, _, unread in _queues() if local.endswith(port))
+
+
+def _queues() -> Iterator[tuple[str, str, int, int]]:
+    """Yield both ends of each connection, and its bytes unacknowledged and unread."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, _, queues, *_ = line.split()
-        unacknowledged, unread = (int(queue, 16) for queue in queues.split(":"))
-        count += unread if local.endswith(port) else 0
-        count += unacknowledged if remote.endswith(port) else 0
-    return count
+        sent, unread = (int(queue, 16) for queue in queues.split(":"))
+        yield local, remote, sent, unread

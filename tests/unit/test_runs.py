@@ -217,16 +217,18 @@ async def test_a_run_that_takes_too_long_has_failed(log_lines: list[dict[str, An
 
 async def test_each_run_has_its_own_time() -> None:
     """One timer is there for all: it goes on to the next run, and from none to a new one."""
-    bench = Bench(Agents().waits, Settings(run_timeout_s=0.05, stop_timeout_s=0.02))
-    loop, early = asyncio.get_running_loop(), bench.start()
-    later = loop.time() + 0.02
-    while loop.time() < later:  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    clock = Clock(asyncio.get_running_loop())
+    bench = Bench(Agents().waits, Settings(run_timeout_s=60.0, stop_timeout_s=0.02))
+    early = bench.start()
+    clock.forward(30.0)
     late = bench.start()
+    clock.forward(30.0)
     await bench.until(lambda: early in bench.ended())
     assert late not in bench.ended()
+    clock.forward(30.0)
     await bench.at_rest()
     last = bench.start()
+    clock.forward(60.0)
     await bench.at_rest()
     assert bench.ended() == dict.fromkeys((early, late, last), "failed")
 
