@@ -128,13 +128,19 @@ def _candidates(paths: Iterable[Path], files: Files) -> Iterator[Path]:
             raise AuditError(msg)
 
 
-def _below(top: Path, files: Files, ignored: Set[Path], above: Set[str] = EMPTY) -> Iterator[Path]:
-    """Yield the Python files below a folder; `above` are the real paths that lead to it."""
+def _below(
+    top: Path, files: Files, ignored: Set[Path], above: Set[tuple[int, int]] = EMPTY
+) -> Iterator[Path]:
+    """Yield the Python files below a folder; `above` are the folders (device, inode) on the way."""
     pending = [(top, ignored, above)]  # folders can be nested deeper than calls
     while pending:
         folder, ignored, above = pending.pop()
-        real = os.path.realpath(folder)
-        if real in above:
+        try:
+            status = folder.stat()
+        except OSError as error:
+            files.unjudged.append(Unjudged(folder, None, f"cannot be read: {_words(error)}"))
+            continue
+        if (itself := (status.st_dev, status.st_ino)) in above:
             why = "is a symbolic link to a folder above it, which was not followed"
             files.unjudged.append(Unjudged(folder, None, why))
             continue
@@ -142,10 +148,10 @@ def _below(top: Path, files: Files, ignored: Set[Path], above: Set[str] = EMPTY)
             ignored = ignored | _ignored_by_git(folder)
         for path, is_folder in _entries(folder, files):
             if path in ignored:
-                below = _below(path, Files(), EMPTY, above | {real}) if is_folder else [path]
+                below = _below(path, Files(), EMPTY, above | {itself}) if is_folder else [path]
                 files.ignored.update(below)
             elif is_folder:
-                pending.append((path, ignored, above | {real}))
+                pending.append((path, ignored, above | {itself}))
             else:
                 yield path
 
