@@ -38,7 +38,6 @@ from tabs import (
 )
 from websockets.exceptions import InvalidStatus
 
-from netra_ws import connection
 from netra_ws.agent import AgentRun, source_reader
 from netra_ws.auth.tokens import Tokens
 from netra_ws.errors import CloseCode
@@ -223,7 +222,7 @@ async def test_unread_pings_leave_the_write_buffer_bounded(
 async def test_a_reader_behind_the_window_is_closed_with_4002(
     bounded: Bounded, open_tab: OpenTab, limit: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "OVERTAKE_S", LATE_S)  # however slowly the agent goes on
+    monkeypatch.setattr("netra_ws.connection.OVERTAKE_S", LATE_S)  # however slow the agent is
     settings = Settings(write_high_water_bytes=16 * 1024, write_timeout_s=1.0, **limit)
     agent = Flood()
     async with (

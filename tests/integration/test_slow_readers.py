@@ -80,7 +80,9 @@ async def test_a_reader_behind_the_window_is_cut_with_4002_and_told_its_loss(
     open_tab: OpenTab,
     bystander: Callable[[Backend], Channel],
     logged: Callable[[str], Awaitable[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("netra_ws.connection.OVERTAKE_S", LIMIT_S)  # however slow the agent is
     settings = Settings(retained_events=8, write_high_water_bytes=16 * 1024, write_timeout_s=0.1)
     agent = Flood()
     async with serving(tokens, settings, agent=agent) as backend, bystander(backend) as bob:
