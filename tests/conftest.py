@@ -18,9 +18,11 @@ import pytest
 from netra_incident.lacking import explained
 
 try:
+    from crowded import crowded  # noqa: F401
     from network import BOTH, check_staging, guard, staging_urls
     from observer import Observer, Record
     from plain_client import Services
+    from processes import git
 
     import netra_ws
     from netra_incident.case import REVISIONS, told_case
@@ -282,3 +284,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
     checkout(told_case().fixed, folder)
     return folder
+
+
+@pytest.fixture(scope="session", name="trees")
+def worktrees(history: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files of each revision; read only."""
+    folder = tmp_path_factory.mktemp("trees")
+    for revision in ("before", "buggy", "fixed"):
+        git("worktree", "add", "--detach", folder / revision, revision, cwd=history)
+    return {revision: folder / revision for revision in ("before", "buggy", "fixed")}

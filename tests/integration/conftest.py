@@ -25,7 +25,7 @@ from fixtures import (  # noqa: F401
     tokens,
 )
 from forking import Forking
-from processes import RunNetraWs, Serve, Server, clean_environment, git, netra_ws
+from processes import RunNetraWs, Serve, Server, clean_environment, netra_ws
 
 
 @pytest.fixture
@@ -76,12 +76,3 @@ def run_netra_ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunNetraW
 def in_process() -> RunNetraWs:
     """`processes.netra_ws` in this process: for commands that change nothing of it."""
     return command.in_process
-
-
-@pytest.fixture(scope="session")
-def trees(history: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The files of each revision; read only."""
-    folder = tmp_path_factory.mktemp("trees")
-    for revision in ("before", "buggy", "fixed"):
-        git("worktree", "add", "--detach", folder / revision, revision, cwd=history)
-    return {revision: folder / revision for revision in ("before", "buggy", "fixed")}

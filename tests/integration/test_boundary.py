@@ -274,9 +274,17 @@ def test_a_pipe_that_nobody_reads_is_a_2(arguments: tuple[str, ...], folder: Pat
     assert said == f"netra-ws: standard output: {os.strerror(32)}"
 
 
-@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "<&- 2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(("--help",), 0), (("audit", "é.py"), 1), (("nothing",), 2)], ids=str
+    ("arguments", "code", "streams"),
+    [
+        (("audit", "é.py"), 1, "2>&-"),
+        *(
+            (arguments, code, streams)
+            for arguments, code in ((("--help",), 0), (("nothing",), 2))
+            for streams in ("2>&-", "2>/dev/full", "<&- 2>&-", "<&- >&- 2>&-")
+        ),
+    ],
+    ids=str,
 )
 def test_whoever_hears_no_error_has_the_exit_code(
     arguments: tuple[str, ...], code: int, streams: str, folder: Path
@@ -368,7 +376,8 @@ def test_an_environment_below_a_file_is_one_line(tmp_path: Path) -> None:
 def test_no_tree_of_pytest_ends_in_a_traceback(tmp_path: Path) -> None:
     circle = tmp_path / "a\udcffb"
     circle.symlink_to(circle.name)
-    command = (sys.executable, "-m", "pytest", "tests/unit/test_rates.py", "-pno:cacheprovider")
+    quick = ("--override-ini=addopts=", "-pno:nbval", "-pno:hypothesispytest", "-pno:cacheprovider")
+    command = (sys.executable, "-m", "pytest", *quick, "tests/unit/test_rates.py")
     done = started("--tree", circle, cwd=ROOT, command=command)
     judged(done.returncode, done.stdout + done.stderr, codes={4})
 
