@@ -53,7 +53,7 @@ incident: setup  ## Run the notebooks and the incident's own tests, as CI does o
 	@$(BIN)/python -m pytest --staging $(PARALLEL) notebooks tests/unit/websocket_core \
 	  tests/integration/websocket_core tests/mission_critical tests/e2e
 
-acceptance: setup  ## Run the commands of docs/plan.md as they are written (minutes)
+acceptance: setup  ## Run what takes minutes: the commands of docs/plan.md, a set-up, a browser
 	@$(BIN)/python -m pytest -v -p no:cacheprovider --durations=10 tests/acceptance
 
 soak: setup  ## Break it on purpose, at full size (a quarter of an hour); then make docs
