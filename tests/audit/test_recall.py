@@ -51,6 +51,7 @@ def test_what_is_mechanical_is_mended_and_nothing_else(judged: Judged) -> None:
     assert judged.mended <= {place for mark in judged.mechanical for place in lines(mark)}
 
 
+@pytest.mark.usefixtures("small_heap")
 def test_a_mended_case_runs_as_its_author_meant(
     judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
