@@ -34,7 +34,7 @@ from netra_ws.serving.process import new_event_loop
 from netra_ws.serving.server import Backend
 from netra_ws.settings import Settings
 from netra_ws.wire.opening import MAX_HELD_BYTES
-from netra_ws.wire.socket import Socket
+from netra_ws.wire.socket import FRAMES_A_TURN, Socket
 
 
 def served(backend: Backend, user: str = "ann") -> Socket:
@@ -339,16 +339,17 @@ ONE_READ_BYTES = 256 * 1024
 
 
 async def most_of_a_turn(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Return how many bytes of one client are taken in a turn, though more wait."""
-    taken = 0
-    data_received = Socket.data_received
+    """Return how many frames of one client are taken in a turn, though more wait."""
+    taken = frames = 0
+    feed = Socket._feed
 
-    def counted(self: Socket, data: bytes) -> None:
-        nonlocal taken
-        taken += len(data)
-        data_received(self, data)
+    def counted(self: Socket, data: bytes, start: int) -> int:
+        nonlocal taken, frames
+        end = feed(self, data, start)
+        taken, frames = taken + end - start, frames + 1
+        return end
 
-    monkeypatch.setattr(Socket, "data_received", counted)
+    monkeypatch.setattr(Socket, "_feed", counted)
     bearer = f"Authorization: Bearer {tokens.issue('ann')}"
     async with serving(tokens) as backend, peer(backend.url, bearer) as ann:
         await ann.receive()
@@ -363,9 +364,9 @@ async def most_of_a_turn(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> int
         turns: list[int] = []
         async with asyncio.timeout(LIMIT_S):
             while taken < waiting:
-                before = taken
+                before = frames
                 await asyncio.sleep(0)
-                turns.append(taken - before)
+                turns.append(frames - before)
     return max(turns)
 
 
@@ -381,15 +382,41 @@ def fill(client: socket.socket, data: bytes, enough: int) -> int:
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, new_event_loop])
-def test_a_client_of_whom_much_waits_is_read_once_a_turn(
+def test_a_client_of_whom_much_waits_is_read_a_little_a_turn(
     tokens: Tokens,
     monkeypatch: pytest.MonkeyPatch,
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    """uvloop would read until nothing is left, and nobody else would have a turn meanwhile."""
+    """uvloop would read until nothing is left, and nobody else would have a turn meanwhile.
+
+    One read of 256 KiB is 43,000 frames. In one turn, uvloop calls what is due and reads.
+    """
     with asyncio.Runner(loop_factory=new_loop) as runner:
         most = runner.run(most_of_a_turn(tokens, monkeypatch))
-    assert 0 < most <= ONE_READ_BYTES
+    assert 0 < most <= 2 * FRAMES_A_TURN
+
+
+async def test_what_a_turn_does_not_take_is_heard_before_the_end(
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the stream is there when most frames still wait for their turn."""
+    serve = Backend._serve
+
+    async def late(self: Backend, opening: Any, request: Any) -> None:
+        await until(lambda: opening._has_ended, 0)
+        await serve(self, opening, request)
+
+    monkeypatch.setattr(Backend, "_serve", late)
+    bearer = f"Authorization: Bearer {tokens.issue('ann')}"
+    async with serving(tokens) as backend, asyncio.timeout(LIMIT_S):
+        host, port = backend.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request("GET /ws HTTP/1.1", *UPGRADE, bearer) + FRAGMENTED + BYE)
+        writer.write_eof()
+        said = await reader.read()
+        writer.close()
+    assert said.count(b'"type":"error"') == 1
+    assert said.endswith(b"\x88\x02\x03\xe8")
 
 
 # What is left of a handshake, and of a connection
