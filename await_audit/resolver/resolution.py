@@ -183,7 +183,7 @@ class Resolver:
     def member(self, name: str, attribute: str, importer: Module) -> Values:
         """Return what a name means that is imported from a module, by that module's name."""
         path = self.tree.find(name, importer.path)
-        dotted = f"{name}.{attribute}"
+        dotted = f"{name}.{attribute}" if name else attribute
         module = self.tree.module(path) if path is not None else None
         if module is not None:
             if attribute in module.scope.bindings:
@@ -258,8 +258,8 @@ def absolute(imported: Imported, module: Module) -> str:
     """Return the dotted name of the module that an import names."""
     if not imported.level:
         return imported.module
-    base = module.package.split(".")
-    base = base[: len(base) - (imported.level - 1)]
+    base = module.package.split(".") if module.package else []
+    base = base[: max(len(base) - (imported.level - 1), 0)]
     return ".".join([*base, *([imported.module] if imported.module else [])])
 
 

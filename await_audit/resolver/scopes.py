@@ -75,8 +75,17 @@ class Scope:
         """Bind a name, where a declaration says so in another scope."""
         target = self
         if name in self.elsewhere:
-            target = self.top() if self.elsewhere[name] else (self.parent or self)
+            target = self.top() if self.elsewhere[name] else self._outer(name)
         target.bindings.setdefault(name, []).append(binding)
+
+    def _outer(self, name: str) -> Scope:
+        """Return the function's scope that a `nonlocal` name belongs to."""
+        scope = self.parent
+        while scope is not None and (
+            name in scope.elsewhere or isinstance(scope.node, (ast.ClassDef, *COMPREHENSIONS))
+        ):
+            scope = scope.parent
+        return scope or self
 
     def top(self) -> Scope:
         """Return the module's scope."""
