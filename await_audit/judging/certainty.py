@@ -18,7 +18,7 @@ from await_audit.judging.flags import Flag
 from await_audit.judging.names import Names
 from await_audit.judging.project import Project
 from await_audit.judging.proof import Prover
-from await_audit.resolver.functions import own_nodes
+from await_audit.resolver.functions import FUNCTIONS, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
 
@@ -65,6 +65,10 @@ class Certainty:
         """
         self._project, self._names, self._misused = project, names, tuple(misused)
         self._prover = Prover(project, names)
+        names.await_is_set = any(
+            one.owner is None and not isinstance(one.node, FUNCTIONS)
+            for one in project.others("__await__")
+        )
 
     def is_proved(self, flag: Flag, callee: Callee | None, found: Defined | None) -> bool:
         """Say whether the operand cannot be awaitable; `found` is the definition of `callee`."""

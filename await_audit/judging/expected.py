@@ -8,11 +8,12 @@ around the calls of the function that it stands in, and of the functions that ca
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from await_audit.judging.project import Project, last_name
-from await_audit.resolver.functions import FUNCTIONS, decorator_name, is_generator
+from await_audit.resolver.functions import FUNCTIONS, decorator_name, is_generator, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
 from await_audit.resolver.values import ClassValue, Foreign, FunctionValue
@@ -21,6 +22,9 @@ CAUGHT = frozenset({"TypeError", "Exception", "BaseException"})
 WORDS = ("raises", "assertraises", "suppress", "ignor", "expect", "swallow", "xfail", "catch")
 """What the names of those functions hold that expect an exception."""
 
+ASKS = re.compile(r"\.exception\(\s*\)|set_exception_handler\(")
+"""What asks a task for its exception, or a loop for those of all tasks."""
+
 MOST = 60
 """So many functions are followed to those that call them."""
 
@@ -28,7 +32,7 @@ MOST = 60
 def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
     """Say whether the failure of what stands at a node is expected."""
     search = _Search(project)
-    if search.is_caught(node, module, broad=True):
+    if search.is_caught(node, module, broad=True) or ASKS.search(project.texts[Path(module.path)]):
         return True
     seen: set[str] = set()
     todo = list(_around(node, module))
@@ -45,6 +49,8 @@ def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
                 if not isinstance(use, ast.Name | ast.Attribute) or last_name(use) != name:
                     continue
                 assert called
+                if ASKS.search(project.texts[other]) or search.is_caught_in(use, called):
+                    return True
                 if search.is_caught(use, called, broad=other == path):
                     return True
                 todo += _around(use, called)
@@ -84,6 +90,18 @@ class _Search:
                     if isinstance(one, FUNCTIONS) and self._enters_guard(one, module):
                         return True
             below = one
+        return False
+
+    def is_caught_in(self, node: ast.AST, module: Module) -> bool:
+        """Say whether the function around a node handles a `TypeError` by that name."""
+        scope = next((one for one in module.above(node) if isinstance(one, FUNCTIONS)), module.tree)
+        for one in own_nodes(scope):
+            if isinstance(one, ast.Try | ast.TryStar) and self._catches(one, module, broad=False):
+                return True
+            if isinstance(one, ast.With | ast.AsyncWith) and any(
+                self._is_guard(item.context_expr, module) for item in one.items
+            ):
+                return True
         return False
 
     def _enters_guard(self, function: ast.AST, module: Module) -> bool:

@@ -57,6 +57,8 @@ class Names:
     type_variables: set[str] = field(default_factory=set)
     awaitable: set[Class] = field(default_factory=set)
     """The classes that define `__await__`."""
+    await_is_set: bool = False
+    """Whether `__await__` is put on a class from outside."""
     abstract: set[str] = field(default_factory=set)
     """The methods whose abstract definition does not say what they return."""
     neighbours: dict[Class, set[Class]] = field(default_factory=lambda: defaultdict(set))
@@ -96,6 +98,8 @@ class Names:
 
     def may_have_await(self, name: str, paths: Iterable[Path]) -> bool:
         """Say whether an instance of a class can be awaited; it is in `paths`, or anywhere."""
+        if self.await_is_set:
+            return True
         near = {(path, name) for path in paths} & self.by_name.get(name, set())
         for one in near or self.by_name.get(name, set()):
             if self.is_protocol(one) or (self.awaitable and self.awaitable & self.related(one)):

@@ -260,11 +260,12 @@ def _others(module: Module, name: str) -> Iterator[Other]:
             case ast.Call() if _names(node, name):
                 yield Other(module, None, node)
             case ast.Subscript(slice=ast.Constant(value=own), ctx=ast.Store()) if own == name:
-                if NAMESPACES.search(ast.unparse(node.value)):
-                    yield Other(module, None, node)
-            case ast.Dict() if _becomes_attributes(node, module):
-                if any(isinstance(k, ast.Constant) and k.value == name for k in node.keys):
-                    yield Other(module, None, node)
+                yield Other(module, None, node)
+            case ast.Dict(keys=keys, values=values):
+                for key, value in zip(keys, values, strict=True):
+                    held = isinstance(value, ast.Name | ast.Attribute | ast.Lambda | ast.Call)
+                    if held and isinstance(key, ast.Constant) and key.value == name:
+                        yield Other(module, None, key)
 
 
 def _receiver(node: ast.expr, module: Module) -> ast.ClassDef | None:
@@ -304,17 +305,6 @@ def _names(call: ast.Call, name: str) -> bool:
     ]
     dotted = any(text.endswith((f".{name}", f":{name}")) for text in strings)
     return dotted or (name in strings and len(given) > 1)
-
-
-def _becomes_attributes(node: ast.Dict, module: Module) -> bool:
-    parent = module.parents.get(node)
-    match parent:
-        case ast.Call():
-            return last_name(parent.func) in KEYWORDS or len(parent.args) > 2
-        case ast.Assign(targets=targets):
-            return any("__dict__" in ast.unparse(target) for target in targets)
-        case _:
-            return False
 
 
 def _is_computed(node: ast.AST) -> bool:

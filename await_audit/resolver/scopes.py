@@ -81,11 +81,11 @@ class Scope:
     def _outer(self, name: str) -> Scope:
         """Return the function's scope that a `nonlocal` name belongs to."""
         scope = self.parent
-        while scope is not None and (
-            name in scope.elsewhere or isinstance(scope.node, (ast.ClassDef, *COMPREHENSIONS))
-        ):
+        while scope is not None and scope.parent is not None:
+            if name in scope.bindings and not isinstance(scope.node, ast.ClassDef):
+                return scope
             scope = scope.parent
-        return scope or self
+        return self.parent or self  # it is bound further down
 
     def top(self) -> Scope:
         """Return the module's scope."""
