@@ -23,9 +23,20 @@ class Containers:
     ) -> None:
         self._project = project
         self._is_plain_type, self._is_plain_value = is_plain_type, is_plain_value
+        self._active: set[tuple[str, str]] = set()
 
     def hold_plain(self, node: ast.expr, module: Module) -> bool:
-        """Say whether a container only ever gets plain values."""
+        """Say whether a container only ever gets plain values, but for those that it held."""
+        key = (module.path, last_name(node))
+        if key in self._active:
+            return True
+        self._active.add(key)
+        try:
+            return self._hold_plain(node, module)
+        finally:
+            self._active.discard(key)
+
+    def _hold_plain(self, node: ast.expr, module: Module) -> bool:
         match node:
             case ast.Name(id=name):
                 scope = module.scope_of(node).owner(name)

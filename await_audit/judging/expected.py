@@ -25,6 +25,9 @@ WORDS = ("raises", "assertraises", "suppress", "ignor", "expect", "swallow", "xf
 ASKS = re.compile(r"\.exception\(\s*\)|set_exception_handler\(")
 """What asks a task for its exception, or a loop for those of all tasks."""
 
+RUNS = re.compile(r"\basyncio\.run\(|\brun_until_complete\(|\bdef test_|__main__")
+"""What a script or a test has: elsewhere a handler of every exception keeps a server going."""
+
 MOST = 60
 """So many functions are followed to those that call them."""
 
@@ -51,7 +54,8 @@ def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
                 assert called
                 if ASKS.search(project.texts[other]) or search.is_caught_in(use, called):
                     return True
-                if search.is_caught(use, called, broad=other == path):
+                broad = other == path or RUNS.search(project.texts[other]) is not None
+                if search.is_caught(use, called, broad=broad):
                     return True
                 todo += _around(use, called)
     return False

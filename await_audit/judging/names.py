@@ -30,7 +30,9 @@ PARAMETERS = (
 IMPORT = re.compile(r"from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n]*)")
 IMPORTED = re.compile(r"import[ \t]+([\w., \t]+)")
 RENAMED = re.compile(r"(?P<old>\w+)[ \t]+as[ \t]+(?P<new>\w+)")
-SECOND_NAME = re.compile(r"^[ \t]*(?P<new>\w+)[ \t]*=[ \t]*(?P<old>[\w.]+)[ \t]*$", re.MULTILINE)
+SECOND_NAME = re.compile(
+    r"^[ \t]*(?P<new>[A-Z_]\w*)[ \t]*=[ \t]*(?P<old>[\w.]+)[ \t]*$", re.MULTILINE
+)
 ABSTRACT = re.compile(
     r"abstractmethod[ \t]*\n(?:[ \t]*@[^\n]*\n)*[ \t]*def[ \t]+(\w+)"
     r"\s*\([^()]*(?:\([^()]*\)[^()]*)*\)\s*:"
@@ -52,6 +54,10 @@ class Names:
     dynamic: set[Class] = field(default_factory=set)
     """The classes with a base that is computed, or that nothing tells where it comes from."""
     by_name: dict[str, set[Class]] = field(default_factory=lambda: defaultdict(set))
+    second: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """What other names there are for each name, in any file."""
+    imported: dict[Class, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    """The bases of a class from other modules: the last part of the module's name, the base's."""
     imports: dict[Path, dict[str, str]] = field(default_factory=dict)
     """The last part of the module that a file imports a name from."""
     type_variables: set[str] = field(default_factory=set)
@@ -83,6 +89,20 @@ class Names:
             todo.extend(new)
         return found
 
+    def close(self, paths: Iterable[Path]) -> None:
+        """Follow second names, when all of `paths` are read."""
+        for words in self.bases.values():
+            todo = list(words)
+            while todo:
+                new = self.second.get(todo.pop(), set()) - words
+                words |= new
+                todo.extend(new)
+        modules = {name for path in paths for name in (path.stem, path.parent.name)}
+        for one, bases in self.imported.items():
+            known = (self.by_name.keys() | self.second.keys(), modules)
+            if any(source in known[1] and name not in known[0] for source, name in bases):
+                self.dynamic.add(one)
+
     def _candidates(self, derived: Class, base: str) -> set[Class]:
         if (derived[0], base) in self.by_name.get(base, ()):
             return {(derived[0], base)}
@@ -113,6 +133,7 @@ def search_names(texts: Iterable[tuple[Path, str]]) -> Names:
     Nothing is parsed, so any thread may do this; `read_methods` has the rest.
     """
     names = Names()
+    texts = list(texts)
     for path, text in texts:
         _read_classes(path, text, names)
         names.abstract.update(ABSTRACT.findall(text))
@@ -121,6 +142,7 @@ def search_names(texts: Iterable[tuple[Path, str]]) -> Names:
             names.type_variables.update(re.findall(r"(?:^|,)\s*\**(\w+)", parameters))
         if "__await__" in text:
             names.awaiting[path] = text
+    names.close(path for path, _ in texts)
     return names
 
 
@@ -136,32 +158,31 @@ def _read_classes(path: Path, text: str, names: Names) -> None:
     if "class " not in text and "class\t" not in text:
         return
     imports = names.imports[path] = {}
-    second: dict[str, str] = {}
     for match in IMPORT.finditer(text):
         module = match["module"].rpartition(".")[2]
         imports |= dict.fromkeys(WORD.findall(match["names"]), module)
-        second |= {one["new"]: one["old"] for one in RENAMED.finditer(match["names"])}
+        for named in RENAMED.finditer(match["names"]):
+            names.second[named["new"]].add(named["old"])
+    for named in SECOND_NAME.finditer(text):
+        names.second[named["new"]].add(named["old"].rpartition(".")[2])
     plain = set(WORD.findall(" ".join(IMPORTED.findall(text))))
-    second |= {one["new"]: one["old"].rpartition(".")[2] for one in SECOND_NAME.finditer(text)}
     known = imports.keys() | plain | {match["name"] for match in CLASS.finditer(text)}
     for match in CLASS.finditer(text):
         one = (path, match["name"])
         names.by_name[match["name"]].add(one)
         written = _bases(text, match.end("after") - 1)
-        words = set(WORD.findall(written))
-        for _ in second:
-            words |= (new := {second[word] for word in words & second.keys()})
-            if new <= words:
-                break
-        names.bases[one].update(words)
-        first = {base.split(".")[0].strip() for base in _without_brackets(written).split(",")}
-        own = {base for base in first if base and "=" not in base}
-        if (
-            "(" in written
-            or "*" in written
-            or any(base not in known and not hasattr(builtins, base) for base in own)
-        ):
+        names.bases[one].update(WORD.findall(written))
+        bases = [base.strip() for base in _without_brackets(written).split(",")]
+        own = [base for base in bases if base and "=" not in base]
+        if "(" in written or "*" in written:
             names.dynamic.add(one)
+        for base in own:
+            first, _, last = base.rpartition(".")
+            if not {first.split(".")[0] or last} & known and not hasattr(builtins, base):
+                names.dynamic.add(one)
+            source = first.rpartition(".")[2] or imports.get(base)
+            if source:
+                names.imported[one].add((source, last))
 
 
 def _bases(text: str, start: int) -> str:

@@ -210,7 +210,10 @@ class Scope:
             if self._arguments is None:
                 return True
             given = self._arguments.get(name)
-            return isinstance(given, MADE_HERE) or self._is_declared(name)
+            if given is None:
+                return self._is_declared(name)
+            outside = self._known is not None and self._known(given)
+            return isinstance(given, MADE_HERE) or outside
         return bool(values) or name in self._collected
 
     def _is_declared(self, name: str) -> bool:

@@ -98,6 +98,11 @@ class Project:
         path = self.mirror.outside(path)
         return self.tree.module(str(path)) if path in self.texts else None
 
+    def module_of(self, node: ast.AST) -> Module | None:
+        """Return the module that a node stands in."""
+        read = (module for module in self.tree.read if node in module.parents)
+        return next(read, None)
+
     def files_with(self, *words: str) -> Iterator[Path]:
         """Yield the files that hold all words."""
         for path, text in self.texts.items():

@@ -11,11 +11,11 @@ from pathlib import Path
 from await_audit.engines.written_types import is_one_class, is_value
 from await_audit.judging.callee import KEEP_COLOUR, TYPESHED
 from await_audit.judging.containers import Containers
-from await_audit.judging.names import Names
+from await_audit.judging.names import Class, Names
 from await_audit.judging.plain_values import BUILT_IN, MADE_HERE, Scope, bind, is_literal
 from await_audit.judging.project import Project, last_name
 from await_audit.judging.replacements import Replacements
-from await_audit.judging.targets import Target, Targets
+from await_audit.judging.targets import Target, Targets, owner
 from await_audit.resolver.classes import lineage
 from await_audit.resolver.functions import (
     FUNCTIONS,
@@ -45,6 +45,9 @@ COPYING = frozenset({"copy.copy", "copy.deepcopy", "copy.replace", "dataclasses.
 TYPE_VARIABLE = re.compile(r"^(\w+)\s*=\s*(?:\w+\.)?(?:TypeVar|ParamSpec)\(", re.MULTILINE)
 DEEPEST = 12
 
+VARIABLE_LIKE = re.compile(r"\w*[a-z]T\d?|_?[A-Z]{1,2}\d?(_co|_contra)?")
+"""How type variables are named that a stub has from another one."""
+
 Holds = Callable[[Target, str, ast.Call, bool], bool]
 """Says whether a definition that a call of a name reaches is plain, and nothing replaces it."""
 
@@ -63,6 +66,7 @@ class Results:
         self._project, self._names, self._targets = project, names, targets
         self._replacements, self._holds = replacements, holds
         self._containers = Containers(project, self._is_plain_type, self._is_plain_value)
+        self._active: set[ast.Attribute] = set()
         self.pure = False
         """Whether the call that is judged is one of the library's functions in PURE."""
 
@@ -87,12 +91,12 @@ class Results:
             or (generic and last_name(node.returns) in self._names.type_variables)
         ):
             return False
-        if names & REPLACED:
-            return node.returns is not None
         if module is None and self.pure:
             return True
         if module is None and node.returns is not None and _has_variable(node.returns, target.path):
             return False
+        if names & REPLACED and target.path.suffix != ".pyi":
+            return node.returns is not None
         if target.path.suffix == ".pyi":
             return _is_trusted_stub(target.path) and node.returns is not None
         returned = [one.value for one in own_nodes(node) if isinstance(one, ast.Return)]
@@ -100,8 +104,18 @@ class Results:
             return True
         if bound and (first := [*node.args.posonlyargs, *node.args.args][:1]):
             arguments[first[0].arg] = ast.Constant(None)  # the object is none, nor its class
-        scope = Scope(node, arguments, lambda one: self._is_known(one, target))
+        given = {id(one) for one in arguments.values()}
+        scope = Scope(
+            node,
+            arguments,
+            lambda one: self._is_given(one) if id(one) in given else self._is_known(one, target),
+        )
         return all(one is None or scope.is_plain(one) for one in returned)
+
+    def _is_given(self, argument: ast.expr) -> bool:
+        """Say whether an argument is plain where the call stands."""
+        module = self._project.module_of(argument)
+        return module is not None and self._is_plain_value(argument, module)
 
     def _is_plain_type(self, written: ast.expr, module: Module | None) -> bool:
         """Say whether a declared type has no member that may be awaited."""
@@ -225,12 +239,21 @@ class Results:
 
     def _is_plain_attribute(self, node: ast.Attribute, module: Module) -> bool:
         """Say whether an attribute is only ever given plain values, by its declared type or not."""
+        if node in self._active:
+            return True
+        self._active.add(node)
+        try:
+            return self._is_attribute_plain(node, module)
+        finally:
+            self._active.discard(node)
+
+    def _is_attribute_plain(self, node: ast.Attribute, module: Module) -> bool:
         owners = self._project.resolver.value(node.value, module)
         if not owners or not all(isinstance(one, Instance | ClassValue) for one in owners):
             return False
-        for owner in owners:
-            assert isinstance(owner, Instance | ClassValue)
-            bases = lineage(self._project.resolver, ClassValue(owner.path, owner.qualname))
+        for one in owners:
+            assert isinstance(one, Instance | ClassValue)
+            bases = lineage(self._project.resolver, ClassValue(one.path, one.qualname))
             if not any(base and self._declares_plain(base, node.attr) for base in bases):
                 return False
         return True
@@ -244,10 +267,12 @@ class Results:
             *module.scopes[node].bindings.get(name, ()),
             *self._project.resolver.members(node).get(name, ()),
         ]
+        if self._is_put_in(name, (Path(base.path), node.name)):
+            return False
         declared = [one.annotation for one in bound if isinstance(one, Assigned) and one.annotation]
         if declared and not all(self._is_plain_type(one, module) for one in declared):
             return False
-        values = [one.value for one in bound if isinstance(one, Assigned)]
+        values = [one.value for one in bound if isinstance(one, Assigned) and one.value]
         plain = all(
             (
                 isinstance(one, Assigned)
@@ -255,16 +280,29 @@ class Results:
             )
             for one in bound
         )
-        return bool(declared or values) and plain
+        return bool(values) and plain
+
+    def _is_put_in(self, name: str, base: Class) -> bool:
+        """Say whether an attribute is set from outside of its class, or by a related one."""
+        related = self._names.related(base)
+        for other in self._project.others(name):
+            path = Path(other.module.path)
+            if isinstance(other.node, FUNCTIONS):
+                continue
+            if other.owner is None:
+                if self._project.connected(path, base[0]):
+                    return True
+            elif (one := (path, other.owner.name)) != base and one in related:
+                return True
+        return False
 
     def _is_plain_value(self, value: ast.expr, module: Module) -> bool:
         function = next((one for one in module.above(value) if isinstance(one, FUNCTIONS)), None)
         if isinstance(value, MADE_HERE):
             return True
-        owner = next((one for one in module.above(value) if isinstance(one, ast.ClassDef)), None)
-        if function is None or owner is None:
+        if function is None:
             return isinstance(value, ast.Call) and self._gives_plain(value, module)
-        target = Target(function, owner, Path(module.path), module)
+        target = Target(function, owner(function, module), Path(module.path), module)
         return Scope(function, {}, lambda one: self._is_known(one, target)).is_plain(value)
 
 
@@ -317,7 +355,8 @@ def _has_variable(written: ast.expr, path: Path) -> bool:
         variables = set(TYPE_VARIABLE.findall(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError):
         return True
-    return any(last_name(part) in variables for part in _members(written))
+    names = map(last_name, _members(written))
+    return any(name in variables or VARIABLE_LIKE.fullmatch(name) for name in names)
 
 
 def _members(written: ast.expr) -> list[ast.expr]:

@@ -97,6 +97,11 @@ class Tree:
                 self.unread[path] = error
         return self._parsed[path]
 
+    @property
+    def read(self) -> list[Module]:
+        """The modules that were asked for so far."""
+        return [module for module in self._parsed.values() if module is not None]
+
     def names(self, path: str) -> list[str]:
         """Return the names that a file may be imported by, the most likely one first.
 
