@@ -22,26 +22,23 @@ CAUGHT = frozenset({"TypeError", "Exception", "BaseException"})
 WORDS = ("raises", "assertraises", "suppress", "ignor", "expect", "swallow", "xfail", "catch")
 """What the names of those functions hold that expect an exception."""
 
-ASKS = re.compile(r"\.exception\(\s*\)|set_exception_handler\(")
-"""What asks a task for its exception, or a loop for those of all tasks."""
-
 RUNS = re.compile(r"\basyncio\.run\(|\brun_until_complete\(|\bdef test_|__main__")
 """What a script or a test has: elsewhere a handler of every exception keeps a server going."""
 
-MOST = 60
-"""So many functions are followed to those that call them."""
+DEEPEST = 3
+"""So many calls are followed upwards: the way of a failure through a whole server tells nothing."""
 
 
 def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
     """Say whether the failure of what stands at a node is expected."""
     search = _Search(project)
-    if search.is_caught(node, module, broad=True) or ASKS.search(project.texts[Path(module.path)]):
+    if search.is_caught(node, module, broad=True) or search.is_caught_in(node, module):
         return True
     seen: set[str] = set()
-    todo = list(_around(node, module))
-    while todo and len(seen) < MOST:
-        name, path = todo.pop(0)
-        if name in seen:
+    todo = [(name, path, 0) for name, path in _around(node, module)]
+    while todo:
+        name, path, calls = todo.pop(0)
+        if name in seen or calls == DEEPEST:
             continue
         seen.add(name)
         for other in project.files_with(name):
@@ -52,12 +49,12 @@ def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
                 if not isinstance(use, ast.Name | ast.Attribute) or last_name(use) != name:
                     continue
                 assert called
-                if ASKS.search(project.texts[other]) or search.is_caught_in(use, called):
+                if search.is_caught_in(use, called):
                     return True
                 broad = other == path or RUNS.search(project.texts[other]) is not None
                 if search.is_caught(use, called, broad=broad):
                     return True
-                todo += _around(use, called)
+                todo += [(outer, where, calls + 1) for outer, where in _around(use, called)]
     return False
 
 
@@ -97,8 +94,13 @@ class _Search:
         return False
 
     def is_caught_in(self, node: ast.AST, module: Module) -> bool:
-        """Say whether the function around a node handles a `TypeError` by that name."""
+        """Say whether the function around a node handles a `TypeError` by that name, or asks a task
+        for its exception.
+        """
         scope = next((one for one in module.above(node) if isinstance(one, FUNCTIONS)), module.tree)
+        inside = own_nodes(scope) if scope is module.tree else walk(scope)
+        if any(isinstance(one, ast.Call) and _asks(one) for one in inside):
+            return True
         for one in own_nodes(scope):
             if isinstance(one, ast.Try | ast.TryStar) and self._catches(one, module, broad=False):
                 return True
@@ -128,8 +130,11 @@ class _Search:
         if any(isinstance(one, leaves) for each in block.finalbody for one in walk(each)):
             return True
         return any(
-            self._may_catch(one.type, module, broad) and not _passes_on(one)
+            self._may_catch(one.type, module, broad=False)
+            if _raises(one)
+            else self._may_catch(one.type, module, broad)
             for one in block.handlers
+            if not _passes_on(one)
         )
 
     def _may_catch(self, caught: ast.expr | None, module: Module, broad: bool) -> bool:
@@ -200,6 +205,14 @@ class _Search:
         return False
 
 
+def _asks(call: ast.Call) -> bool:
+    """Say whether a task is asked for its exception, or a loop for those of all tasks."""
+    name = last_name(call.func)
+    return name == "set_exception_handler" or (
+        name == "exception" and isinstance(call.func, ast.Attribute) and not call.args
+    )
+
+
 def _is_false(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and not node.value
 
@@ -213,6 +226,11 @@ def _passes_on(handler: ast.ExceptHandler) -> bool:
             return name == handler.name
         case _:
             return False
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    """Say whether a handler ends in raising something: then what failed still fails."""
+    return isinstance(handler.body[-1], ast.Raise)
 
 
 def _returns_exceptions(call: ast.Call) -> bool:
