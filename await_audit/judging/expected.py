@@ -13,14 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from await_audit.judging.project import Project, last_name
+from await_audit.resolver.classes import lineage
 from await_audit.resolver.functions import FUNCTIONS, decorator_name, is_generator, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
-from await_audit.resolver.values import ClassValue, Foreign, FunctionValue
+from await_audit.resolver.scopes import Assigned, Opaque, Parameter
+from await_audit.resolver.values import ClassValue, Foreign, FunctionValue, Value
 
 CAUGHT = frozenset({"TypeError", "Exception", "BaseException"})
 WORDS = ("raises", "assertraises", "suppress", "ignor", "expect", "swallow", "xfail", "catch")
 """What the names of those functions hold that expect an exception."""
+ALONE = frozenset({"asyncio.wait", "threading.Thread", "threading.Timer"})
+"""What runs a function whose failure then stays where it is."""
+
+STACKS = frozenset({"enter_context", "enter_async_context"})
+PUSHES = frozenset({"push", "push_async_exit"})
 
 RUNS = re.compile(r"\basyncio\.run\(|\brun_until_complete\(|\bdef test_|__main__")
 """What a script or a test has: elsewhere a handler of every exception keeps a server going."""
@@ -32,44 +39,49 @@ DEEPEST = 3
 def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
     """Say whether the failure of what stands at a node is expected."""
     search = _Search(project)
-    if search.is_caught(node, module, broad=True) or search.is_caught_in(node, module):
+    if search.is_caught(node, module, broad=True):
         return True
     seen: set[str] = set()
-    todo = [(name, path, 0) for name, path in _around(node, module)]
+    todo = [(function, module, 0) for function in _around(node, module)]
     while todo:
-        name, path, calls = todo.pop(0)
-        if name in seen or calls == DEEPEST:
+        function, where, calls = todo.pop(0)
+        if function.name in seen or calls == DEEPEST:
             continue
-        seen.add(name)
-        for other in project.files_with(name):
-            if other not in project.importers(path):
-                continue
-            called = project.module(other)
-            for use in walk(called.tree) if called else ():
-                if not isinstance(use, ast.Name | ast.Attribute) or last_name(use) != name:
-                    continue
-                assert called
-                if search.is_caught_in(use, called):
-                    return True
-                broad = other == path or RUNS.search(project.texts[other]) is not None
-                if search.is_caught(use, called, broad=broad):
-                    return True
-                todo += [(outer, where, calls + 1) for outer, where in _around(use, called)]
+        seen.add(function.name)
+        if search.is_registered(function, where):
+            return True
+        for use, user in _uses(function.name, Path(where.path), project):
+            broad = user is where or RUNS.search(project.texts[Path(user.path)]) is not None
+            if search.is_caught(use, user, broad=broad) or search.is_handed_on(use, user, broad):
+                return True
+            todo += [(outer, user, calls + 1) for outer in _around(use, user)]
     return False
 
 
-def _around(node: ast.AST, module: Module) -> Iterator[tuple[str, Path]]:
-    for one in module.above(node):
-        if isinstance(one, FUNCTIONS):
-            yield one.name, Path(module.path)
+def _around(node: ast.AST, module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (one for one in module.above(node) if isinstance(one, FUNCTIONS))
+
+
+def _uses(name: str, path: Path, project: Project) -> Iterator[tuple[ast.expr, Module]]:
+    """Yield what has a function's name, in the files that import the function's own."""
+    for other in project.files_with(name):
+        module = project.module(other) if other in project.importers(path) else None
+        for use in walk(module.tree) if module else ():
+            if isinstance(use, ast.Name | ast.Attribute) and last_name(use) == name:
+                assert module
+                yield use, module
 
 
 class _Search:
+    """Looks for handlers; `_raised` is what the failure is raised as, the further up."""
+
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._raised: set[Value] = set()
 
     def is_caught(self, node: ast.AST, module: Module, *, broad: bool) -> bool:
-        """Say whether a block, a call or a decorator around a node may catch a `TypeError`.
+        """Say whether a block, a call or a decorator around a node may catch a `TypeError`, or
+        another block of the same function does so by that name.
 
         `broad`: by a handler of every exception too.
         """
@@ -88,71 +100,122 @@ class _Search:
                 case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                     if any(self._is_guard(each, module) for each in one.decorator_list):
                         return True
-                    if isinstance(one, FUNCTIONS) and self._enters_guard(one, module):
-                        return True
             below = one
-        return False
+        return self._is_caught_in(node, module)
 
-    def is_caught_in(self, node: ast.AST, module: Module) -> bool:
-        """Say whether the function around a node handles a `TypeError` by that name, or asks a task
-        for its exception.
+    def _is_caught_in(self, node: ast.AST, module: Module) -> bool:
+        """Say whether the function around a node handles a `TypeError` by that name, has something
+        that does so, or asks a task for its exception.
         """
-        scope = next((one for one in module.above(node) if isinstance(one, FUNCTIONS)), module.tree)
-        inside = own_nodes(scope) if scope is module.tree else walk(scope)
-        if any(isinstance(one, ast.Call) and _asks(one) for one in inside):
-            return True
-        for one in own_nodes(scope):
-            if isinstance(one, ast.Try | ast.TryStar) and self._catches(one, module, broad=False):
-                return True
-            if isinstance(one, ast.With | ast.AsyncWith) and any(
-                self._is_guard(item.context_expr, module) for item in one.items
-            ):
-                return True
-        return False
+        scope = next(_around(node, module), module.tree)
+        return any(
+            self._is_asking(one, module)
+            for one in (own_nodes(scope) if scope is module.tree else walk(scope))
+        ) or any(
+            self._catches(one, module, broad=False)
+            if isinstance(one, ast.Try | ast.TryStar)
+            else any(self._is_guard(item.context_expr, module) for item in one.items)
+            for one in own_nodes(scope)
+            if isinstance(one, ast.Try | ast.TryStar | ast.With | ast.AsyncWith)
+        )
 
-    def _enters_guard(self, function: ast.AST, module: Module) -> bool:
-        """Say whether a function puts a guard on a stack, or asks a task for its exception."""
-        for one in walk(function):
-            if (
-                isinstance(one, ast.Call)
-                and last_name(one.func)
-                in {
-                    "enter_context",
-                    "enter_async_context",
-                }
-                and any(self._is_guard(each, module) for each in one.args)
-            ):
+    def _is_asking(self, node: ast.AST, module: Module) -> bool:
+        """Say whether a task is asked for its exception, a loop for those of all tasks, or a stack
+        gets what catches one.
+        """
+        match node:
+            case ast.Call(args=given):
+                name = last_name(node.func)
+                asks = name == "exception" and isinstance(node.func, ast.Attribute) and not given
+                return (
+                    asks
+                    or name == "set_exception_handler"
+                    or name in PUSHES
+                    or (name in STACKS and any(self._is_guard(one, module) for one in given))
+                    or self._runs_alone(node, module)
+                )
+            case ast.Attribute(attr="excepthook", ctx=ast.Store()):
                 return True
-        return False
+            case _:
+                return False
+
+    def is_registered(self, function: ast.AST, module: Module) -> bool:
+        """Say whether a decorator may keep a function for a loop that goes on when one fails."""
+        assert isinstance(function, FUNCTIONS)
+        return any(
+            isinstance(value, FunctionValue) and self._runs_handed_on(value.path, broad=None)
+            for one in function.decorator_list
+            for value in self._project.resolver.reference(
+                one.func if isinstance(one, ast.Call) else one, module
+            )
+        )
+
+    def is_handed_on(self, use: ast.expr, module: Module, broad: bool) -> bool:
+        """Say whether a function goes somewhere where its failure is caught."""
+        parent = module.parents.get(use)
+        if isinstance(parent, ast.Call) and parent.func is use:
+            return False
+        if self._runs_handed_on(module.path, broad or None):
+            return True
+        return isinstance(parent, ast.Call) and any(
+            isinstance(value, FunctionValue) and self._runs_handed_on(value.path, broad=None)
+            for value in self._project.resolver.reference(parent.func, module)
+        )
+
+    def _runs_handed_on(self, path: str, broad: bool | None) -> bool:
+        """Say whether a file catches the failures of functions that it does not name.
+
+        `broad`: by a handler of every exception too, and None: by one in a loop.
+        """
+        module = self._project.tree.module(path)
+        return module is not None and any(
+            isinstance(one, ast.Try)
+            and self._catches(one, module, _is_in_loop(one, module) if broad is None else broad)
+            and any(_calls_variable(each, module) for part in one.body for each in walk(part))
+            for one in walk(module.tree)
+        )
 
     def _catches(self, block: ast.Try | ast.TryStar, module: Module, broad: bool) -> bool:
         leaves = (ast.Return, ast.Break, ast.Continue)
         if any(isinstance(one, leaves) for each in block.finalbody for one in walk(each)):
             return True
-        return any(
-            self._may_catch(one.type, module, broad=False)
-            if _raises(one)
-            else self._may_catch(one.type, module, broad)
-            for one in block.handlers
-            if not _passes_on(one)
-        )
+        for handler in block.handlers:
+            last = handler.body[-1]
+            if _passes_on(handler):
+                continue
+            if self._may_catch(handler.type, module, broad=False):
+                return True
+            if self._may_catch(handler.type, module, broad=True):
+                if isinstance(last, ast.Raise) and last.exc:
+                    made = last.exc.func if isinstance(last.exc, ast.Call) else last.exc
+                    self._raised |= self._project.resolver.value(made, module)
+                elif broad:
+                    return True
+        return False
 
     def _may_catch(self, caught: ast.expr | None, module: Module, broad: bool) -> bool:
         if caught is None:
             return broad
         if isinstance(caught, ast.Tuple):
             return any(self._may_catch(one, module, broad) for one in caught.elts)
-        for value in self._project.resolver.value(caught, module):
-            match value:
-                case ClassValue():
-                    continue
-                case Foreign(name=str() as dotted) if dotted:
-                    last = dotted.rpartition(".")[2]
-                    if last == "TypeError" or (last in CAUGHT and broad):
-                        return True
-                case _:
-                    return True
-        return False
+        return any(
+            self._is_caught_by(value, broad)
+            for value in self._project.resolver.value(caught, module)
+        )
+
+    def _is_caught_by(self, value: Value, broad: bool) -> bool:
+        match value:
+            case ClassValue():
+                return any(
+                    value in lineage(self._project.resolver, one)
+                    for one in self._raised
+                    if isinstance(one, ClassValue)
+                )
+            case Foreign(name=str() as dotted) if dotted:
+                last = dotted.rpartition(".")[2]
+                return last == "TypeError" or (last in CAUGHT and broad) or value in self._raised
+            case _:
+                return True
 
     def _is_guard(self, node: ast.expr, module: Module) -> bool:
         """Say whether an expression makes what expects an exception."""
@@ -165,6 +228,8 @@ class _Search:
                 case ClassValue() | FunctionValue():
                     if self._is_own_guard(value):
                         return True
+        if isinstance(node, ast.Call) and self._runs_alone(node, module):
+            return True
         if not any(word in name for word in WORDS):
             return False
         given = (
@@ -175,42 +240,61 @@ class _Search:
         classes = [one for one in given if isinstance(one, ast.Name | ast.Attribute | ast.Tuple)]
         return not classes or any(self._may_catch(one, module, broad=True) for one in classes)
 
+    def _runs_alone(self, call: ast.Call, module: Module) -> bool:
+        return any(
+            isinstance(value, Foreign) and value.name in ALONE
+            for value in self._project.resolver.reference(call.func, module)
+        )
+
     def _is_own_guard(self, value: ClassValue | FunctionValue) -> bool:
         module = self._project.tree.module(value.path)
-        for node, qualname in module.qualnames.items() if module else ():
-            if qualname != value.qualname or module is None:
-                continue
-            if isinstance(node, ast.ClassDef) and any(
-                isinstance(inner, FUNCTIONS)
-                and inner.name in {"__exit__", "__aexit__"}
-                and any(
-                    isinstance(one, ast.Return) and not (one.value is None or _is_false(one.value))
-                    for one in walk(inner)
-                )
-                for inner in node.body
-            ):
-                return True
-            is_manager = isinstance(node, FUNCTIONS) and (
-                is_generator(node)
-                or any("contextmanager" in decorator_name(one) for one in node.decorator_list)
-            )
-            inside = [one for one in walk(node) if isinstance(one, ast.Try | ast.TryStar)]
-            wraps = isinstance(node, FUNCTIONS) and any(
-                isinstance(one, FUNCTIONS) and one is not node for one in walk(node)
-            )
-            if (is_manager or wraps) and any(
-                self._catches(one, module, broad=True) for one in inside
-            ):
-                return True
-        return False
+        return module is not None and any(
+            self._is_manager_class(node, module)
+            if isinstance(node, ast.ClassDef)
+            else self._is_guarding_function(node, module)
+            for node, qualname in module.qualnames.items()
+            if qualname == value.qualname
+        )
+
+    def _is_manager_class(self, node: ast.ClassDef, module: Module) -> bool:
+        return any(self._is_guard(base, module) for base in node.bases) or any(
+            isinstance(one, ast.Return) and not (one.value is None or _is_false(one.value))
+            for inner in node.body
+            if isinstance(inner, FUNCTIONS) and inner.name in {"__exit__", "__aexit__"}
+            for one in walk(inner)
+        )
+
+    def _is_guarding_function(self, node: ast.AST, module: Module) -> bool:
+        """Say whether a function is a manager or a decorator that catches."""
+        if not isinstance(node, FUNCTIONS):
+            return False
+        inside = walk(node)
+        return (
+            is_generator(node)
+            or any("contextmanager" in decorator_name(one) for one in node.decorator_list)
+            or any(isinstance(one, FUNCTIONS) and one is not node for one in inside)
+        ) and any(
+            isinstance(one, ast.Try | ast.TryStar) and self._catches(one, module, broad=True)
+            for one in inside
+        )
 
 
-def _asks(call: ast.Call) -> bool:
-    """Say whether a task is asked for its exception, or a loop for those of all tasks."""
-    name = last_name(call.func)
-    return name == "set_exception_handler" or (
-        name == "exception" and isinstance(call.func, ast.Attribute) and not call.args
-    )
+def _calls_variable(node: ast.AST, module: Module) -> bool:
+    """Say whether a node calls what a parameter, a loop or an assignment gives."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            owner = module.scope_of(node).owner(name)
+            return owner is not None and any(
+                isinstance(one, Parameter | Opaque | Assigned) for one in owner.bindings[name]
+            )
+        case ast.Call(func=ast.Subscript()):
+            return True
+        case _:
+            return False
+
+
+def _is_in_loop(node: ast.AST, module: Module) -> bool:
+    return any(isinstance(one, ast.For | ast.AsyncFor | ast.While) for one in module.above(node))
 
 
 def _is_false(node: ast.expr) -> bool:
@@ -226,11 +310,6 @@ def _passes_on(handler: ast.ExceptHandler) -> bool:
             return name == handler.name
         case _:
             return False
-
-
-def _raises(handler: ast.ExceptHandler) -> bool:
-    """Say whether a handler ends in raising something: then what failed still fails."""
-    return isinstance(handler.body[-1], ast.Raise)
 
 
 def _returns_exceptions(call: ast.Call) -> bool:

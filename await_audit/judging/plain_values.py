@@ -164,7 +164,9 @@ class Scope:
             case ast.Name(id=name) if self._is_own(name) or self._known is None:
                 return self._name(name)
             case ast.BinOp(op=operator) if isinstance(operator, ARITHMETIC):
-                return True
+                return self._known is None or self._known(node)
+            case ast.Compare() if self._known is not None:
+                return self._known(node)
             case ast.UnaryOp(op=ast.Not()):
                 return True
             case ast.Attribute(attr=name) if name in NAMES_OF_THINGS:

@@ -12,6 +12,7 @@ from pathlib import Path
 from await_audit.engines.mirror import NO_COPY, Mirror
 from await_audit.errors import AuditError
 from await_audit.files import find_files
+from await_audit.judging.plain_values import BUILT_IN
 from await_audit.resolver.functions import FUNCTIONS
 from await_audit.resolver.modules import Module, Tree
 from await_audit.resolver.nodes import walk
@@ -152,6 +153,10 @@ class Project:
                 for name in _imports(text):
                     for found in self._files_of(name, path):
                         self._imported[found].add(path)
+            for path in (one for one in self.texts if one.name == "conftest.py"):
+                # pytest gives its fixtures to each test beside and below.
+                below = (one for one in self.texts if one.is_relative_to(path.parent))
+                self._imported[path].update(below)
         return self._imported
 
     def _files_of(self, name: str, path: Path) -> Iterator[Path]:
@@ -179,7 +184,7 @@ class Project:
                     self._computed += [
                         Other(module, owner_of(one, module), one)
                         for one in walk(module.tree)
-                        if _is_computed(one)
+                        if _is_computed(one, module)
                     ]
         return self._computed
 
@@ -220,7 +225,7 @@ def _gives(text: str, name: str) -> bool:
     return (
         re.search(
             rf"(?:def|as|class)\s+{word}\b|\b{word}\s*(?:=(?!=)|:|,|\)?\s*in\b|\])"
-            rf"|[\"'.]{word}[\"']|del\b[^\n]*\b{word}\b",
+            rf"|[\"'.:]{word}[\"']|del\b[^\n]*\b{word}\b|\b{word}\.(?:return_value|side_effect)",
             text,
         )
         is not None
@@ -228,8 +233,10 @@ def _gives(text: str, name: str) -> bool:
 
 
 COMPUTED = re.compile(
-    r"setattr|__dict__|globals\(|vars\(|locals\(|__class__|__getattribute__|sys\.modules|\bexec\(|patch"
+    r"[sd]e[tl]attr|__dict__|globals\(|vars\(|locals\(|__(?:class|code|bases|getattribute)__"
+    r"|sys\.modules|\bexec\b|patch|\btype\(|new_class|make_dataclass"
 )
+SETTERS = frozenset({"setattr", "__setattr__", "delattr", "exec"})
 
 
 def owner_of(node: ast.AST, module: Module) -> ast.ClassDef | None:
@@ -262,6 +269,10 @@ def _others(module: Module, name: str) -> Iterator[Other]:
                     yield Other(module, scope, node)
             case ast.Attribute(attr=own, ctx=ast.Store() | ast.Del()) if own == name:
                 yield Other(module, _receiver(node.value, module), node)
+            case ast.Attribute(
+                value=ast.Attribute(attr=own), attr="return_value" | "side_effect"
+            ) if own == name and isinstance(node.ctx, ast.Store):
+                yield Other(module, None, node)
             case ast.Call() if _names(node, name):
                 yield Other(module, None, node)
             case ast.Subscript(slice=ast.Constant(value=own), ctx=ast.Store()) if own == name:
@@ -312,27 +323,61 @@ def _names(call: ast.Call, name: str) -> bool:
     return dotted or (name in strings and len(given) > 1)
 
 
-def _is_computed(node: ast.AST) -> bool:
+def _is_computed(node: ast.AST, module: Module) -> bool:
     match node:
-        case ast.Call(func=ast.Name(id="exec")):
-            return True
-        case ast.Call(args=args) if last_name(node.func) in {"setattr", "__setattr__", "delattr"}:
-            return len(args) < 2 or not isinstance(args[1], ast.Constant)
-        case ast.Call(func=ast.Attribute(value=target, attr="update" | "setdefault")):
-            return NAMESPACES.search(ast.unparse(target)) is not None and not _only_keywords(node)
-        case ast.Call(func=ast.Attribute(attr="object"), args=args):
-            return "patch" in ast.unparse(node.func) and not (
-                len(args) > 1 and isinstance(args[1], ast.Constant)
-            )
-        case ast.Call() if last_name(node.func) == "patch":
-            return not node.args or not isinstance(node.args[0], ast.Constant)
+        case ast.Call(func=ast.Name(id="globals" | "vars" | "locals")):
+            return _is_handed_on(node, module)
+        case ast.Call():
+            return _calls_setter(node)
         case ast.Subscript(ctx=ast.Store()):
             computed = not isinstance(node.slice, ast.Constant)
             written = ast.unparse(node.value)
             return "sys.modules" in written or (computed and NAMESPACES.search(written) is not None)
-        case ast.Attribute(attr="__dict__" | "__class__", ctx=ast.Store()):
-            return True
+        case ast.Attribute(attr="__dict__" | "__class__" | "__code__" | "__bases__"):
+            return isinstance(node.ctx, ast.Store) or _is_handed_on(node, module)
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in SETTERS:
+            parent = module.parents.get(node)
+            called = isinstance(parent, ast.Call) and parent.func is node
+            return not (called or isinstance(parent, ast.Attribute))
         case ast.FunctionDef(name="__getattribute__"):
+            return True
+        case _:
+            return False
+
+
+def _calls_setter(call: ast.Call) -> bool:
+    """Say whether a call sets attributes whose names are not written out."""
+    arguments = call.args
+    match last_name(call.func):
+        case "exec":
+            return isinstance(call.func, ast.Name)
+        case "setattr" | "__setattr__" | "delattr":
+            name = arguments[1] if len(arguments) > 1 else None
+            return not isinstance(name, ast.Constant) or name.value == "__class__"
+        case "type" | "new_class" | "make_dataclass":
+            space = [*arguments[2:], *(one.value for one in call.keywords if one.arg != "bases")]
+            return any(not isinstance(one, ast.Dict | ast.List) for one in space)
+        case "update" | "setdefault" if isinstance(call.func, ast.Attribute):
+            held = ast.unparse(call.func.value)
+            return NAMESPACES.search(held) is not None and not _only_keywords(call)
+        case "object":
+            named = len(arguments) > 1 and isinstance(arguments[1], ast.Constant)
+            return "patch" in ast.unparse(call.func) and not named
+        case "patch":
+            return not arguments or not isinstance(arguments[0], ast.Constant)
+        case _:
+            return False
+
+
+def _is_handed_on(node: ast.AST, module: Module) -> bool:
+    """Say whether a namespace gets a name, or goes to a function that may change it."""
+    parent = module.parents.get(node)
+    match parent:
+        case ast.Assign(value=value):
+            return value is node
+        case ast.Call(args=arguments):
+            return node in arguments and last_name(parent.func) not in BUILT_IN
+        case ast.Return() | ast.keyword(arg=str()):
             return True
         case _:
             return False

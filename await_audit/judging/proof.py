@@ -90,7 +90,7 @@ class Prover:
         made_here = isinstance(call.func, ast.Attribute) and (
             is_self(call.func.value) or isinstance(call.func.value, ast.Call)
         )
-        return target.owning is None or made_here or not self._replacements.is_mocked()
+        return target.owning is None or made_here or not self._replacements.is_stood_for()
 
     def _same(self, found: Defined, module: Module) -> Function | ast.ClassDef | None:
         for node in module.qualnames:
@@ -103,7 +103,7 @@ class Prover:
 
     def _holds(self, target: Target, name: str, call: ast.Call, sure: bool) -> bool:
         """Say whether a definition is plain, and nothing may stand in its place."""
-        if len(self._active) > DEEPEST:
+        if len(self._active) > DEEPEST or _is_for_type_checkers(target):
             return False
         key = (id(target.node), sure)
         if key in self._active:
@@ -203,6 +203,14 @@ class Prover:
             for other in self._project.others(node.name)
         )
         return len(bound) > 1 or set_elsewhere
+
+
+def _is_for_type_checkers(target: Target) -> bool:
+    """Say whether a definition is there for type checkers alone, and something else runs."""
+    above = target.module.above(target.node) if target.module else ()
+    return any(
+        isinstance(one, ast.If) and "TYPE_CHECKING" in ast.unparse(one.test) for one in above
+    )
 
 
 def _is_abstract(node: ast.AST, owner: ast.ClassDef | None) -> bool:

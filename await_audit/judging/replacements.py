@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,13 +22,11 @@ CLASS_DECORATORS = frozenset(
     ]
 )
 """Decorators of classes that leave the methods in the body as they are."""
-CLASS_DECORATORS = frozenset(
-    [
-        *("dataclass", "dataclass_transform", "define", "final", "frozen", "mutable", "s"),
-        *("runtime_checkable", "total_ordering", "unique", "skip", "skipIf", "skipUnless"),
-    ]
-)
-"""Decorators of classes that leave the methods in the body as they are."""
+
+ASYNC_MOCK = re.compile(r"\bAsyncMock\b")
+MOCK = re.compile(r"Mock\(")
+FUTURE = re.compile(r"[Ff]uture")
+GETATTR = re.compile(r"\bdef __getattr__\b")
 
 
 class Replacements:
@@ -37,6 +36,7 @@ class Replacements:
         self._project, self._names, self._targets = project, names, targets
         self.caller = Path()
         """The file with the call that is judged."""
+        self._chameleons: list[Path] | None = None
 
     def may_stand_for(self, other: Other, target: Target, sure: bool) -> bool:
         """Say whether what has a target's name somewhere may be what a call of it reaches."""
@@ -62,6 +62,8 @@ class Replacements:
                 for known in ancestors
                 for base in names.bases.get(known, ())
             )
+        if one[0].name == "conftest.py" and self._is_connected(one[0], target):
+            return True  # a fixture comes to where its class is not named
         return one in names.related(owner) or self._meet(one, owner)
 
     def _meet(self, one: Class, other: Class) -> bool:
@@ -89,17 +91,35 @@ class Replacements:
             for other in self._project.others(name)
         )
 
-    def is_mocked(self) -> bool:
-        """Say whether a file that imports the caller's has asynchronous mocks, for any object."""
-        importers = self._project.importers(self.caller)
-        return any(path in importers for path in self._project.files_with("AsyncMock"))
+    def is_stood_for(self) -> bool:
+        """Say whether an object of any class may be one of a class that answers to every name.
+
+        Such are asynchronous mocks, other mocks where a future is at hand, and what computes its
+        methods.
+        """
+        if self._chameleons is None:
+            self._chameleons = [
+                path
+                for path, text in self._project.texts.items()
+                if ASYNC_MOCK.search(text)
+                or (MOCK.search(text) and FUTURE.search(text))
+                or (GETATTR.search(text) and self._has_chameleon(path))
+            ]
+        return any(self._project.connected(path, self.caller) for path in self._chameleons)
+
+    def _has_chameleon(self, path: Path) -> bool:
+        module = self._project.module(path)
+        return module is None or any(
+            any(isinstance(one, FUNCTIONS) and one.name == "__getattr__" for one in node.body)
+            and not all(map(_only_looks_up, node.body))
+            for node in module.classes.values()
+        )
 
     def may_set(self, other: Other, target: Target) -> bool:
         """Say whether a computed attribute may be the target's."""
         path = Path(other.module.path)
-        receiver = _receiver(other.node)
-        written = ast.unparse(receiver) if receiver else ""
-        if other.owner is not None and written.split(".")[0] in {"self", "cls", "type(self)", ""}:
+        written = _receiver(other.node)
+        if other.owner is not None and written.split(".")[0] in {"self", "cls", "type(self)"}:
             one = (path, other.owner.name)
             return target.owning is not None and (
                 one in self._names.dynamic or one in self._names.related(target.owning)
@@ -174,14 +194,34 @@ class Replacements:
         )
 
 
-def _receiver(node: ast.AST) -> ast.expr | None:
-    """Return what a computed attribute is set on."""
+def _only_looks_up(node: ast.stmt) -> bool:
+    """Say whether a part of a class is no `__getattr__`, or one that finds what there is elsewhere,
+    or nothing.
+    """
+    if not isinstance(node, FUNCTIONS) or node.name != "__getattr__":
+        return True
+    inside = list(own_nodes(node))
+    return not any(isinstance(one, (*FUNCTIONS, ast.Lambda)) for one in inside) and all(
+        isinstance(one.value, ast.Call) and last_name(one.value.func) == "getattr"
+        for one in inside
+        if isinstance(one, ast.Return)
+    )
+
+
+def _receiver(node: ast.AST) -> str:
+    """Return what a computed attribute is set on, empty where that is not said."""
     match node:
+        case (
+            ast.FunctionDef() | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name("super"))))
+        ):
+            return "self"
         case ast.Call(func=ast.Attribute(value=target, attr="update" | "setdefault")):
-            return target
-        case ast.Call(args=[first, *_]):
-            return first
-        case ast.Subscript(value=target) | ast.Attribute(value=target):
-            return target
+            return ast.unparse(target)
+        case ast.Call(args=[ast.expr() as target, *_]) | ast.Subscript(value=target):
+            return ast.unparse(target)
+        case ast.Attribute(value=target):
+            return ast.unparse(target)
+        case ast.Call():
+            return ast.unparse(node)
         case _:
-            return None
+            return ""

@@ -6,12 +6,13 @@ import ast
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from await_audit.engines.written_types import is_one_class, is_value
 from await_audit.judging.callee import KEEP_COLOUR, TYPESHED
 from await_audit.judging.containers import Containers
-from await_audit.judging.names import Class, Names
+from await_audit.judging.names import Names
 from await_audit.judging.plain_values import BUILT_IN, MADE_HERE, Scope, bind, is_literal
 from await_audit.judging.project import Project, last_name
 from await_audit.judging.replacements import Replacements
@@ -28,6 +29,7 @@ from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import children, walk
 from await_audit.resolver.scopes import Assigned
 from await_audit.resolver.scopes import Defined as Bound
+from await_audit.resolver.scopes import Scope as ScopeOfNames
 from await_audit.resolver.values import ClassValue, Foreign, FunctionValue, Instance
 
 PURE = frozenset(
@@ -48,6 +50,10 @@ DEEPEST = 12
 VARIABLE_LIKE = re.compile(r"\w*[a-z]T\d?|_?[A-Z]{1,2}\d?(_co|_contra)?")
 """How type variables are named that a stub has from another one."""
 
+OPERATORS = re.compile(
+    r"def __(?:r|i)?(?:add|sub|mul|truediv|floordiv|mod|pow|eq|ne|lt|le|gt|ge)__\b"
+)
+
 Holds = Callable[[Target, str, ast.Call, bool], bool]
 """Says whether a definition that a call of a name reaches is plain, and nothing replaces it."""
 
@@ -67,6 +73,7 @@ class Results:
         self._replacements, self._holds = replacements, holds
         self._containers = Containers(project, self._is_plain_type, self._is_plain_value)
         self._active: set[ast.Attribute] = set()
+        self._odd_operators: list[Path] | None = None
         self.pure = False
         """Whether the call that is judged is one of the library's functions in PURE."""
 
@@ -191,18 +198,45 @@ class Results:
             case ast.Name(id=name):
                 if name in {"self", "cls"} or (target.owner and _is_first(name, target.node)):
                     return True
-                owner = module.scope_of(node).owner(name)
-                return owner is not None and all(
-                    isinstance(one, Assigned) and isinstance(one.value, MADE_HERE)
-                    for one in owner.bindings[name]
-                )
-            case ast.BinOp(left=left, right=right):
+                return self._is_plain_name(name, module.scope_of(node), target)
+            case ast.BinOp(op=ast.BitOr() | ast.BitAnd(), left=left, right=right):
                 return all(
                     isinstance(one, MADE_HERE) or self._is_known(one, target)
                     for one in (left, right)
                 )
+            case ast.BinOp() | ast.Compare():
+                return is_literal(node) or self._operators_are_plain(target.path)
             case _:
                 return False
+
+    def _is_plain_name(self, name: str, scope: ScopeOfNames, target: Target) -> bool:
+        """Say whether a name of a scope further out only ever stands for plain values."""
+        owner = scope.owner(name)
+        if owner is None:
+            return name == "NotImplemented"
+        return not self._is_put_in(name, replace(target, owner=None)) and all(
+            isinstance(one, Assigned) and isinstance(one.value, MADE_HERE)
+            for one in owner.bindings[name]
+        )
+
+    def _operators_are_plain(self, path: Path) -> bool:
+        """Say whether no class that comes to a file gives something else by an operator."""
+        if self._odd_operators is None:
+            self._odd_operators = []  # what they compute with operators is looked at for itself
+            self._odd_operators = [
+                path
+                for path, text in self._project.texts.items()
+                if OPERATORS.search(text) and not self._has_plain_operators(path)
+            ]
+        return not any(self._project.connected(one, path) for one in self._odd_operators)
+
+    def _has_plain_operators(self, path: Path) -> bool:
+        module = self._project.module(path)
+        return module is not None and all(
+            self.is_function(Target(node, owner(node, module), path, module), None)
+            for node in module.qualnames
+            if isinstance(node, FUNCTIONS) and OPERATORS.match(f"def {node.name}")
+        )
 
     def _gives_plain(self, call: ast.Call, module: Module) -> bool:
         if isinstance(call.func, ast.Name):
@@ -267,7 +301,7 @@ class Results:
             *module.scopes[node].bindings.get(name, ()),
             *self._project.resolver.members(node).get(name, ()),
         ]
-        if self._is_put_in(name, (Path(base.path), node.name)):
+        if self._is_put_in(name, Target(node, node, Path(base.path), module)):
             return False
         declared = [one.annotation for one in bound if isinstance(one, Assigned) and one.annotation]
         if declared and not all(self._is_plain_type(one, module) for one in declared):
@@ -282,19 +316,23 @@ class Results:
         )
         return bool(values) and plain
 
-    def _is_put_in(self, name: str, base: Class) -> bool:
-        """Say whether an attribute is set from outside of its class, or by a related one."""
-        related = self._names.related(base)
+    def _is_put_in(self, name: str, holder: Target) -> bool:
+        """Say whether a name is set from outside of the class or the module that holds it, or by
+        a class that is related.
+        """
+        base = holder.owning
+        related = self._names.related(base) - {base} if base else set()
         for other in self._project.others(name):
             path = Path(other.module.path)
-            if isinstance(other.node, FUNCTIONS):
-                continue
-            if other.owner is None:
-                if self._project.connected(path, base[0]):
-                    return True
-            elif (one := (path, other.owner.name)) != base and one in related:
+            if other.owner is not None:
+                is_put = (path, other.owner.name) in related
+            else:
+                is_put = not isinstance(other.node, FUNCTIONS) and self._project.connected(
+                    path, holder.path
+                )
+            if is_put:
                 return True
-        return False
+        return any(self._replacements.may_set(one, holder) for one in self._project.computed())
 
     def _is_plain_value(self, value: ast.expr, module: Module) -> bool:
         function = next((one for one in module.above(value) if isinstance(one, FUNCTIONS)), None)
