@@ -8,6 +8,7 @@ around the calls of the function that it stands in, and of the functions that ca
 from __future__ import annotations
 
 import ast
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from await_audit.resolver.functions import FUNCTIONS, decorator_name, is_generat
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
 from await_audit.resolver.scopes import Assigned, Opaque, Parameter
-from await_audit.resolver.values import ClassValue, Foreign, FunctionValue, Value
+from await_audit.resolver.values import ClassValue, Foreign, FunctionValue, Unknown, Value
 
 CAUGHT = frozenset({"TypeError", "Exception", "BaseException"})
 WORDS = ("raises", "assertraises", "suppress", "ignor", "expect", "swallow", "xfail", "catch")
@@ -26,8 +27,14 @@ WORDS = ("raises", "assertraises", "suppress", "ignor", "expect", "swallow", "xf
 ALONE = frozenset({"asyncio.wait", "threading.Thread", "threading.Timer"})
 """What runs a function whose failure then stays where it is."""
 
+WAITING = frozenset(
+    {"gather", "result", "run", "run_until_complete", "shield", "wait_for", "exception"}
+)
 STACKS = frozenset({"enter_context", "enter_async_context"})
 PUSHES = frozenset({"push", "push_async_exit"})
+
+COMMON = frozenset(name for kind in (dict, list, set, str, io.RawIOBase) for name in dir(kind))
+"""Names that any object may have a method of."""
 
 RUNS = re.compile(r"\basyncio\.run\(|\brun_until_complete\(|\bdef test_|__main__")
 """What a script or a test has: elsewhere a handler of every exception keeps a server going."""
@@ -39,7 +46,7 @@ DEEPEST = 3
 def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
     """Say whether the failure of what stands at a node is expected."""
     search = _Search(project)
-    if search.is_caught(node, module, broad=True):
+    if search.is_caught(node, module):
         return True
     seen: set[str] = set()
     todo = [(function, module, 0) for function in _around(node, module)]
@@ -51,8 +58,7 @@ def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
         if search.is_registered(function, where):
             return True
         for use, user in _uses(function.name, Path(where.path), project):
-            broad = user is where or RUNS.search(project.texts[Path(user.path)]) is not None
-            if search.is_caught(use, user, broad=broad) or search.is_handed_on(use, user, broad):
+            if search.is_caught(use, user) or search.is_handed_on(use, user):
                 return True
             todo += [(outer, user, calls + 1) for outer in _around(use, user)]
     return False
@@ -69,7 +75,20 @@ def _uses(name: str, path: Path, project: Project) -> Iterator[tuple[ast.expr, M
         for use in walk(module.tree) if module else ():
             if isinstance(use, ast.Name | ast.Attribute) and last_name(use) == name:
                 assert module
-                yield use, module
+                if _may_be(use, module, project):
+                    yield use, module
+
+
+def _may_be(use: ast.expr, module: Module, project: Project) -> bool:
+    """Say whether what has a function's name may be one of the project."""
+    if isinstance(use, ast.Name):
+        owner = module.scope_of(use).owner(use.id)
+        bound = owner.bindings[use.id] if owner else []
+        return not bound or not all(isinstance(one, Parameter | Opaque) for one in bound)
+    values = project.resolver.reference(use, module)
+    if last_name(use) in COMMON and Unknown() in values:
+        return False
+    return not all(isinstance(one, Foreign) for one in values)
 
 
 class _Search:
@@ -79,13 +98,20 @@ class _Search:
         self._project = project
         self._raised: set[Value] = set()
 
-    def is_caught(self, node: ast.AST, module: Module, *, broad: bool) -> bool:
-        """Say whether a block, a call or a decorator around a node may catch a `TypeError`, or
-        another block of the same function does so by that name.
+    def _is_script(self, module: Module) -> bool:
+        """Say whether a handler of every exception counts in a module: a script's or a test's."""
+        return RUNS.search(self._project.texts[Path(module.path)]) is not None and any(
+            (isinstance(one, FUNCTIONS) and one.name.startswith("test_"))
+            or (isinstance(one, ast.Call) and last_name(one.func) in {"run", "run_until_complete"})
+            or (isinstance(one, ast.If) and "__main__" in ast.unparse(one.test))
+            for one in walk(module.tree)
+        )
 
-        `broad`: by a handler of every exception too.
+    def is_caught(self, node: ast.AST, module: Module) -> bool:
+        """Say whether a block, a call or a decorator around a node may catch a `TypeError`, or
+        another block of the same function, that waits for something, does so by that name.
         """
-        below = node
+        below, broad = node, self._is_script(module)
         for one in module.above(node):
             match one:
                 case ast.Try() | ast.TryStar() if below in one.body:
@@ -117,6 +143,7 @@ class _Search:
             else any(self._is_guard(item.context_expr, module) for item in one.items)
             for one in own_nodes(scope)
             if isinstance(one, ast.Try | ast.TryStar | ast.With | ast.AsyncWith)
+            and any(_waits(each) for part in one.body for each in walk(part))
         )
 
     def _is_asking(self, node: ast.AST, module: Module) -> bool:
@@ -140,37 +167,34 @@ class _Search:
                 return False
 
     def is_registered(self, function: ast.AST, module: Module) -> bool:
-        """Say whether a decorator may keep a function for a loop that goes on when one fails."""
+        """Say whether a decorator may keep a function for somebody who catches its failure."""
         assert isinstance(function, FUNCTIONS)
-        return any(
-            isinstance(value, FunctionValue) and self._runs_handed_on(value.path, broad=None)
-            for one in function.decorator_list
-            for value in self._project.resolver.reference(
-                one.func if isinstance(one, ast.Call) else one, module
-            )
-        )
+        return any(self._is_given_to(one, module) for one in function.decorator_list)
 
-    def is_handed_on(self, use: ast.expr, module: Module, broad: bool) -> bool:
+    def is_handed_on(self, use: ast.expr, module: Module) -> bool:
         """Say whether a function goes somewhere where its failure is caught."""
         parent = module.parents.get(use)
         if isinstance(parent, ast.Call) and parent.func is use:
             return False
-        if self._runs_handed_on(module.path, broad or None):
-            return True
-        return isinstance(parent, ast.Call) and any(
-            isinstance(value, FunctionValue) and self._runs_handed_on(value.path, broad=None)
-            for value in self._project.resolver.reference(parent.func, module)
+        given = isinstance(parent, ast.Call) and self._is_given_to(parent, module)
+        return given or self._runs_handed_on(module)
+
+    def _is_given_to(self, taker: ast.expr, module: Module) -> bool:
+        function = taker.func if isinstance(taker, ast.Call) else taker
+        return any(
+            isinstance(value, FunctionValue)
+            and (other := self._project.tree.module(value.path)) is not None
+            and self._runs_handed_on(other)
+            for value in self._project.resolver.reference(function, module)
         )
 
-    def _runs_handed_on(self, path: str, broad: bool | None) -> bool:
-        """Say whether a file catches the failures of functions that it does not name.
-
-        `broad`: by a handler of every exception too, and None: by one in a loop.
+    def _runs_handed_on(self, module: Module) -> bool:
+        """Say whether a file catches the failures of functions that it does not name, by a handler
+        of every exception if that is in a loop.
         """
-        module = self._project.tree.module(path)
-        return module is not None and any(
+        return any(
             isinstance(one, ast.Try)
-            and self._catches(one, module, _is_in_loop(one, module) if broad is None else broad)
+            and self._catches(one, module, _is_in_loop(one, module) or self._is_script(module))
             and any(_calls_variable(each, module) for part in one.body for each in walk(part))
             for one in walk(module.tree)
         )
@@ -199,7 +223,13 @@ class _Search:
         if isinstance(caught, ast.Tuple):
             return any(self._may_catch(one, module, broad) for one in caught.elts)
         return any(
-            self._is_caught_by(value, broad)
+            # An attribute that leads nowhere is some library's: it is known by its name.
+            self._is_caught_by(
+                Foreign(ast.unparse(caught))
+                if value == Unknown() and isinstance(caught, ast.Attribute)
+                else value,
+                broad,
+            )
             for value in self._project.resolver.value(caught, module)
         )
 
@@ -277,6 +307,17 @@ class _Search:
             isinstance(one, ast.Try | ast.TryStar) and self._catches(one, module, broad=True)
             for one in inside
         )
+
+
+def _waits(node: ast.AST) -> bool:
+    """Say whether a node waits for what was begun elsewhere."""
+    match node:
+        case ast.Await(value=ast.Name() | ast.Attribute() | ast.Subscript()):
+            return True
+        case ast.Call():
+            return last_name(node.func) in WAITING
+        case _:
+            return False
 
 
 def _calls_variable(node: ast.AST, module: Module) -> bool:

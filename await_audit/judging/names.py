@@ -13,7 +13,7 @@ import ast
 import builtins
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,25 +69,30 @@ class Names:
     """The methods whose abstract definition does not say what they return."""
     neighbours: dict[Class, set[Class]] = field(default_factory=lambda: defaultdict(set))
     """The bases and the derived classes of each class, once they are asked for."""
+    derived: dict[Class, set[Class]] = field(default_factory=lambda: defaultdict(set))
+    """The derived classes alone."""
 
     def related(self, one: Class) -> set[Class]:
         """Return the classes that share a hierarchy with this one, itself included.
 
         Bases that the files do not define connect nothing: `Exception` would relate everything.
         """
-        if not self.neighbours:
-            for derived, bases in self.bases.items():
-                for parent in (
-                    known for base in bases for known in self._candidates(derived, base)
-                ):
-                    self.neighbours[derived].add(parent)
-                    self.neighbours[parent].add(derived)
-        found, todo = {one}, [one]
-        while todo:
-            new = self.neighbours.get(todo.pop(), set()) - found
-            found |= new
-            todo.extend(new)
-        return found
+        self._connect()
+        return _reached(one, self.neighbours)
+
+    def meet(self, one: Class, other: Class) -> bool:
+        """Say whether an object may be one of both classes."""
+        self._connect()
+        return not _reached(one, self.derived).isdisjoint(_reached(other, self.derived))
+
+    def _connect(self) -> None:
+        if self.neighbours:
+            return
+        for derived, bases in self.bases.items():
+            for parent in (known for base in bases for known in self._candidates(derived, base)):
+                self.neighbours[derived].add(parent)
+                self.neighbours[parent].add(derived)
+                self.derived[parent].add(derived)
 
     def close(self, paths: Iterable[Path]) -> None:
         """Follow second names, when all of `paths` are read."""
@@ -125,6 +130,15 @@ class Names:
             if self.is_protocol(one) or (self.awaitable and self.awaitable & self.related(one)):
                 return True
         return False
+
+
+def _reached(one: Class, edges: Mapping[Class, set[Class]]) -> set[Class]:
+    found, todo = {one}, [one]
+    while todo:
+        new = edges.get(todo.pop(), set()) - found
+        found |= new
+        todo.extend(new)
+    return found
 
 
 def search_names(texts: Iterable[tuple[Path, str]]) -> Names:

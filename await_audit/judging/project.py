@@ -12,7 +12,6 @@ from pathlib import Path
 from await_audit.engines.mirror import NO_COPY, Mirror
 from await_audit.errors import AuditError
 from await_audit.files import find_files
-from await_audit.judging.plain_values import BUILT_IN
 from await_audit.resolver.functions import FUNCTIONS
 from await_audit.resolver.modules import Module, Tree
 from await_audit.resolver.nodes import walk
@@ -32,9 +31,6 @@ KEYWORDS = frozenset(
     ]
 )
 """Functions whose keyword arguments may become attributes."""
-
-NAMESPACES = re.compile(r"__dict__|\b(globals|vars|locals)\(|sys\.modules|\bns\b|namespace")
-"""Expressions that hold the attributes of something by their names."""
 
 
 def around(paths: Iterable[Path], given: Iterable[Path], root: Path) -> dict[Path, str]:
@@ -90,7 +86,6 @@ class Project:
         self.resolver = Resolver(self.tree)
         self._others: dict[str, list[Other]] = {}
         self._unread: dict[str, bool] = {}
-        self._computed: list[Other] | None = None
         self._imported: dict[Path, set[Path]] | None = None
         self._reached: dict[Path, set[Path]] = {}
 
@@ -155,8 +150,11 @@ class Project:
                         self._imported[found].add(path)
             for path in (one for one in self.texts if one.name == "conftest.py"):
                 # pytest gives its fixtures to each test beside and below.
-                below = (one for one in self.texts if one.is_relative_to(path.parent))
-                self._imported[path].update(below)
+                self._imported[path].update(
+                    one
+                    for one in self.texts
+                    if one.is_relative_to(path.parent) and _hidden(one) == _hidden(path)
+                )
         return self._imported
 
     def _files_of(self, name: str, path: Path) -> Iterator[Path]:
@@ -174,19 +172,6 @@ class Project:
             one = self.tree.find(dotted, str(path))
             every = map(Path, [one] if one else self.tree.every(dotted))
             yield from (other for other in every if _hidden(other) <= _hidden(path))
-
-    def computed(self) -> list[Other]:
-        """Return every place that sets an attribute whose name is computed."""
-        if self._computed is None:
-            self._computed = []
-            for path, text in self.texts.items():
-                if COMPUTED.search(text) and (module := self.module(path)):
-                    self._computed += [
-                        Other(module, owner_of(one, module), one)
-                        for one in walk(module.tree)
-                        if _is_computed(one, module)
-                    ]
-        return self._computed
 
 
 IMPORT = re.compile(
@@ -230,13 +215,6 @@ def _gives(text: str, name: str) -> bool:
         )
         is not None
     )
-
-
-COMPUTED = re.compile(
-    r"[sd]e[tl]attr|__dict__|globals\(|vars\(|locals\(|__(?:class|code|bases|getattribute)__"
-    r"|sys\.modules|\bexec\b|patch|\btype\(|new_class|make_dataclass"
-)
-SETTERS = frozenset({"setattr", "__setattr__", "delattr", "exec"})
 
 
 def owner_of(node: ast.AST, module: Module) -> ast.ClassDef | None:
@@ -321,67 +299,3 @@ def _names(call: ast.Call, name: str) -> bool:
     ]
     dotted = any(text.endswith((f".{name}", f":{name}")) for text in strings)
     return dotted or (name in strings and len(given) > 1)
-
-
-def _is_computed(node: ast.AST, module: Module) -> bool:
-    match node:
-        case ast.Call(func=ast.Name(id="globals" | "vars" | "locals")):
-            return _is_handed_on(node, module)
-        case ast.Call():
-            return _calls_setter(node)
-        case ast.Subscript(ctx=ast.Store()):
-            computed = not isinstance(node.slice, ast.Constant)
-            written = ast.unparse(node.value)
-            return "sys.modules" in written or (computed and NAMESPACES.search(written) is not None)
-        case ast.Attribute(attr="__dict__" | "__class__" | "__code__" | "__bases__"):
-            return isinstance(node.ctx, ast.Store) or _is_handed_on(node, module)
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name in SETTERS:
-            parent = module.parents.get(node)
-            called = isinstance(parent, ast.Call) and parent.func is node
-            return not (called or isinstance(parent, ast.Attribute))
-        case ast.FunctionDef(name="__getattribute__"):
-            return True
-        case _:
-            return False
-
-
-def _calls_setter(call: ast.Call) -> bool:
-    """Say whether a call sets attributes whose names are not written out."""
-    arguments = call.args
-    match last_name(call.func):
-        case "exec":
-            return isinstance(call.func, ast.Name)
-        case "setattr" | "__setattr__" | "delattr":
-            name = arguments[1] if len(arguments) > 1 else None
-            return not isinstance(name, ast.Constant) or name.value == "__class__"
-        case "type" | "new_class" | "make_dataclass":
-            space = [*arguments[2:], *(one.value for one in call.keywords if one.arg != "bases")]
-            return any(not isinstance(one, ast.Dict | ast.List) for one in space)
-        case "update" | "setdefault" if isinstance(call.func, ast.Attribute):
-            held = ast.unparse(call.func.value)
-            return NAMESPACES.search(held) is not None and not _only_keywords(call)
-        case "object":
-            named = len(arguments) > 1 and isinstance(arguments[1], ast.Constant)
-            return "patch" in ast.unparse(call.func) and not named
-        case "patch":
-            return not arguments or not isinstance(arguments[0], ast.Constant)
-        case _:
-            return False
-
-
-def _is_handed_on(node: ast.AST, module: Module) -> bool:
-    """Say whether a namespace gets a name, or goes to a function that may change it."""
-    parent = module.parents.get(node)
-    match parent:
-        case ast.Assign(value=value):
-            return value is node
-        case ast.Call(args=arguments):
-            return node in arguments and last_name(parent.func) not in BUILT_IN
-        case ast.Return() | ast.keyword(arg=str()):
-            return True
-        case _:
-            return False
-
-
-def _only_keywords(call: ast.Call) -> bool:
-    return not call.args and all(keyword.arg for keyword in call.keywords)

@@ -75,21 +75,21 @@ class Prover:
 
     def _has_own_receiver(self, target: Target, call: ast.Call, module: Module) -> bool:
         """Say whether nothing is put in the place of what the call goes through, nor a mock."""
-        through = {one for one in walk(call.func) if one is not call.func}
+        through = [one for one in walk(call.func) if one is not call.func]
         names = {one.attr for one in through if isinstance(one, ast.Attribute)}
         for one in through:
-            if isinstance(one, ast.Name) and one.id not in {"self", "cls"}:
+            if isinstance(one, ast.Name) and not is_self(one):
                 scope = module.scope_of(one).owner(one.id)
                 names |= {one.id} if scope in {None, module.scope} else set()
-        if target.owning:
-            names |= {name for _, name in self._names.related(target.owning)}
-        elif isinstance(target.node, ast.ClassDef):
+        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+        on_self = receiver is not None and is_self(receiver)
+        if isinstance(target.node, ast.ClassDef):
             names.add(target.node.name)
+        elif target.owning and not on_self:
+            names |= {name for _, name in self._names.related(target.owning)}
         if any(self._replacements.is_put_in(name, target) for name in names):
             return False
-        made_here = isinstance(call.func, ast.Attribute) and (
-            is_self(call.func.value) or isinstance(call.func.value, ast.Call)
-        )
+        made_here = on_self or isinstance(receiver, ast.Call)
         return target.owning is None or made_here or not self._replacements.is_stood_for()
 
     def _same(self, found: Defined, module: Module) -> Function | ast.ClassDef | None:
@@ -138,9 +138,7 @@ class Prover:
             and not self._is_bound_once(target, name)
         ):
             return False
-        return implemented and not any(
-            self._replacements.may_set(other, target) for other in self._project.computed()
-        )
+        return implemented and not self._replacements.computed.may_set(name, target)
 
     def _is_bound_once(self, target: Target, name: str) -> bool:
         """Say whether the scope of a function binds its name by definitions alone."""

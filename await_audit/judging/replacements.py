@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from await_audit.judging.computed import Computed, only_looks_up
 from await_audit.judging.names import Class, Names
 from await_audit.judging.project import Other, Project, last_name
 from await_audit.judging.targets import Target, Targets
@@ -36,6 +37,7 @@ class Replacements:
         self._project, self._names, self._targets = project, names, targets
         self.caller = Path()
         """The file with the call that is judged."""
+        self.computed = Computed(project, names, self._is_connected)
         self._chameleons: list[Path] | None = None
 
     def may_stand_for(self, other: Other, target: Target, sure: bool) -> bool:
@@ -110,28 +112,15 @@ class Replacements:
     def _has_chameleon(self, path: Path) -> bool:
         module = self._project.module(path)
         return module is None or any(
-            any(isinstance(one, FUNCTIONS) and one.name == "__getattr__" for one in node.body)
-            and not all(map(_only_looks_up, node.body))
+            isinstance(one, FUNCTIONS) and one.name == "__getattr__" and not only_looks_up(one)
             for node in module.classes.values()
+            for one in node.body
         )
-
-    def may_set(self, other: Other, target: Target) -> bool:
-        """Say whether a computed attribute may be the target's."""
-        path = Path(other.module.path)
-        written = _receiver(other.node)
-        if other.owner is not None and written.split(".")[0] in {"self", "cls", "type(self)"}:
-            one = (path, other.owner.name)
-            return target.owning is not None and (
-                one in self._names.dynamic or one in self._names.related(target.owning)
-            )
-        if written.startswith(("globals(", "vars()", "locals(")):
-            return target.owner is None and path == target.path
-        return self._is_connected(path, target)
 
     def is_simple(self, owner: Class) -> bool:
         """Say whether no decorator nor metaclass may replace methods in a hierarchy."""
         related = self._names.related(owner)
-        return all(self._is_simple_class(one) for one in related)
+        return all(self._is_simple_class(one) for one in related if self._names.meet(one, owner))
 
     def _is_simple_class(self, one: Class) -> bool:
         module = self._project.module(one[0])
@@ -178,9 +167,19 @@ class Replacements:
             if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
         }
         returned = [one.value for one in own_nodes(node) if isinstance(one, ast.Return)]
+        marks = {
+            target
+            for one in inside
+            if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant)
+            for target in one.targets
+        }
         changed = any(
             (isinstance(one, ast.Call) and "attr" in last_name(one.func))
-            or (isinstance(one, ast.Attribute | ast.Subscript) and isinstance(one.ctx, ast.Store))
+            or (
+                isinstance(one, ast.Attribute | ast.Subscript)
+                and isinstance(one.ctx, ast.Store)
+                and one not in marks
+            )
             for one in inside
         )
         return (
@@ -192,36 +191,3 @@ class Replacements:
                 for one in returned
             )
         )
-
-
-def _only_looks_up(node: ast.stmt) -> bool:
-    """Say whether a part of a class is no `__getattr__`, or one that finds what there is elsewhere,
-    or nothing.
-    """
-    if not isinstance(node, FUNCTIONS) or node.name != "__getattr__":
-        return True
-    inside = list(own_nodes(node))
-    return not any(isinstance(one, (*FUNCTIONS, ast.Lambda)) for one in inside) and all(
-        isinstance(one.value, ast.Call) and last_name(one.value.func) == "getattr"
-        for one in inside
-        if isinstance(one, ast.Return)
-    )
-
-
-def _receiver(node: ast.AST) -> str:
-    """Return what a computed attribute is set on, empty where that is not said."""
-    match node:
-        case (
-            ast.FunctionDef() | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name("super"))))
-        ):
-            return "self"
-        case ast.Call(func=ast.Attribute(value=target, attr="update" | "setdefault")):
-            return ast.unparse(target)
-        case ast.Call(args=[ast.expr() as target, *_]) | ast.Subscript(value=target):
-            return ast.unparse(target)
-        case ast.Attribute(value=target):
-            return ast.unparse(target)
-        case ast.Call():
-            return ast.unparse(node)
-        case _:
-            return ""

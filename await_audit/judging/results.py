@@ -332,7 +332,7 @@ class Results:
                 )
             if is_put:
                 return True
-        return any(self._replacements.may_set(one, holder) for one in self._project.computed())
+        return self._replacements.computed.may_set(name, holder)
 
     def _is_plain_value(self, value: ast.expr, module: Module) -> bool:
         function = next((one for one in module.above(value) if isinstance(one, FUNCTIONS)), None)

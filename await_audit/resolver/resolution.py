@@ -170,7 +170,8 @@ class Resolver:
     def _parameter(self, parameter: Parameter, module: Module) -> Values:
         if parameter.annotation is not None:
             return declared.instances(self, parameter.annotation, module)
-        owner = module.parents.get(parameter.function)
+        around = module.scopes[parameter.function].parent  # a branch in a class body is none
+        owner = around.node if around else None
         if not parameter.is_first or not isinstance(owner, ast.ClassDef):
             return UNKNOWN
         return classes.receiver(parameter.function, owner, module)

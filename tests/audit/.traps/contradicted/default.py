@@ -13,7 +13,7 @@ made: Any = {}
 
 def get(value: int = made.get("a")) -> int:
     if value is None:
-        value = work()  # type: ignore
+        value = work()
     return value
 
 

@@ -9,7 +9,7 @@ async def work() -> int:
 
 class Client:
     def ping(self) -> int:
-        return self._send()  # type: ignore
+        return self._send()
 
     def _send(self):
         return _SENDERS[0]()

@@ -12,7 +12,7 @@ class Commands:
 
 
 class Remote(Commands):
-    async def execute(self, name: str) -> int:  # type: ignore
+    async def execute(self, name: str) -> int:
         return 2
 
 

@@ -17,4 +17,4 @@ async def main(store: Store) -> None:
     print(await store.load())
 
 
-asyncio.run(main(AsyncStore()))  # type: ignore
+asyncio.run(main(AsyncStore()))

@@ -15,7 +15,7 @@ class Store:
 
 async def main() -> None:
     store = Store()
-    store.__class__ = Later  # type: ignore
+    store.__class__ = Later
     again: Store = store
     print(await again.load())
 

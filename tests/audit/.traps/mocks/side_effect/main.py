@@ -8,7 +8,7 @@ class FakeMailer:
         return 7
 
 
-tools.mailer = FakeMailer()  # type: ignore
+tools.mailer = FakeMailer()
 
 
 async def main() -> None:
