@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from await_audit.engines.diagnostic import Symptom
 from await_audit.engines.written_types import OPEN, class_name, is_one_class, is_value, members
 from await_audit.judging.callee import Callee, Defined
-from await_audit.judging.expected import is_expected
+from await_audit.judging.expected import Handlers
 from await_audit.judging.flags import Flag
 from await_audit.judging.names import Names
 from await_audit.judging.project import Project
@@ -64,7 +64,7 @@ class Certainty:
         one under another type is not what it says.
         """
         self._project, self._names, self._misused = project, names, tuple(misused)
-        self._prover = Prover(project, names)
+        self._prover, self._handlers = Prover(project, names), Handlers(project, names)
         names.await_is_set = any(
             one.owner is None and not isinstance(one.node, FUNCTIONS)
             for one in project.others("__await__")
@@ -97,7 +97,7 @@ class Certainty:
         module, call = self._place(flag, callee)
         if module is None or call is None:
             return False
-        return not is_expected(call, module, self._project)
+        return not self._handlers.expect(call, module)
 
     def _place(self, flag: Flag, callee: Callee) -> tuple[Module | None, ast.Call | None]:
         """Return the module and the call of an operand.

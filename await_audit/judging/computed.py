@@ -18,6 +18,7 @@ from await_audit.judging.targets import Target
 from await_audit.resolver.functions import FUNCTIONS, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
+from await_audit.resolver.resolution import absolute
 from await_audit.resolver.scopes import Assigned, Binding, Imported, Parameter
 from await_audit.resolver.values import (
     ClassValue,
@@ -132,15 +133,29 @@ class Computed:
         pattern = self._pattern(place.name, place.module, FOLLOWED)
         if pattern != ANY:
             return re.fullmatch(pattern, name) is not None
-        path = Path(place.module.path)
         if any(ENUMERATES.search(text) for text in self._around(place)):
             return True
         said = re.compile(rf"[\"'][^\"'\n]*\b{re.escape(name)}\b|\b{re.escape(name)}\s*=(?!=)")
-        return any(
-            said.search(JOINED.sub("", text)) and self._project.connected(one, path)
-            for one, text in self._project.texts.items()
-            if name in text or JOINED.search(text)
-        )
+        return any(said.search(JOINED.sub("", text)) for text in self._sources(place))
+
+    def _sources(self, place: Place) -> Iterator[str]:
+        """Yield the texts of the files that a computed name may come from: the place's own, those
+        that name the function or the class around it, those whose variables it imports.
+        """
+        module, texts = place.module, self._project.texts
+        yield texts[Path(module.path)]
+        for one in module.above(place.node):
+            name = one.name if isinstance(one, (*FUNCTIONS, ast.ClassDef)) else "__"
+            for path in self._project.files_with(name) if not name.startswith("__") else ():
+                yield texts[path]
+        for bindings in module.scope.bindings.values():
+            for one in bindings:
+                if isinstance(one, Imported) and one.name:
+                    found = self._project.tree.find(absolute(one, module), module.path)
+                    other = self._project.tree.module(found) if found else None
+                    bound = other.scope.bindings.get(one.name, ()) if other else ()
+                    if found and any(isinstance(each, Assigned) for each in bound):
+                        yield texts[Path(found)]
 
     def _around(self, place: Place) -> Iterator[str]:
         """Yield the texts that a computed name comes from: those of the function around it, and of

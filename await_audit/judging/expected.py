@@ -13,9 +13,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from await_audit.judging.names import Names
+from await_audit.judging.plain_values import Function
 from await_audit.judging.project import Project, last_name
+from await_audit.judging.targets import owner
 from await_audit.resolver.classes import lineage
-from await_audit.resolver.functions import FUNCTIONS, decorator_name, is_generator, own_nodes
+from await_audit.resolver.functions import FUNCTIONS, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
 from await_audit.resolver.scopes import Assigned, Opaque, Parameter
@@ -36,86 +39,103 @@ PUSHES = frozenset({"push", "push_async_exit"})
 COMMON = frozenset(name for kind in (dict, list, set, str, io.RawIOBase) for name in dir(kind))
 """Names that any object may have a method of."""
 
-RUNS = re.compile(r"\basyncio\.run\(|\brun_until_complete\(|\bdef test_|__main__")
-"""What a script or a test has: elsewhere a handler of every exception keeps a server going."""
+KEEPS = re.compile(r"set_exc|callback|put|append")
+RUNS = frozenset({"run", "run_until_complete"})
 
 DEEPEST = 3
 """So many calls are followed upwards: the way of a failure through a whole server tells nothing."""
 
 
-def is_expected(node: ast.AST, module: Module, project: Project) -> bool:
-    """Say whether the failure of what stands at a node is expected."""
-    search = _Search(project)
-    if search.is_caught(node, module):
-        return True
-    seen: set[str] = set()
-    todo = [(function, module, 0) for function in _around(node, module)]
-    while todo:
-        function, where, calls = todo.pop(0)
-        if function.name in seen or calls == DEEPEST:
-            continue
-        seen.add(function.name)
-        if search.is_registered(function, where):
-            return True
-        for use, user in _uses(function.name, Path(where.path), project):
-            if search.is_caught(use, user) or search.is_handed_on(use, user):
-                return True
-            todo += [(outer, user, calls + 1) for outer in _around(use, user)]
-    return False
-
-
-def _around(node: ast.AST, module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def _around(node: ast.AST, module: Module) -> Iterator[Function]:
     return (one for one in module.above(node) if isinstance(one, FUNCTIONS))
 
 
-def _uses(name: str, path: Path, project: Project) -> Iterator[tuple[ast.expr, Module]]:
-    """Yield what has a function's name, in the files that import the function's own."""
-    for other in project.files_with(name):
-        module = project.module(other) if other in project.importers(path) else None
-        for use in walk(module.tree) if module else ():
-            if isinstance(use, ast.Name | ast.Attribute) and last_name(use) == name:
-                assert module
-                if _may_be(use, module, project):
-                    yield use, module
+class Handlers:
+    """Looks for what catches a failure."""
 
+    def __init__(self, project: Project, names: Names) -> None:
+        self._project, self._names = project, names
+        self._scripts: dict[str, bool] = {}
+        self._raised: set[ClassValue] = set()
 
-def _may_be(use: ast.expr, module: Module, project: Project) -> bool:
-    """Say whether what has a function's name may be one of the project."""
-    if isinstance(use, ast.Name):
-        owner = module.scope_of(use).owner(use.id)
-        bound = owner.bindings[use.id] if owner else []
-        return not bound or not all(isinstance(one, Parameter | Opaque) for one in bound)
-    values = project.resolver.reference(use, module)
-    if last_name(use) in COMMON and Unknown() in values:
+    def expect(self, node: ast.AST, module: Module) -> bool:
+        """Say whether the failure of what stands at a node is expected."""
+        self._raised.clear()  # what handlers raise in its place
+        if self._is_caught(node, module, silent=True):
+            return True
+        seen: set[str] = set()
+        todo = [(function, module, 0) for function in _around(node, module)]
+        while todo:
+            function, where, calls = todo.pop(0)
+            if function.name in seen or calls == DEEPEST:
+                continue
+            seen.add(function.name)
+            if any(self._is_given_to(one, where) for one in function.decorator_list):
+                return True
+            for use, user in self._uses(function, where):
+                if self._is_caught(use, user) or self._is_handed_on(use, user):
+                    return True
+                todo += [(outer, user, calls + 1) for outer in _around(use, user)]
         return False
-    return not all(isinstance(one, Foreign) for one in values)
 
+    def _uses(self, function: Function, where: Module) -> Iterator[tuple[ast.expr, Module]]:
+        """Yield what may stand for a function, in the files that import the function's own."""
+        importers = self._project.importers(Path(where.path))
+        for path in self._project.files_with(function.name):
+            module = self._project.module(path) if path in importers else None
+            for use in walk(module.tree) if module else ():
+                if isinstance(use, ast.Name | ast.Attribute) and last_name(use) == function.name:
+                    assert module
+                    if self._may_be(use, module, function, where):
+                        yield use, module
 
-class _Search:
-    """Looks for handlers; `_raised` is what the failure is raised as, the further up."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._raised: set[Value] = set()
+    def _may_be(self, use: ast.expr, module: Module, function: Function, where: Module) -> bool:
+        """Say whether what has a function's name stands for it: as far as is known, or in a
+        script, where not everything is declared.
+        """
+        own = owner(function, where)
+        for value in self._project.resolver.reference(use, module):
+            if isinstance(value, FunctionValue):
+                found = self._project.resolver.function(value)
+                other, base = Path(value.path), value.qualname.rpartition(".")[0]
+                if found is None or found.node is function:
+                    return True
+                if own and self._names.meet(
+                    (Path(where.path), own.name), (other, base.rpartition(".")[2])
+                ):
+                    return True  # an override of it, or what it overrides
+            elif value == Unknown() and last_name(use) not in COMMON and self._is_script(module):
+                return True
+        return False
 
     def _is_script(self, module: Module) -> bool:
-        """Say whether a handler of every exception counts in a module: a script's or a test's."""
-        return RUNS.search(self._project.texts[Path(module.path)]) is not None and any(
-            (isinstance(one, FUNCTIONS) and one.name.startswith("test_"))
-            or (isinstance(one, ast.Call) and last_name(one.func) in {"run", "run_until_complete"})
-            or (isinstance(one, ast.If) and "__main__" in ast.unparse(one.test))
-            for one in walk(module.tree)
-        )
+        """Say whether a module is a script or a test: elsewhere a handler of every exception keeps
+        a server going.
+        """
+        if module.path not in self._scripts:
+            self._scripts[module.path] = any(
+                (isinstance(one, ast.If) and "__main__" in ast.unparse(one.test))
+                or (
+                    isinstance(one, FUNCTIONS)
+                    and one.name.startswith("test_")
+                    and not any(_around(one, module))
+                )
+                or (isinstance(one, ast.Name | ast.Attribute) and _runs(one, module))
+                for one in walk(module.tree)
+            )
+        return self._scripts[module.path]
 
-    def is_caught(self, node: ast.AST, module: Module) -> bool:
+    def _is_caught(self, node: ast.AST, module: Module, *, silent: bool = False) -> bool:
         """Say whether a block, a call or a decorator around a node may catch a `TypeError`, or
         another block of the same function, that waits for something, does so by that name.
+
+        `silent`: a handler of every exception that tells nobody counts too.
         """
         below, broad = node, self._is_script(module)
         for one in module.above(node):
             match one:
                 case ast.Try() | ast.TryStar() if below in one.body:
-                    if self._catches(one, module, broad):
+                    if self._catches(one, module, broad, silent=silent):
                         return True
                 case ast.With() | ast.AsyncWith() if below in one.body:
                     if any(self._is_guard(item.context_expr, module) for item in one.items):
@@ -137,6 +157,7 @@ class _Search:
         return any(
             self._is_asking(one, module)
             for one in (own_nodes(scope) if scope is module.tree else walk(scope))
+            if self._is_script(module)
         ) or any(
             self._catches(one, module, broad=False)
             if isinstance(one, ast.Try | ast.TryStar)
@@ -166,40 +187,46 @@ class _Search:
             case _:
                 return False
 
-    def is_registered(self, function: ast.AST, module: Module) -> bool:
-        """Say whether a decorator may keep a function for somebody who catches its failure."""
-        assert isinstance(function, FUNCTIONS)
-        return any(self._is_given_to(one, module) for one in function.decorator_list)
-
-    def is_handed_on(self, use: ast.expr, module: Module) -> bool:
+    def _is_handed_on(self, use: ast.expr, module: Module) -> bool:
         """Say whether a function goes somewhere where its failure is caught."""
         parent = module.parents.get(use)
         if isinstance(parent, ast.Call) and parent.func is use:
             return False
         given = isinstance(parent, ast.Call) and self._is_given_to(parent, module)
-        return given or self._runs_handed_on(module)
+        return given or (self._is_script(module) and self._runs_variable(module.tree, module))
 
     def _is_given_to(self, taker: ast.expr, module: Module) -> bool:
-        function = taker.func if isinstance(taker, ast.Call) else taker
-        return any(
-            isinstance(value, FunctionValue)
-            and (other := self._project.tree.module(value.path)) is not None
-            and self._runs_handed_on(other)
-            for value in self._project.resolver.reference(function, module)
-        )
-
-    def _runs_handed_on(self, module: Module) -> bool:
-        """Say whether a file catches the failures of functions that it does not name, by a handler
-        of every exception if that is in a loop.
+        """Say whether a function of the project, or the script that it stands in, runs what it is
+        given and catches the failure.
         """
+        function = taker.func if isinstance(taker, ast.Call) else taker
+        for value in self._project.resolver.reference(function, module):
+            found = self._project.resolver.function(value)
+            if isinstance(value, FunctionValue) and found:
+                other = self._project.tree.module(value.path)
+                assert other
+                where = other.tree if self._is_script(other) else found.node
+                if self._runs_variable(where, other):
+                    return True
+        return False
+
+    def _runs_variable(self, where: ast.AST, module: Module) -> bool:
+        """Say whether a block catches the failures of functions that it does not name, by a handler
+        of every exception if it is in a loop or a script.
+        """
+        broad = self._is_script(module)
         return any(
             isinstance(one, ast.Try)
-            and self._catches(one, module, _is_in_loop(one, module) or self._is_script(module))
-            and any(_calls_variable(each, module) for part in one.body for each in walk(part))
-            for one in walk(module.tree)
+            and self._catches(one, module, broad or _is_in_loop(one, module))
+            and any(
+                _calls_variable(each, module, broad) for part in one.body for each in walk(part)
+            )
+            for one in walk(where)
         )
 
-    def _catches(self, block: ast.Try | ast.TryStar, module: Module, broad: bool) -> bool:
+    def _catches(
+        self, block: ast.Try | ast.TryStar, module: Module, broad: bool, *, silent: bool = False
+    ) -> bool:
         leaves = (ast.Return, ast.Break, ast.Continue)
         if any(isinstance(one, leaves) for each in block.finalbody for one in walk(each)):
             return True
@@ -212,8 +239,9 @@ class _Search:
             if self._may_catch(handler.type, module, broad=True):
                 if isinstance(last, ast.Raise) and last.exc:
                     made = last.exc.func if isinstance(last.exc, ast.Call) else last.exc
-                    self._raised |= self._project.resolver.value(made, module)
-                elif broad:
+                    values = self._project.resolver.value(made, module)
+                    self._raised |= {one for one in values if isinstance(one, ClassValue)}
+                elif broad or (silent and _is_silent(handler)):
                     return True
         return False
 
@@ -236,30 +264,24 @@ class _Search:
     def _is_caught_by(self, value: Value, broad: bool) -> bool:
         match value:
             case ClassValue():
-                return any(
-                    value in lineage(self._project.resolver, one)
-                    for one in self._raised
-                    if isinstance(one, ClassValue)
-                )
+                return any(value in lineage(self._project.resolver, one) for one in self._raised)
             case Foreign(name=str() as dotted) if dotted:
                 last = dotted.rpartition(".")[2]
-                return last == "TypeError" or (last in CAUGHT and broad) or value in self._raised
+                return last == "TypeError" or (last in CAUGHT and broad)
             case _:
                 return True
 
     def _is_guard(self, node: ast.expr, module: Module) -> bool:
         """Say whether an expression makes what expects an exception."""
         call = node.func if isinstance(node, ast.Call) else node
-        name = last_name(call).lower()
-        for value in self._project.resolver.reference(call, module):
-            match value:
-                case Foreign(name=str() as dotted) if dotted:
-                    name = f"{name} {dotted.rpartition('.')[2]}".lower()
-                case ClassValue() | FunctionValue():
-                    if self._is_own_guard(value):
-                        return True
+        values = self._project.resolver.reference(call, module)
+        own = [one for one in values if isinstance(one, ClassValue | FunctionValue)]
+        if own:
+            return any(map(self._is_own_guard, own))
         if isinstance(node, ast.Call) and self._runs_alone(node, module):
             return True
+        dotted = [one.name for one in values if isinstance(one, Foreign) and one.name]
+        name = " ".join([last_name(call), *(one.rpartition(".")[2] for one in dotted)]).lower()
         if not any(word in name for word in WORDS):
             return False
         given = (
@@ -295,18 +317,19 @@ class _Search:
         )
 
     def _is_guarding_function(self, node: ast.AST, module: Module) -> bool:
-        """Say whether a function is a manager or a decorator that catches."""
-        if not isinstance(node, FUNCTIONS):
-            return False
-        inside = walk(node)
-        return (
-            is_generator(node)
-            or any("contextmanager" in decorator_name(one) for one in node.decorator_list)
-            or any(isinstance(one, FUNCTIONS) and one is not node for one in inside)
-        ) and any(
-            isinstance(one, ast.Try | ast.TryStar) and self._catches(one, module, broad=True)
-            for one in inside
+        """Say whether a function is a manager or a decorator that catches, for good."""
+        return isinstance(node, FUNCTIONS) and any(
+            isinstance(one, ast.Try | ast.TryStar)
+            and any(_calls_variable(each, module) for part in one.body for each in walk(part))
+            and not any(map(_is_kept, one.handlers))
+            and self._catches(one, module, broad=True)
+            for one in walk(node)
         )
+
+
+def _runs(function: ast.expr, module: Module) -> bool:
+    """Say whether a function runs coroutines when its module is loaded."""
+    return last_name(function) in RUNS and not any(_around(function, module))
 
 
 def _waits(node: ast.AST) -> bool:
@@ -320,18 +343,39 @@ def _waits(node: ast.AST) -> bool:
             return False
 
 
-def _calls_variable(node: ast.AST, module: Module) -> bool:
-    """Say whether a node calls what a parameter, a loop or an assignment gives."""
+def _calls_variable(node: ast.AST, module: Module, every: bool = False) -> bool:
+    """Say whether a node calls what a parameter gives, or waits for what is done with a manager.
+
+    `every`: or what a loop, a table or an assignment gives.
+    """
     match node:
         case ast.Call(func=ast.Name(id=name)):
-            owner = module.scope_of(node).owner(name)
-            return owner is not None and any(
-                isinstance(one, Parameter | Opaque | Assigned) for one in owner.bindings[name]
-            )
+            kinds = Parameter | Opaque | Assigned if every else Parameter
+            scope = module.scope_of(node).owner(name)
+            return scope is not None and any(isinstance(one, kinds) for one in scope.bindings[name])
         case ast.Call(func=ast.Subscript()):
+            return every
+        case ast.Yield():
             return True
         case _:
             return False
+
+
+def _is_kept(handler: ast.ExceptHandler) -> bool:
+    """Say whether a handler keeps what it caught, for somebody who raises it."""
+    return any(
+        (isinstance(one, ast.Assign) and last_name(one.value) == handler.name)
+        or (isinstance(one, ast.Call) and KEEPS.search(last_name(one.func)) is not None)
+        for one in walk(handler)
+    )
+
+
+def _is_silent(handler: ast.ExceptHandler) -> bool:
+    """Say whether a handler goes on as if there was nothing, and tells nobody."""
+    return not any(
+        isinstance(one, ast.Call) or (isinstance(one, ast.Name) and one.id == handler.name)
+        for one in walk(handler)
+    )
 
 
 def _is_in_loop(node: ast.AST, module: Module) -> bool:

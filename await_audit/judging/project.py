@@ -258,6 +258,7 @@ def _others(module: Module, name: str) -> Iterator[Other]:
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
                     held = isinstance(value, ast.Name | ast.Attribute | ast.Lambda | ast.Call)
+                    held = held and ast.unparse(value) != f"self.{name}"
                     if held and isinstance(key, ast.Constant) and key.value == name:
                         yield Other(module, None, key)
 
