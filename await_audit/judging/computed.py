@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from await_audit.judging.names import Names
-from await_audit.judging.plain_values import BUILT_IN, bind
-from await_audit.judging.project import IMPORT, Project, last_name, owner_of
+from await_audit.judging.patterns import ANY, Patterns, function_of
+from await_audit.judging.plain_values import BUILT_IN
+from await_audit.judging.project import HARMLESS, IMPORT, Project, last_name, owner_of
 from await_audit.judging.targets import Target
+from await_audit.resolver.classes import lineage
 from await_audit.resolver.functions import FUNCTIONS, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
 from await_audit.resolver.resolution import absolute
-from await_audit.resolver.scopes import Assigned, Binding, Imported, Parameter
+from await_audit.resolver.scopes import Assigned, Imported
 from await_audit.resolver.values import (
     ClassValue,
     Foreign,
@@ -30,12 +32,12 @@ from await_audit.resolver.values import (
 )
 
 COMPUTED = re.compile(
-    r"[sd]e[tl]attr|__dict__|\b(?:globals|vars|locals)\(|__(?:class|code|bases|getattribute)__"
+    r"setattr|__dict__|\b(?:globals|vars|locals)\(|__(?:class|code|bases|getattribute)__"
     r"|sys\.modules|\bexec\b|\bmock\b|\btype\([^,()]*(?:\([^()]*\))?[^,()]*,|new_class|make_dataclass"
 )
-SETTERS = frozenset({"setattr", "__setattr__", "delattr", "__delattr__", "exec"})
+SETTERS = frozenset({"setattr", "__setattr__", "exec"})
 SPACES = frozenset({"globals", "vars", "locals"})
-CHANGING = frozenset({"update", "setdefault", "pop", "clear", "__setitem__", "exec", "setattr"})
+CHANGING = frozenset({"update", "setdefault", "__setitem__", "exec", "setattr"})
 
 ENUMERATES = re.compile(
     r"\b(?:dir|getmembers)\(|__name__(?! ==)"
@@ -73,6 +75,7 @@ class Computed:
         """`connects` says whether what stands in a file may come to where a target is called."""
         self._project, self._names, self._connects = project, names, connects
         self._places: list[Place] | None = None
+        self._patterns = Patterns(project)
         self._handed: dict[Path, bool] = {}
 
     def may_set(self, name: str, target: Target) -> bool:
@@ -83,7 +86,7 @@ class Computed:
                 for path, text in self._project.texts.items()
                 if COMPUTED.search(text) and (module := self._project.module(path))
                 for one in walk(module.tree)
-                if (place := self._place(one, module))
+                if (place := self._place(one, module)) and not _is_in_descriptor(place)
             ]
         return any(
             self._reaches(place, target) and self._may_be(place, name) for place in self._places
@@ -97,7 +100,7 @@ class Computed:
             return self._connects(path, target)
         for value in self._project.resolver.value(place.held, place.module):
             match value:
-                case ClassValue() | Instance():
+                case ClassValue() | Instance() if not self._is_metaclass(value):
                     one = (Path(value.path), value.qualname.rpartition(".")[2])
                     if owning and (one in self._names.dynamic or self._names.meet(one, owning)):
                         return True
@@ -111,6 +114,17 @@ class Computed:
                     if self._connects(path, target):
                         return True
         return False
+
+    def _is_metaclass(self, value: ClassValue | Instance) -> bool:
+        """Say whether an instance of a class may be any class."""
+        bases = lineage(self._project.resolver, ClassValue(value.path, value.qualname))
+        classes = [(one, self._project.tree.module(one.path)) for one in bases if one]
+        return any(
+            last_name(base) in {"type", "ABCMeta", "EnumMeta", "EnumType"}
+            for one, module in classes
+            if module
+            for base in module.classes[one.qualname].bases
+        )
 
     def _is_held(self, path: Path, by: Path) -> bool:
         """Say whether a module may be an object that comes to a file."""
@@ -130,7 +144,7 @@ class Computed:
         """Say whether the computed name of a place may be this one."""
         if place.name is None:
             return True
-        pattern = self._pattern(place.name, place.module, FOLLOWED)
+        pattern = self._patterns.of(place.name, place.module)
         if pattern != ANY:
             return re.fullmatch(pattern, name) is not None
         if any(ENUMERATES.search(text) for text in self._around(place)):
@@ -161,55 +175,10 @@ class Computed:
         """Yield the texts that a computed name comes from: those of the function around it, and of
         the functions that call that one.
         """
-        function = _function(place.node, place.module)
+        function = function_of(place.node, place.module)
         yield ast.unparse(function)
-        for call, module in self._calls(function):
-            yield ast.unparse(_function(call, module))
-
-    def _calls(self, function: ast.AST) -> Iterator[tuple[ast.Call, Module]]:
-        """Yield the calls of a function, by its name."""
-        name = getattr(function, "name", "")
-        for path in self._project.files_with(name) if name and not name.startswith("__") else ():
-            module = self._project.module(path)
-            for one in walk(module.tree) if module else ():
-                if isinstance(one, ast.Call) and last_name(one.func) == name:
-                    assert module
-                    yield one, module
-
-    def _pattern(self, name: ast.expr, module: Module, steps: int) -> str:
-        """Return an expression that matches what a text may be; so many variables are followed."""
-        match name:
-            case ast.Constant(value=str() as text):
-                return re.escape(text)
-            case ast.JoinedStr(values=parts):
-                return _joined(self._pattern(one, module, steps) for one in parts)
-            case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-                return self._pattern(value, module, steps)
-            case ast.BinOp(op=ast.Add(), left=left, right=right):
-                return _joined(self._pattern(one, module, steps) for one in (left, right))
-            case ast.Name(id=variable) if steps:
-                owner = module.scope_of(name).owner(variable)
-                bound = owner.bindings[variable] if owner else []
-                given = [self._given(one, variable, module, steps) for one in bound]
-                patterns = {one for each in given for one in each} or {ANY}
-                return ANY if ANY in patterns else f"(?:{'|'.join(sorted(patterns))})"
-            case _:
-                return ANY
-
-    def _given(self, binding: Binding, name: str, module: Module, steps: int) -> list[str]:
-        """Return what matches the texts that a binding may give a name."""
-        match binding:
-            case Assigned(value=ast.expr() as value):
-                return [self._pattern(value, module, steps - 1)]
-            case Parameter(function=ast.FunctionDef() | ast.AsyncFunctionDef() as function):
-                found = []
-                for call, other in self._calls(function):
-                    given = bind(function, call, _is_method(function, module)) or {}
-                    value = given.get(name)
-                    found.append(self._pattern(value, other, steps - 1) if value else ANY)
-                return found or [ANY]
-            case _:
-                return [ANY]
+        for use, module in self._patterns.uses(function):
+            yield ast.unparse(function_of(use, module))
 
     def _place(self, node: ast.AST, module: Module) -> Place | None:
         match node:
@@ -219,9 +188,9 @@ class Computed:
                     return Place(module, node, held, self._name_of(node, module), held is None)
             case ast.Call():
                 return _of_call(node, module)
-            case ast.Subscript(ctx=ast.Store() | ast.Del(), value=space, slice=name):
+            case ast.Subscript(ctx=ast.Store(), value=space, slice=name):
                 if "sys.modules" in ast.unparse(space):
-                    return Place(module, node) if isinstance(node.ctx, ast.Store) else None
+                    return Place(module, node)
                 if not isinstance(name, ast.Constant) and (found := _held(space)):
                     return Place(module, node, found[0], name, found[0] is None)
             case ast.Attribute(attr="__class__" | "__code__" | "__bases__", ctx=ast.Store()):
@@ -230,9 +199,7 @@ class Computed:
                 if isinstance(node.ctx, ast.Store) or self._is_handed_on(node, module):
                     return Place(module, node, node.value, self._name_of(node, module))
             case ast.Name(id=name) | ast.Attribute(attr=name) if name in SETTERS:
-                parent = module.parents.get(node)
-                called = isinstance(parent, ast.Call) and parent.func is node
-                return None if called or isinstance(parent, ast.Attribute) else Place(module, node)
+                return None if _is_used_plainly(node, module) else Place(module, node)
             case ast.FunctionDef(name="__getattribute__", args=ast.arguments(args=[first, *_])):
                 if owner_of(node, module) and not only_looks_up(node):
                     one = _in_place(ast.Name(first.arg, ast.Load()), node, module)
@@ -246,7 +213,7 @@ class Computed:
         user = _user(space, module)
         if isinstance(user, ast.Assign):
             names = set(map(last_name, user.targets))
-            inside = walk(_function(space, module))
+            inside = walk(function_of(space, module))
             return None if any(_iterated(one) & names for one in inside) else space
         runs = isinstance(user, ast.Call) and any(
             value == Foreign("builtins.exec") or any(map(_is_exec, self._body(value)))
@@ -263,7 +230,7 @@ class Computed:
         """Say whether a namespace gets a name, or goes to a function that may change it."""
         match _user(node, module):
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is node:
-                return any(_is_change(one, name) for one in walk(_function(node, module)))
+                return any(_is_change(one, name) for one in walk(function_of(node, module)))
             case ast.Assign(value=value):
                 return value is node
             case ast.Return():
@@ -290,28 +257,29 @@ class Computed:
                 case _:
                     called = module.parents.get(taker)
                     if isinstance(called, ast.Call) and called.func is taker:
-                        return last_name(taker) not in BUILT_IN
+                        return last_name(taker) not in BUILT_IN | HARMLESS
         return False
 
 
-ANY = ".*"
-FOLLOWED = 3
-"""So many variables are followed to the texts that they hold."""
+def _is_in_descriptor(place: Place) -> bool:
+    """Say whether a descriptor keeps what it gives: its name is known by what it decorates."""
+    function = function_of(place.node, place.module)
+    return isinstance(function, FUNCTIONS) and function.name in {"__get__", "__set__"}
 
 
 def _of_call(call: ast.Call, module: Module) -> Place | None:
     """Return the place of a call that sets attributes whose names are not written out."""
-    given, name = [*call.args], last_name(call.func)
+    given, name = [*call.args], _setter_name(call.func, module)
     match name:
         case "exec" if isinstance(call.func, ast.Name) and len(given) < 2:
             return Place(module, call, here=True)
-        case "setattr" | "delattr" if len(given) > 1:
+        case "setattr" if len(given) > 1:
             return _unless_written(Place(module, call, given[0], given[1]))
-        case "__setattr__" | "__delattr__" if isinstance(call.func, ast.Attribute):
-            on = call.func.value
+        case "__setattr__" if isinstance(call.func, ast.Attribute):
+            on: ast.expr | None = call.func.value
             if isinstance(on, ast.Call) and last_name(on.func) == "super":
                 on = _receiver(call, module)
-            elif len(given) > 1 + (name == "__setattr__"):
+            elif len(given) > 2:
                 on, *given = given
             return _unless_written(Place(module, call, on, given[0] if given else None))
         case "type" | "new_class" | "make_dataclass":
@@ -328,9 +296,33 @@ def _of_call(call: ast.Call, module: Module) -> Place | None:
     return None
 
 
+def _is_used_plainly(setter: ast.expr, module: Module) -> bool:
+    """Say whether a setter is called where it stands, or gets a second name."""
+    match module.parents.get(setter):
+        case ast.Call(func=function) if function is setter:
+            return True
+        case ast.Attribute():
+            return True
+        case ast.Assign(targets=[ast.Name()]):
+            return True  # it is known by that name, too
+        case _:
+            return False
+
+
+def _setter_name(function: ast.expr, module: Module) -> str:
+    """Return the name of a called function, `setattr` for a second name of a setter."""
+    if isinstance(function, ast.Name):
+        owner = module.scope_of(function).owner(function.id)
+        bound = owner.bindings[function.id] if owner else ()
+        values = [one.value for one in bound if isinstance(one, Assigned) and one.value]
+        if any(last_name(one) in SETTERS for one in values):
+            return "setattr"
+    return last_name(function)
+
+
 def _receiver(call: ast.Call, module: Module) -> ast.expr | None:
     """Return the object whose method a call stands in."""
-    function = _function(call, module)
+    function = function_of(call, module)
     if not isinstance(function, FUNCTIONS):
         return None
     arguments = [*function.args.posonlyargs, *function.args.args]
@@ -349,11 +341,6 @@ def _is_exec(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and last_name(node.func) == "exec"
 
 
-def _is_method(function: ast.AST, module: Module) -> bool:
-    scope = module.scopes[function].parent
-    return scope is not None and isinstance(scope.node, ast.ClassDef)
-
-
 def _hands_on(text: str, module: str) -> bool:
     """Say whether a text has a module's name where it is a value."""
     names = "|".join([module, *re.findall(rf"\b{module}[ \t]+as[ \t]+(\w+)", text)])
@@ -361,10 +348,6 @@ def _hands_on(text: str, module: str) -> bool:
         re.search(rf"[(,=\[][ \t]*(?:\w+\.)*(?:{names})[ \t]*[,)\]\n]", IMPORT.sub("", text))
         is not None
     )
-
-
-def _joined(parts: Iterator[str]) -> str:
-    return "".join(parts).replace(ANY + ANY, ANY)
 
 
 def _unless_written(place: Place) -> Place | None:
@@ -400,11 +383,15 @@ def _is_patch(call: ast.Call, module: Module) -> bool:
 
 
 def _iterated(node: ast.AST) -> set[str]:
+    """Return the name whose keys a loop goes through."""
     match node:
         case ast.For(iter=over) | ast.comprehension(iter=over):
-            return {one.id for one in walk(over) if isinstance(one, ast.Name)}
-        case _:
-            return set()
+            match over:
+                case ast.Name(id=name) | ast.Call(args=[ast.Name(id=name)]):
+                    return {name}
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="items" | "keys")):
+                    return {name}
+    return set()
 
 
 def only_looks_up(method: ast.AST) -> bool:
@@ -418,19 +405,15 @@ def only_looks_up(method: ast.AST) -> bool:
     )
 
 
-def _function(node: ast.AST, module: Module) -> ast.AST:
-    """Return the function that a node stands in, else the module."""
-    return next((one for one in module.above(node) if isinstance(one, FUNCTIONS)), module.tree)
-
-
 def _is_change(node: ast.AST, name: str | None = None) -> bool:
     """Say whether something is changed, or what has a name is, or goes elsewhere."""
     match node:
-        case ast.Subscript(ctx=ast.Store() | ast.Del(), value=held):
-            return name is None or last_name(held) == name
+        case ast.Subscript(ctx=ast.Store(), value=held):
+            written = isinstance(node.slice, ast.Constant)
+            return name is None or (last_name(held) == name and not written)
         case ast.Call(func=function):
             given = any(isinstance(one, ast.Name) and one.id == name for one in node.args)
-            if given and last_name(function) not in BUILT_IN:
+            if given and last_name(function) not in BUILT_IN | HARMLESS:
                 return True
             held = function.value if isinstance(function, ast.Attribute) else function
             return last_name(function) in CHANGING and (name is None or last_name(held) == name)

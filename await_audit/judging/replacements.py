@@ -13,7 +13,8 @@ from await_audit.judging.project import Other, Project, last_name
 from await_audit.judging.targets import Target, Targets
 from await_audit.resolver.functions import FUNCTIONS, decorator_name, is_generator, own_nodes
 from await_audit.resolver.modules import Module
-from await_audit.resolver.values import Foreign
+from await_audit.resolver.nodes import walk
+from await_audit.resolver.values import ClassValue, Foreign
 
 METACLASSES = frozenset({"ABCMeta", "EnumMeta", "EnumType", "type"})
 CLASS_DECORATORS = frozenset(
@@ -136,9 +137,24 @@ class Replacements:
         for keyword in node.keywords:
             if keyword.arg is None:
                 return False
-            if keyword.arg == "metaclass" and last_name(keyword.value) not in METACLASSES:
+            if keyword.arg == "metaclass" and not self._is_simple_metaclass(keyword.value, module):
                 return False
         return all(self.is_harmless(one, module, CLASS_DECORATORS) for one in node.decorator_list)
+
+    def _is_simple_metaclass(self, written: ast.expr, module: Module) -> bool:
+        """Say whether a metaclass leaves methods as they are, but for those set by `setattr`."""
+        if last_name(written) in METACLASSES:
+            return True
+        for value in self._project.resolver.value(written, module):
+            found = self._project.tree.module(value.path) if isinstance(value, ClassValue) else None
+            if found is None or not isinstance(value, ClassValue):
+                return False
+            node = found.classes[value.qualname]
+            if _makes_anew(node) or not all(
+                self._is_simple_metaclass(base, found) for base in node.bases
+            ):
+                return False
+        return True
 
     def is_harmless(self, decorator: ast.expr, module: Module | None, known: Iterable[str]) -> bool:
         """Say whether a decorator gives back what it is given, as far as the colour goes."""
@@ -191,3 +207,27 @@ class Replacements:
                 for one in returned
             )
         )
+
+
+def _makes_anew(metaclass: ast.ClassDef) -> bool:
+    """Say whether a metaclass may change a class otherwise than by `setattr`."""
+    methods = [one for one in metaclass.body if isinstance(one, FUNCTIONS)]
+    given = {one.arg for method in methods for one in method.args.args}
+    return any(_changes_class(one, given) for one in walk(metaclass))
+
+
+def _changes_class(node: ast.AST, given: set[str]) -> bool:
+    match node:
+        case ast.FunctionDef(name=name):
+            return name in {"__call__", "__prepare__", "__getattribute__", "__setattr__", "mro"}
+        case ast.Attribute(ctx=ast.Store()):
+            return True
+        case ast.Subscript(ctx=ast.Store(), value=held, slice=key):
+            return last_name(held) in given and not isinstance(key, ast.Constant)
+        case ast.Call(func=ast.Attribute(value=held, attr="update" | "setdefault")):
+            return last_name(held) in given
+        case ast.Call(func=function, args=[*_, ast.expr() as space]) if len(node.args) > 2:
+            is_made = last_name(function) in {"__new__", "type"}
+            return is_made and last_name(space) not in given
+        case _:
+            return False
