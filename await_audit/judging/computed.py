@@ -20,7 +20,6 @@ from await_audit.resolver.classes import lineage
 from await_audit.resolver.functions import FUNCTIONS, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
-from await_audit.resolver.resolution import absolute
 from await_audit.resolver.scopes import Assigned, Imported
 from await_audit.resolver.values import (
     ClassValue,
@@ -154,31 +153,29 @@ class Computed:
 
     def _sources(self, place: Place) -> Iterator[str]:
         """Yield the texts of the files that a computed name may come from: the place's own, those
-        that name the function or the class around it, those whose variables it imports.
+        whose variables it imports, and those that name the function or the class around it, if
+        these are given something for it.
         """
         module, texts = place.module, self._project.texts
         yield texts[Path(module.path)]
-        for one in module.above(place.node):
+        for one in module.above(place.node) if _is_given(place) else ():
             name = one.name if isinstance(one, (*FUNCTIONS, ast.ClassDef)) else "__"
             for path in self._project.files_with(name) if not name.startswith("__") else ():
                 yield texts[path]
-        for bindings in module.scope.bindings.values():
-            for one in bindings:
-                if isinstance(one, Imported) and one.name:
-                    found = self._project.tree.find(absolute(one, module), module.path)
-                    other = self._project.tree.module(found) if found else None
-                    bound = other.scope.bindings.get(one.name, ()) if other else ()
-                    if found and any(isinstance(each, Assigned) for each in bound):
-                        yield texts[Path(found)]
+        for name in module.scope.bindings:
+            for value, other in self._project.assigned(name, module.scope, module):
+                if value and other is not module:
+                    yield texts[Path(other.path)]
 
     def _around(self, place: Place) -> Iterator[str]:
         """Yield the texts that a computed name comes from: those of the function around it, and of
-        the functions that call that one.
+        the functions that give that one something for it.
         """
         function = function_of(place.node, place.module)
         yield ast.unparse(function)
-        for use, module in self._patterns.uses(function):
-            yield ast.unparse(function_of(use, module))
+        if _is_given(place):
+            for use, module in self._patterns.uses(function):
+                yield ast.unparse(function_of(use, module))
 
     def _place(self, node: ast.AST, module: Module) -> Place | None:
         match node:
@@ -261,6 +258,13 @@ class Computed:
         return False
 
 
+def _is_given(place: Place) -> bool:
+    """Say whether a parameter of the function around a place has to do with it."""
+    spec = getattr(function_of(place.node, place.module), "args", ast.arguments())
+    given = {one.arg for one in walk(spec) if isinstance(one, ast.arg)} - {"self", "cls"}
+    return any(isinstance(one, ast.Name) and one.id in given for one in walk(place.node))
+
+
 def _is_in_descriptor(place: Place) -> bool:
     """Say whether a descriptor keeps what it gives: its name is known by what it decorates."""
     function = function_of(place.node, place.module)
@@ -283,8 +287,9 @@ def _of_call(call: ast.Call, module: Module) -> Place | None:
                 on, *given = given
             return _unless_written(Place(module, call, on, given[0] if given else None))
         case "type" | "new_class" | "make_dataclass":
-            spaces = [*given[2:], *(one.value for one in call.keywords if one.arg != "bases")]
-            if any(not isinstance(one, ast.Dict | ast.List) for one in spaces):
+            named = [one.value for one in call.keywords if one.arg in {"namespace", "exec_body"}]
+            spaces = [*(given[2:] if name != "make_dataclass" else []), *named]
+            if any(not isinstance(one, ast.Dict) for one in spaces):
                 return Place(module, call)
         case "update" | "setdefault" if isinstance(call.func, ast.Attribute):
             held = _held(call.func.value)
@@ -395,14 +400,32 @@ def _iterated(node: ast.AST) -> set[str]:
 
 
 def only_looks_up(method: ast.AST) -> bool:
-    """Say whether `__getattr__` or `__getattribute__` finds what there is, or nothing."""
+    """Say whether `__getattr__` or `__getattribute__` finds what there is, or makes an object."""
     inside = list(own_nodes(method))
+    made = {
+        last_name(target)
+        for one in inside
+        if isinstance(one, ast.Assign) and not _is_found(one.value, set())
+        for target in one.targets
+    }
     return not any(isinstance(one, (*FUNCTIONS, ast.Lambda)) for one in inside) and all(
-        isinstance(one.value, ast.Call)
-        and last_name(one.value.func) in {"getattr", "__getattribute__", "__getattr__"}
+        one.value is None or _is_found(one.value, made)
         for one in inside
         if isinstance(one, ast.Return)
     )
+
+
+def _is_found(node: ast.expr, made: set[str]) -> bool:
+    match node:
+        case ast.Call(func=function):
+            name = last_name(function)
+            return name[:1].isupper() or name in {"getattr", "__getattribute__", "__getattr__"}
+        case ast.Name(id=name):
+            return name not in made
+        case ast.BinOp(left=left, right=right):
+            return _is_found(left, made) and _is_found(right, made)
+        case _:
+            return isinstance(node, ast.Constant)
 
 
 def _is_change(node: ast.AST, name: str | None = None) -> bool:

@@ -21,7 +21,7 @@ from await_audit.resolver.classes import lineage
 from await_audit.resolver.functions import FUNCTIONS, own_nodes
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
-from await_audit.resolver.scopes import Assigned, Opaque, Parameter
+from await_audit.resolver.scopes import Assigned, Imported, Opaque, Parameter
 from await_audit.resolver.values import ClassValue, Foreign, FunctionValue, Unknown, Value
 
 CAUGHT = frozenset({"TypeError", "Exception", "BaseException"})
@@ -96,9 +96,8 @@ class Handlers:
         own = owner(function, where)
         for value in self._project.resolver.reference(use, module):
             if isinstance(value, FunctionValue):
-                found = self._project.resolver.function(value)
                 other, base = Path(value.path), value.qualname.rpartition(".")[0]
-                if found is None or found.node is function:
+                if (value.path, value.qualname) == (where.path, where.qualnames[function]):
                     return True
                 if own and self._names.meet(
                     (Path(where.path), own.name), (other, base.rpartition(".")[2])
@@ -109,11 +108,12 @@ class Handlers:
         return False
 
     def _is_script(self, module: Module) -> bool:
-        """Say whether a module is a script or a test: elsewhere a handler of every exception keeps
-        a server going.
+        """Say whether a module is a script or a test that nobody imports: elsewhere a handler of
+        every exception keeps a server going.
         """
         if module.path not in self._scripts:
-            self._scripts[module.path] = any(
+            is_imported = len(self._project.importers(Path(module.path))) > 1
+            self._scripts[module.path] = not is_imported and any(
                 (isinstance(one, ast.If) and "__main__" in ast.unparse(one.test))
                 or (
                     isinstance(one, FUNCTIONS)
@@ -250,13 +250,18 @@ class Handlers:
             return broad
         if isinstance(caught, ast.Tuple):
             return any(self._may_catch(one, module, broad) for one in caught.elts)
+        if isinstance(caught, ast.Name) and (owner := module.scope_of(caught).owner(caught.id)):
+            values = list(self._project.assigned(caught.id, owner, module))
+            tuples = [(one, where) for one, where in values if isinstance(one, ast.Tuple)]
+            if tuples and len(tuples) == len(values):
+                return any(self._may_catch(one, where, broad) for one, where in tuples)
+            imported = all(isinstance(one, Imported) for one in owner.bindings[caught.id])
+        else:
+            imported = isinstance(caught, ast.Attribute)
         return any(
-            # An attribute that leads nowhere is some library's: it is known by its name.
+            # What an import leads nowhere for is some library's: it is known by its name.
             self._is_caught_by(
-                Foreign(ast.unparse(caught))
-                if value == Unknown() and isinstance(caught, ast.Attribute)
-                else value,
-                broad,
+                Foreign(ast.unparse(caught)) if imported and value == Unknown() else value, broad
             )
             for value in self._project.resolver.value(caught, module)
         )

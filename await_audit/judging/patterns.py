@@ -11,8 +11,7 @@ from await_audit.judging.project import Project, last_name
 from await_audit.resolver.functions import FUNCTIONS
 from await_audit.resolver.modules import Module
 from await_audit.resolver.nodes import walk
-from await_audit.resolver.resolution import absolute
-from await_audit.resolver.scopes import Assigned, Binding, Imported, Opaque, Parameter
+from await_audit.resolver.scopes import Assigned, Binding, Imported, Opaque, Parameter, Scope
 from await_audit.resolver.values import ModuleValue
 
 ANY = ".*"
@@ -39,42 +38,39 @@ class Patterns:
                 return _joined(self.of(one, module, steps) for one in (left, right))
             case ast.Name(id=name) if steps:
                 owner = module.scope_of(text).owner(name)
-                return self._bound(owner.bindings[name] if owner else (), text, module, steps)
-            case ast.Attribute(value=value, attr=name) if steps:
+                bindings = owner.bindings[name] if owner else ()
+                if owner and any(isinstance(one, Imported | Assigned) for one in bindings):
+                    return self._assigned(name, owner, module, steps)
                 return _either(
-                    self._member(one.name, name, module, steps)
+                    one for each in bindings for one in self._given(each, text, module, steps - 1)
+                )
+            case ast.Attribute(value=value, attr=name) if steps:
+                modules = [
+                    self._project.tree.find(one.name, module.path)
                     if isinstance(one, ModuleValue)
-                    else ANY
+                    else None
                     for one in self._project.resolver.value(value, module)
+                ]
+                found = [self._project.tree.module(one) if one else None for one in modules]
+                return _either(
+                    self._assigned(name, one.scope, one, steps) if one else ANY for one in found
                 )
             case _:
                 return ANY
 
-    def _bound(self, bindings: Iterable[Binding], at: ast.Name, module: Module, steps: int) -> str:
-        return _either(one for each in bindings for one in self._given(each, at, module, steps - 1))
+    def _assigned(self, name: str, scope: Scope, module: Module, steps: int) -> str:
+        values = self._project.assigned(name, scope, module)
+        return _either(self.of(one, where, steps - 1) if one else ANY for one, where in values)
 
     def _given(self, binding: Binding, at: ast.Name, module: Module, steps: int) -> list[str]:
         """Return what a binding may give a name."""
         match binding:
-            case Assigned(value=ast.expr() as value):
-                return [self.of(value, module, steps)]
-            case Imported(name=str() as name):
-                return [self._member(absolute(binding, module), name, module, steps)]
             case Parameter(function=ast.FunctionDef() | ast.AsyncFunctionDef() as function):
                 return self._arguments(function, at.id, module, steps)
             case Opaque():
                 return self._looped(at, module, steps)
             case _:
                 return [ANY]
-
-    def _member(self, source: str, name: str, importer: Module, steps: int) -> str:
-        path = self._project.tree.find(source, importer.path)
-        module = self._project.tree.module(path) if path else None
-        if module is None:
-            return ANY
-        bound = module.scope.bindings.get(name, ())
-        values = [one.value if isinstance(one, Assigned) else None for one in bound]
-        return _either(self.of(one, module, steps - 1) if one and steps else ANY for one in values)
 
     def _arguments(
         self,

@@ -15,7 +15,8 @@ from await_audit.files import find_files
 from await_audit.resolver.functions import FUNCTIONS
 from await_audit.resolver.modules import Module, Tree
 from await_audit.resolver.nodes import walk
-from await_audit.resolver.resolution import Resolver
+from await_audit.resolver.resolution import Resolver, absolute
+from await_audit.resolver.scopes import Assigned, Imported, Scope
 
 MARKS = (".git", "pyproject.toml")
 """What the top folder of a project holds."""
@@ -98,6 +99,23 @@ class Project:
         """Return the module that a node stands in."""
         read = (module for module in self.tree.read if node in module.parents)
         return next(read, None)
+
+    def assigned(
+        self, name: str, scope: Scope, module: Module
+    ) -> Iterator[tuple[ast.expr | None, Module]]:
+        """Yield the values of a variable, and where they stand; None for what is no assignment.
+
+        An import is followed to the variable of the other module.
+        """
+        for one in scope.bindings.get(name, ()):
+            if isinstance(one, Imported) and one.name:
+                path = self.tree.find(absolute(one, module), module.path)
+                other = self.tree.module(path) if path else None
+                bound = other.scope.bindings.get(one.name, ()) if other else ()
+                for each in bound:
+                    yield (each.value if isinstance(each, Assigned) else None), other or module
+            else:
+                yield (one.value if isinstance(one, Assigned) else None), module
 
     def files_with(self, *words: str) -> Iterator[Path]:
         """Yield the files that hold all words."""

@@ -103,6 +103,111 @@ class Desks:
 async def use(desks: Desks) -> str:
     return await desks.name("a")
 """,
+    "computed names": """\
+class Desk:
+    def __init__(self, **options: int) -> None:
+        for option, value in options.items():
+            setattr(self, f"option_{option}", value)
+        for name in ("first", "last"):
+            setattr(self, name, 0)
+
+    def close(self) -> int:
+        return 1
+
+
+async def use() -> int:
+    return await Desk(width=1).close()
+""",
+    "keys of a dictionary": """\
+class Redirect:
+    def __init__(self, stream) -> None:
+        self._stream = stream
+        self._kept = {}
+
+    def __enter__(self) -> None:
+        for name in ("write", "flush"):
+            self._kept[name] = getattr(self._stream, name)
+
+    def __exit__(self, *error: object) -> None:
+        for name, kept in self._kept.items():
+            setattr(self._stream, name, kept)
+
+
+class Desk:
+    def close(self) -> int:
+        return 1
+
+    async def use(self) -> int:
+        return await self.close()
+""",
+    "metaclass": """\
+KINDS = {}
+
+
+class Registered(type):
+    def __new__(mcs, name, bases, namespace):
+        namespace["kind"] = name
+        made = super().__new__(mcs, name, bases, namespace)
+        KINDS[name] = made
+        return made
+
+
+class Desk(metaclass=Registered):
+    def close(self) -> int:
+        return 1
+
+    async def use(self) -> int:
+        return await self.close()
+""",
+    "server": """\
+import logging
+
+
+def value() -> int:
+    return 1
+
+
+async def handle() -> int:
+    try:
+        return await value()
+    except Exception:
+        logging.exception("a request failed")
+        raise SystemExit(1) from None
+
+
+async def serve(handlers) -> None:
+    for handler in handlers:
+        await handler()
+""",
+    "another block of the function": """\
+def value() -> int:
+    return 1
+
+
+async def use(text: str) -> int:
+    try:
+        number = int(text)
+    except (TypeError, ValueError):
+        number = 0
+    return number + await value()
+""",
+    "proxy": """\
+class Proxy:
+    def __init__(self, inner: object) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+class Desk:
+    def close(self) -> int:
+        return 1
+
+
+async def use(desk: Desk) -> int:
+    return await desk.close()
+""",
     "handler": """\
 import asyncio
 
