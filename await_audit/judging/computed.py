@@ -43,8 +43,9 @@ ENUMERATES = re.compile(
     r"|(?:\bvars\([^()]*\)|\.__dict__|\bglobals\(\))(?:\.items|\.keys|\)|:| if)"
 )
 """What gives names that stand nowhere in quotes."""
-JOINED = re.compile(r"[\"']\s*\+\s*[\"']")
-"""What stands between two parts of one text."""
+JOINED = [re.compile(rf"[\"']\s*[{between}]\s*[\"']") for between in ("+", "+,")]
+"""What stands between two parts of one text, or of a list that is joined to one."""
+DOT = re.escape(".")
 REACHES_MODULES = re.compile(
     r"sys\.modules|import_module|__import__|__main__ *import|import +__main__"
 )
@@ -145,11 +146,12 @@ class Computed:
             return True
         pattern = self._patterns.of(place.name, place.module)
         if pattern != ANY:
-            return re.fullmatch(pattern, name) is not None
+            return _matches(pattern, name)
         if any(ENUMERATES.search(text) for text in self._around(place)):
             return True
         said = re.compile(rf"[\"'][^\"'\n]*\b{re.escape(name)}\b|\b{re.escape(name)}\s*=(?!=)")
-        return any(said.search(JOINED.sub("", text)) for text in self._sources(place))
+        texts = (one.sub("", text) for text in self._sources(place) for one in JOINED)
+        return any(map(said.search, texts))
 
     def _sources(self, place: Place) -> Iterator[str]:
         """Yield the texts of the files that a computed name may come from: the place's own, those
@@ -258,10 +260,19 @@ class Computed:
         return False
 
 
+def _matches(pattern: str, name: str) -> bool:
+    """Say whether what a pattern matches is a name, or a dotted one that ends in it."""
+    try:
+        return re.fullmatch(pattern.rpartition(DOT)[2], name) is not None
+    except re.error:  # there is a dot in one of several texts
+        return True
+
+
 def _is_given(place: Place) -> bool:
     """Say whether a parameter of the function around a place has to do with it."""
-    spec = getattr(function_of(place.node, place.module), "args", ast.arguments())
-    given = {one.arg for one in walk(spec) if isinstance(one, ast.arg)} - {"self", "cls"}
+    spec: ast.arguments | None = getattr(function_of(place.node, place.module), "args", None)
+    arguments = (one for one in walk(spec) if isinstance(one, ast.arg)) if spec else ()
+    given = {one.arg for one in arguments} - {"self", "cls"}
     return any(isinstance(one, ast.Name) and one.id in given for one in walk(place.node))
 
 

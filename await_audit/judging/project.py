@@ -33,6 +33,9 @@ KEYWORDS = frozenset(
 )
 """Functions whose keyword arguments may become attributes."""
 
+MOCKED = frozenset({"return_value", "side_effect"})
+"""What a mock is set to give."""
+
 
 def around(paths: Iterable[Path], given: Iterable[Path], root: Path) -> dict[Path, str]:
     """Return the text of the files of the projects of `paths`, but for those below `given`.
@@ -85,6 +88,7 @@ class Project:
         self.mirror = mirror
         self.tree = Tree(map(str, self.texts), lambda path: self.texts[Path(path)])
         self.resolver = Resolver(self.tree)
+        self._given: dict[Path, Mapping[str, list[Other]]] = {}
         self._others: dict[str, list[Other]] = {}
         self._unread: dict[str, bool] = {}
         self._imported: dict[Path, set[Path]] | None = None
@@ -134,7 +138,9 @@ class Project:
                 if module is None:
                     self._unread[name] = True
                 else:
-                    found += _others(module, name)
+                    if path not in self._given:
+                        self._given[path] = _others(module)
+                    found += self._given[path].get(name, ())
             self._others[name] = found
         return self._others[name]
 
@@ -245,40 +251,42 @@ def _scope_node(node: ast.AST, module: Module) -> ast.AST:
     return next((one for one in module.above(node) if isinstance(one, kinds)), module.tree)
 
 
-def _others(module: Module, name: str) -> Iterator[Other]:
+def _others(module: Module) -> dict[str, list[Other]]:
+    """Return every place of a module that gives a name to something, by the name."""
+    found: dict[str, list[Other]] = defaultdict(list)
     for node in walk(module.tree):
         match node:
             case (
-                ast.FunctionDef(name=own)
-                | ast.AsyncFunctionDef(name=own)
-                | ast.ClassDef(name=own)
-                | ast.Name(id=own, ctx=ast.Store() | ast.Del())
-            ) if own == name:
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+                | ast.Name(id=name, ctx=ast.Store() | ast.Del())
+            ):
                 scope = _scope_node(node, module)
                 if isinstance(scope, ast.ClassDef):
-                    yield Other(module, scope, node)
+                    found[name].append(Other(module, scope, node))
                 elif isinstance(node, FUNCTIONS):
-                    yield Other(module, None, node)
-            case ast.alias() if (node.asname or node.name) == name:
+                    found[name].append(Other(module, None, node))
+            case ast.alias():
                 scope = _scope_node(node, module)
                 if isinstance(scope, ast.ClassDef):
-                    yield Other(module, scope, node)
-            case ast.Attribute(attr=own, ctx=ast.Store() | ast.Del()) if own == name:
-                yield Other(module, _receiver(node.value, module), node)
-            case ast.Attribute(
-                value=ast.Attribute(attr=own), attr="return_value" | "side_effect"
-            ) if own == name and isinstance(node.ctx, ast.Store):
-                yield Other(module, None, node)
-            case ast.Call() if _names(node, name):
-                yield Other(module, None, node)
-            case ast.Subscript(slice=ast.Constant(value=own), ctx=ast.Store()) if own == name:
-                yield Other(module, None, node)
+                    found[node.asname or node.name].append(Other(module, scope, node))
+            case ast.Attribute(value=value, attr=name, ctx=ast.Store() | ast.Del()):
+                found[name].append(Other(module, _receiver(value, module), node))
+                if isinstance(value, ast.Attribute) and name in MOCKED:
+                    found[value.attr].append(Other(module, None, node))
+            case ast.Call():
+                for name in _names(node):
+                    found[name].append(Other(module, None, node))
+            case ast.Subscript(slice=ast.Constant(value=str() as name), ctx=ast.Store()):
+                found[name].append(Other(module, None, node))
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
-                    held = isinstance(value, ast.Name | ast.Attribute | ast.Lambda | ast.Call)
-                    held = held and ast.unparse(value) != f"self.{name}"
-                    if held and isinstance(key, ast.Constant) and key.value == name:
-                        yield Other(module, None, key)
+                    if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                        held = isinstance(value, ast.Name | ast.Attribute | ast.Lambda | ast.Call)
+                        if held and ast.unparse(value) != f"self.{key.value}":
+                            found[key.value].append(Other(module, None, key))
+    return found
 
 
 def _receiver(node: ast.expr, module: Module) -> ast.ClassDef | None:
@@ -305,16 +313,16 @@ def last_name(node: ast.expr) -> str:
             return ""
 
 
-def _names(call: ast.Call, name: str) -> bool:
-    """Say whether a call may give something to an attribute or a global of this name."""
+def _names(call: ast.Call) -> set[str]:
+    """Return the attributes and globals that a call may give something to."""
     function = last_name(call.func)
-    if function in KEYWORDS and any(keyword.arg == name for keyword in call.keywords):
-        return True
+    names = {one.arg for one in call.keywords if one.arg} if function in KEYWORDS else set()
     if function in HARMLESS:
-        return False
+        return names
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    strings = [
-        one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)
-    ]
-    dotted = any(text.endswith((f".{name}", f":{name}")) for text in strings)
-    return dotted or (name in strings and len(given) > 1)
+    for one in given:
+        if isinstance(one, ast.Constant) and isinstance(one.value, str):
+            *dotted, last = re.split("[.:]", one.value)
+            names |= {last} if dotted else set()
+            names |= {one.value} if len(given) > 1 else set()
+    return names
