@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +15,13 @@ from await_audit.checks.guarded import GuardedImports
 from await_audit.engines import Engine, Settings, pyrefly, pyright
 from await_audit.engines.diagnostic import Diagnostic
 from await_audit.engines.known import check_known
+from await_audit.engines.mirror import NO_COPY, Mirror
 from await_audit.files import Files, find_files
 from await_audit.finding import Finding, Report, Unjudged
 from await_audit.ignores import Ignore, apply_ignores, find_ignores
 from await_audit.interpreter import find_interpreter
 from await_audit.judging.judgement import judge
+from await_audit.judging.project import around
 from await_audit.resolver.nodes import room_for_calls
 from await_audit.search_path import search_path
 
@@ -48,29 +50,34 @@ def audit(
     engine: Engine = Engine.PYREFLY,
     root: Path | None = None,
     imports: Sequence[Path] | None = None,
-    only: Collection[Path] | None = None,
+    mirror: Mirror = NO_COPY,
 ) -> Report:
     """Judge the Python files at and below `paths`.
 
     `python` is the interpreter of the audited project, searched for if it is not given. `root` is
     the folder its imports start from, the working directory if it is not given. `imports` are all
     the folders that imports start from, absolute, if `paths` are a part of what was judged before.
-    `only` are the absolute paths of those files that the type checkers are to check; the others are
-    just read, for what they say of their classes. Every path in the report is absolute. Raises
+    `mirror` says of which files they are copies, if they are. What else there is in their project
+    is just read, for what it says of their names. Every path in the report is absolute. Raises
     AuditError for what cannot be done as asked.
     """
-    root = Path(os.path.abspath(root or Path.cwd()))  # noqa: PTH100 - links stay as they are named
+    root = _absolute(root or Path.cwd())
     files = find_files(paths)
-    interpreter = find_interpreter(Path(os.path.abspath(paths[0])), python)  # noqa: PTH100
+    interpreter = find_interpreter(_absolute(paths[0]), python)
     found = search_path(root, files.paths) if imports is None else tuple(imports)
     settings = Settings(interpreter.path, found)
     engines = [pyrefly, pyright] if engine is Engine.BOTH else [pyrefly]
     versions = tuple((one.NAME, one.version()) for one in engines)
     for one in engines:
         check_known(one)
-    said, own = _look(engines, files, settings, root, set(files.paths if only is None else only))
+    said, own = _look(engines, files, settings, root)
     guarded = GuardedImports(files, found, interpreter)
-    judgement = judge(files, settings, guarded.without(said))
+
+    def beside(flagged: Iterable[Path]) -> dict[Path, str]:
+        given = [] if mirror is not NO_COPY else list(map(_absolute, paths))
+        return around(map(mirror.outside, flagged), given, root)
+
+    judgement = judge(files, settings, guarded.without(said), beside, mirror)
     found_both = _joined(judgement.findings, (one for one in own if isinstance(one, Finding)))
     unparsed = [one for one in own if isinstance(one, Unjudged)]
     unparsed = [one for one in unparsed if one.path not in judgement.broken]
@@ -89,19 +96,22 @@ def audit(
     )
 
 
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
+
+
 def _look(
-    engines: Iterable[ModuleType], files: Files, settings: Settings, root: Path, only: set[Path]
+    engines: Iterable[ModuleType], files: Files, settings: Settings, root: Path
 ) -> tuple[list[tuple[str, Diagnostic]], list[Finding | Unjudged]]:
-    """Return what the type checkers say of the files in `only`, and what the own checks do."""
-    checked = [path for path in files.paths if path in only]
+    """Return what the type checkers say, and what the own checks do."""
     # An engine is another process, and leaves this one idle. What parses stays in this thread: on
     # CPython 3.11 two that make syntax trees at once end in SystemError.
     with ThreadPoolExecutor(1) as pool:
         asked = [
-            (one.NAME, pool.submit(one.check, checked, settings, files.recoded)) for one in engines
+            (one.NAME, pool.submit(one.check, files.paths, settings, files.recoded))
+            for one in engines
         ]
-        found = own_findings(files, settings, root)
-        own = [one for one in found if one.path in only or isinstance(one, Unjudged)]
+        own = list(own_findings(files, settings, root))
         return [(name, said) for name, answer in asked for said in answer.result()], own
 
 

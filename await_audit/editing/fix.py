@@ -59,16 +59,9 @@ def propose(report: Report) -> list[FileFix]:
         _Attempt(path, before := _read(path), before, tuple(found))
         for path, found in groupby(report.findings, key=lambda finding: finding.path)
     ]
-    all_files = False
     while any(attempt.edited.cuts for attempt in attempts):
         changed = [attempt for attempt in attempts if attempt.edited.data != attempt.before]
-        copies = {attempt.path: attempt.edited.data for attempt in changed}
-        judged = _judge(report, copies, report.files if all_files else copies)
-        if not all_files and any(attempt.needs_all_files(judged) for attempt in changed):
-            # A part of the files does not show every subclass nor every type variable: what is new
-            # is certain only if all of them were looked at.
-            all_files = True
-            continue
+        judged = _judge(report, {attempt.path: attempt.edited.data for attempt in changed})
         for attempt in changed:
             attempt.take(report, judged)
     return [attempt.outcome() for attempt in attempts]
@@ -119,22 +112,9 @@ class _Attempt:
 
     def new_findings(self, findings: Iterable[Finding]) -> list[Finding]:
         """Return those that were not there, at their place, before the edit."""
-        known = self._known()
-        return [one for one in findings if (one.kind, one.rule, one.span) not in known]
-
-    def needs_all_files(self, judged: Report) -> bool:
-        """Say whether a judgement by some of the files has something new, or newly certain."""
-        known = self._known()
-        return any(
-            (one.kind, one.rule, one.span) not in known
-            or (one.certain and not known[one.kind, one.rule, one.span])
-            for one in _of(self.path, judged.findings)
-        )
-
-    def _known(self) -> dict[tuple[Kind, str, Span], bool]:
-        """Return of what is left its place in the edited file, and whether it is certain."""
         found = [left.finding for left in self.edited.left]
-        return {(one.kind, one.rule, self.edited.moved(one.span)): one.certain for one in found}
+        known = {(one.kind, one.rule, self.edited.moved(one.span)) for one in found}
+        return [one for one in findings if (one.kind, one.rule, one.span) not in known]
 
     def _worse(self, report: Report, judged: Report, new: Iterable[Finding]) -> str | None:
         what = "taking the `await`s out of the file was given up: then"
@@ -150,8 +130,8 @@ class _Attempt:
         return FileFix(self.path, self.before, self.data, self.removed, self.edited.left)
 
 
-def _judge(report: Report, copies: Mapping[Path, bytes], paths: Iterable[Path]) -> Report:
-    """Judge `copies` by what `paths` say; the paths of the outcome are those of the originals."""
+def _judge(report: Report, copies: Mapping[Path, bytes]) -> Report:
+    """Judge `copies`; the paths of the outcome are those of the originals."""
     imports = search_path(report.root, report.files)
     second = any(name == pyright.NAME for name, _ in report.engines)
     texts = {path: decode(data)[0] for path, data in copies.items()}
@@ -159,12 +139,12 @@ def _judge(report: Report, copies: Mapping[Path, bytes], paths: Iterable[Path]) 
         for path, data in copies.items():
             mirror.inside(path).write_bytes(data)  # in its own encoding, as its coding line says
         judged = audit(
-            [mirror.inside(path) for path in paths],
+            [mirror.inside(path) for path in copies],
             python=report.interpreter,
             engine=Engine.BOTH if second else Engine.PYREFLY,
             root=report.root,
             imports=[mirror.inside(path) for path in imports],
-            only={mirror.inside(path) for path in copies},
+            mirror=mirror,
         )
     return _outside(judged, mirror)
 

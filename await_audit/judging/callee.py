@@ -141,7 +141,7 @@ def _defined(path: Path, body: _Body, name: str, line: int) -> Defined | None:
         return None
     node = next((one for one in nodes if one.lineno == line), nodes[-1])
     others = [one for one in bound if one is not node and not _joins(one)]
-    return Defined(path, node, body.owner, rebound=bool(others) and not _joins(node))
+    return Defined(path, node, body.owner, bool(others) and not _joins(node))
 
 
 def _second_name_of(name: str, body: list[ast.stmt]) -> str | None:

@@ -13,9 +13,14 @@ from collections.abc import Iterable
 from await_audit.engines.diagnostic import Symptom
 from await_audit.engines.written_types import OPEN, class_name, is_one_class, is_value, members
 from await_audit.judging.callee import Callee, Defined
+from await_audit.judging.expected import Handlers
 from await_audit.judging.flags import Flag
 from await_audit.judging.names import Names
-from await_audit.resolver.functions import own_nodes
+from await_audit.judging.project import Project
+from await_audit.judging.proof import Prover
+from await_audit.resolver.functions import FUNCTIONS, own_nodes
+from await_audit.resolver.modules import Module
+from await_audit.resolver.nodes import walk
 
 
 def is_open(flag: Flag, names: Names) -> bool:
@@ -51,42 +56,70 @@ def rests_on_abstract(found: Defined | None, names: Names) -> bool:
     )
 
 
-def is_certain(
-    flag: Flag, callee: Callee | None, found: Defined | None, names: Names, misused: Iterable[Flag]
-) -> bool:
-    """Say whether the operand cannot be awaitable, whatever the program does elsewhere.
+class Certainty:
+    """Which findings leave no doubt, by the text of the whole project."""
 
-    `found` is the definition of `callee`; `misused` are the coroutines that the audit saw used as
-    values: a function that returns one under another type is not what it says.
-    """
-    if callee is None or callee.name is None or not callee.called:
-        return False
-    if flag.whole is None and not flag.inferred:
-        return False
-    near = {flag.path} | ({found.path} if found else set())
-    for part in members(flag.whole) if flag.whole else ():
-        name = class_name(part) or ""
-        if not is_one_class(part) or (not is_value(part) and names.may_have_await(name, near)):
+    def __init__(self, project: Project, names: Names, misused: Iterable[Flag]) -> None:
+        """`misused` are the coroutines that the audit saw used as values: a function that returns
+        one under another type is not what it says.
+        """
+        self._project, self._names, self._misused = project, names, tuple(misused)
+        self._prover, self._handlers = Prover(project, names), Handlers(project, names)
+        names.await_is_set = any(
+            one.owner is None and not isinstance(one.node, FUNCTIONS)
+            for one in project.others("__await__")
+        )
+
+    def is_proved(self, flag: Flag, callee: Callee | None, found: Defined | None) -> bool:
+        """Say whether the operand cannot be awaitable; `found` is the definition of `callee`."""
+        if callee is None or callee.name is None or not callee.called or found is None:
             return False
-    return found is not None and is_plain(flag, callee.name, found, names, misused)
+        if flag.whole is None and not flag.inferred:
+            return False
+        near = {self._project.mirror.outside(path) for path in (flag.path, found.path)}
+        for part in members(flag.whole) if flag.whole else ():
+            name = class_name(part) or ""
+            if not is_one_class(part):
+                return False
+            if not is_value(part) and self._names.may_have_await(name, near):
+                return False
+        module, call = self._place(flag, callee)
+        if module is None or call is None or found.rebound:
+            return False
+        if any(_inside(one, found) for one in self._misused):
+            return False
+        return self._prover.proves(flag, call, module, found)
 
+    def is_certain(self, flag: Flag, callee: Callee | None, found: Defined | None) -> bool:
+        """Say whether that is proved, and nobody expects the failure."""
+        if not self.is_proved(flag, callee, found) or callee is None:
+            return False
+        module, call = self._place(flag, callee)
+        if module is None or call is None:
+            return False
+        return not self._handlers.expect(call, module)
 
-def is_plain(flag: Flag, name: str, found: Defined, names: Names, misused: Iterable[Flag]) -> bool:
-    """Say whether a call by `name` runs this very definition, and that decides its colour."""
-    if found.rebound:
-        return False
-    if isinstance(found.node, ast.ClassDef):
-        return class_name(flag.whole or "") == found.node.name
-    if isinstance(found.node, ast.AsyncFunctionDef) or found.yields or found.is_property:
-        return False
-    if not found.keeps_colour and len(flag.engines) < 2:
-        return False
-    owner = found.owner.name if found.owner else None
-    if names.is_replaced(name, found.path, owner):
-        return False
-    if owner is not None and names.has_two_colours((found.path, owner), found.node.name):
-        return False
-    return not any(_inside(one, found) for one in misused)
+    def _place(self, flag: Flag, callee: Callee) -> tuple[Module | None, ast.Call | None]:
+        """Return the module and the call of an operand.
+
+        The call is looked for by its text in the statement: up to Python 3.11 `ast` gives wrong
+        places inside f-strings.
+        """
+        module = self._project.module(flag.path)
+        if module is None:
+            return None, None
+        line = flag.operand.line
+        around = [
+            one
+            for one in walk(module.tree)
+            if isinstance(one, ast.stmt) and one.lineno <= line <= (one.end_lineno or one.lineno)
+        ]
+        written = ast.unparse(callee.node)
+        for statement in sorted(around, key=lambda one: (one.end_lineno or 0) - one.lineno):
+            for one in walk(statement):
+                if isinstance(one, ast.Call) and ast.unparse(one) == written:
+                    return module, one
+        return module, None
 
 
 def _inside(flag: Flag, found: Defined) -> bool:

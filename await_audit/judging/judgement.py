@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import NamedTuple
 from await_audit.engines import Settings
 from await_audit.engines.diagnostic import Diagnostic, Symptom
 from await_audit.engines.language_server import Place
+from await_audit.engines.mirror import NO_COPY, Mirror
 from await_audit.files import Files
 from await_audit.finding import Finding, Kind, Unjudged
 from await_audit.judging.asking import ask, find_definitions
 from await_audit.judging.callee import Callee, callee_of, definition, look_up
-from await_audit.judging.certainty import is_certain, is_open, rests_on_abstract
+from await_audit.judging.certainty import Certainty, is_open, rests_on_abstract
 from await_audit.judging.flags import NO_FLAG, Flag, gather_flags
 from await_audit.judging.names import Names, read_methods, search_names
+from await_audit.judging.project import Project
 from await_audit.judging.unannotated import find_candidates, infer
 from await_audit.source import Text
 
@@ -34,18 +36,30 @@ class Judgement:
     broken: set[Path] = field(default_factory=set)
 
 
-def judge(files: Files, settings: Settings, said: Sequence[tuple[str, Diagnostic]]) -> Judgement:
-    """Turn what each engine says into findings. Raises AuditError if an engine fails."""
+def judge(
+    files: Files,
+    settings: Settings,
+    said: Sequence[tuple[str, Diagnostic]],
+    beside: Callable[[Iterable[Path]], Mapping[Path, str]],
+    mirror: Mirror = NO_COPY,
+) -> Judgement:
+    """Turn what each engine says into findings. Raises AuditError if an engine fails.
+
+    `beside` gives the text of what else there is in the projects of some files, which `mirror` may
+    hold copies of.
+    """
     judgement = _unjudged(diagnostic for _, diagnostic in said)
     sources = {path: files.text(path).text for path in files.paths}
     candidates = find_candidates(sources)
     calls = {call for call in candidates.calls if call[0] not in judgement.broken}
     flagged = {one.path for _, one in said if one.symptom not in NO_FLAG} - judgement.broken
     texts = {path: Text(sources[path]) for path in flagged | {path for path, _ in calls}}
-    evidence = _ask(gather_flags(said, texts), calls, texts, sources, settings)
+    evidence = _ask(gather_flags(said, texts), calls, texts, settings)
     evidence = _with_inferred(evidence, infer(candidates, evidence.places, texts), texts)
     if evidence.flags:
-        judgement.findings += _findings(evidence, _known_names(evidence, sources))
+        project = Project({**beside(texts), **sources}, mirror)
+        names = read_methods(search_names(project.texts.items()))
+        judgement.findings += _findings(evidence, names, project)
         judgement.unjudged += [_lost(flag) for flag in evidence.flags if flag.is_lost]
     return judgement
 
@@ -55,35 +69,30 @@ Callees = Mapping[int, Callee | None]
 
 
 class _Evidence(NamedTuple):
-    """The flags, what each calls, where that is defined, and what was found of the first names."""
+    """The flags, what each calls, and where that is defined."""
 
     flags: list[Flag]
     callees: Callees
     places: Mapping[Place, tuple[Path, int]]
-    names: Names | None
 
 
 def _ask(
     first: list[Flag],
     calls: set[Place],
     texts: Mapping[Path, Text],
-    sources: Mapping[Path, str],
     settings: Settings,
 ) -> _Evidence:
-    """Ask the engines again, about what is hidden as well, and search all files for the names."""
+    """Ask the engines again, about what is hidden as well."""
     callees = _callees(first, texts)
     asked = _places_of(first, callees) | calls
-    # Two other processes, and this one has work of its own. What parses stays in this thread.
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         early = pool.submit(find_definitions, asked, first, texts, settings)
-        searched = pool.submit(search_names, sources.items(), _names_of(callees)) if first else None
         flags, places = ask(first, texts, settings), early.result()
-        names = read_methods(searched.result()) if searched else None
     if any(id(flag) not in callees for flag in flags):
         # In files without the superfluous awaits that came to light.
         callees = _callees(flags, texts)
         places = find_definitions(_places_of(flags, callees) | calls, flags, texts, settings)
-    return _Evidence(flags, callees, places, names)
+    return _Evidence(flags, callees, places)
 
 
 def _with_inferred(
@@ -96,25 +105,19 @@ def _with_inferred(
     return evidence._replace(flags=evidence.flags + new, callees=callees)
 
 
-def _known_names(evidence: _Evidence, sources: Mapping[Path, str]) -> Names:
-    """Search all files again, if there are names that they were not searched for."""
-    wanted = _names_of(evidence.callees)
-    if evidence.names is not None and wanted <= evidence.names.wanted:
-        return evidence.names
-    return read_methods(search_names(sources.items(), wanted))
-
-
-def _findings(evidence: _Evidence, names: Names) -> Iterator[Finding]:
+def _findings(evidence: _Evidence, names: Names, project: Project) -> Iterator[Finding]:
     """Yield what holds; what no type checker said only if nothing speaks against it."""
     misused = [flag for flag in evidence.flags if flag.kind is Kind.UNAWAITED]
+    certainty = Certainty(project, names, misused)
     for flag in evidence.flags:
         callee = evidence.callees[id(flag)]
         at = evidence.places.get((flag.path, callee.offset or -1)) if callee else None
         if flag.kind is Kind.AWAIT_SYNC and _may_be_right(flag, at, names):
             continue
-        finding = _finding(flag, callee, at, names, misused)
-        if finding.certain or not flag.inferred:
-            yield finding
+        found = look_up(*at) if at else None
+        if not flag.inferred or certainty.is_proved(flag, callee, found):
+            certain = flag.kind is Kind.AWAIT_SYNC and certainty.is_certain(flag, callee, found)
+            yield _finding(flag, callee, at, certain=certain)
 
 
 def _may_be_right(flag: Flag, at: tuple[Path, int] | None, names: Names) -> bool:
@@ -123,10 +126,6 @@ def _may_be_right(flag: Flag, at: tuple[Path, int] | None, names: Names) -> bool
 
 def _callees(flags: Iterable[Flag], texts: Mapping[Path, Text]) -> Callees:
     return {id(flag): callee_of(texts[flag.path], flag.operand) for flag in flags}
-
-
-def _names_of(callees: Callees) -> set[str]:
-    return {callee.name for callee in callees.values() if callee and callee.name}
 
 
 def _places_of(flags: Iterable[Flag], callees: Callees) -> set[Place]:
@@ -156,10 +155,9 @@ def _finding(
     flag: Flag,
     callee: Callee | None,
     at: tuple[Path, int] | None,
-    names: Names,
-    misused: Sequence[Flag],
+    *,
+    certain: bool,
 ) -> Finding:
-    found = look_up(*at) if at else None
     awaited = flag.kind is Kind.AWAIT_SYNC
     return Finding(
         path=flag.path,
@@ -168,7 +166,7 @@ def _finding(
         rule=flag.symptom.value,
         message=_message(flag),
         engines=tuple(flag.engines),
-        certain=awaited and is_certain(flag, callee, found, names, misused),
+        certain=certain,
         operand=flag.operand if awaited else None,
         operand_type=flag.whole,
         definition=definition(callee, at, flag.whole) if callee and at else None,

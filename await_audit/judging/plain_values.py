@@ -9,8 +9,9 @@ same; and that a parameter is none, where the caller gives it a literal.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from await_audit.engines.written_types import is_value, members
 from await_audit.resolver.functions import is_generator, own_nodes
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -38,9 +39,21 @@ BUILT_IN = frozenset(
         *("abs", "all", "any", "ascii", "bin", "bool", "bytes", "callable", "chr", "dict", "dir"),
         *("divmod", "enumerate", "float", "format", "frozenset", "hasattr", "hash", "hex", "id"),
         *("int", "isinstance", "issubclass", "len", "list", "oct", "ord", "print", "range", "repr"),
-        *("reversed", "round", "set", "sorted", "str", "tuple", "zip"),
+        *("reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip"),
     ]
 )
+
+OF_STRINGS = frozenset(
+    [
+        *("capitalize", "casefold", "count", "decode", "encode", "endswith", "find", "format"),
+        *("hex", "index", "isdigit", "isoformat", "join", "lower", "lstrip", "replace", "rstrip"),
+        *("split", "splitlines", "startswith", "strip", "title", "total_seconds", "upper"),
+    ]
+)
+"""Methods of plain values that give plain values."""
+
+OF_CONTAINERS = frozenset({"copy", "get", "items", "keys", "pop", "values"})
+"""Methods of containers that give what these hold."""
 
 NAMES_OF_THINGS = frozenset({"__doc__", "__module__", "__name__", "__qualname__"})
 
@@ -65,7 +78,7 @@ def is_plain(function: Function, arguments: Mapping[str, ast.expr] | None = None
     them a parameter counts as plain, so that the answer is yes where some call gives none.
     """
     values = returned(function)
-    return bool(values) and all(_Scope(function, arguments).is_plain(node) for node in values or ())
+    return bool(values) and all(Scope(function, arguments).is_plain(node) for node in values or ())
 
 
 def bind(function: Function, call: ast.Call, bound: bool) -> dict[str, ast.expr] | None:
@@ -91,6 +104,15 @@ def bind(function: Function, call: ast.Call, bound: bool) -> dict[str, ast.expr]
     return found
 
 
+def is_literal(node: ast.expr) -> bool:
+    """Say whether an expression consists of constants alone."""
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        return False
+    return True
+
+
 def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
     """Yield the expressions that decide whether `node` gives an awaitable."""
     match node:
@@ -108,9 +130,20 @@ def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
             yield node
 
 
-class _Scope:
-    def __init__(self, function: Function, arguments: Mapping[str, ast.expr] | None) -> None:
-        self._function, self._arguments = function, arguments
+class Scope:
+    """The names of a function, and whether what it computes from them is plain.
+
+    `known` says so of what its body does not tell. Without it a builtin's name counts as the
+    builtin, and the function's own name as itself.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        arguments: Mapping[str, ast.expr] | None,
+        known: Callable[[ast.expr], bool] | None = None,
+    ) -> None:
+        self._function, self._arguments, self._known = function, arguments, known
         spec = function.args
         self._parameters = {one.arg for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)}
         self._collected = {one.arg for one in (spec.vararg, spec.kwarg) if one}
@@ -118,6 +151,9 @@ class _Scope:
         self._asked: set[str] = set()
         for node in own_nodes(function):
             self._collect(node)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Nonlocal):
+                self._assigned.update((name, [None]) for name in node.names)
 
     def is_plain(self, node: ast.expr) -> bool:
         """Say whether an expression gives no awaitable."""
@@ -125,21 +161,45 @@ class _Scope:
 
     def _is_plain(self, node: ast.expr) -> bool:
         match node:
-            case ast.Name(id=name):
+            case ast.Name(id=name) if self._is_own(name) or self._known is None:
                 return self._name(name)
-            case ast.BinOp(op=operator):
-                return isinstance(operator, ARITHMETIC)
+            case ast.BinOp(op=operator) if isinstance(operator, ARITHMETIC):
+                return self._known is None or self._known(node)
+            case ast.Compare() if self._known is not None:
+                return self._known(node)
             case ast.UnaryOp(op=ast.Not()):
                 return True
-            case ast.Attribute(attr=name):
-                return name in NAMES_OF_THINGS
-            case ast.Call(func=ast.Name(id=name)):
+            case ast.Attribute(attr=name) if name in NAMES_OF_THINGS:
+                return True
+            case ast.Call(func=ast.Name(id=name)) if self._known is None:
                 known = name in BUILT_IN or name == self._function.name
                 return known and name not in self._assigned and name not in self._parameters
             case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()) | ast.JoinedStr())):
                 return True
+            case ast.Call(func=ast.Attribute(value=value, attr=name)) if (
+                name in OF_STRINGS and self.is_plain(value)
+            ):
+                return True
+            case ast.Call(func=ast.Attribute(value=value, attr=name)) if (
+                name in OF_CONTAINERS and self._is_literal(value)
+            ):
+                return True
+            case ast.Subscript(value=value) if self._is_literal(value):
+                return True
+            case ast.Call(func=ast.Name(id=name)) if name in self._assigned:
+                return False
             case _:
-                return isinstance(node, MADE_HERE)
+                made = isinstance(node, MADE_HERE)
+                return made or (self._known is not None and self._known(node))
+
+    def _is_literal(self, node: ast.expr) -> bool:
+        """Say whether an expression is written out, or a parameter that is given such a one."""
+        if isinstance(node, ast.Name) and node.id not in self._assigned:
+            node = (self._arguments or {}).get(node.id, node)
+        return is_literal(node)
+
+    def _is_own(self, name: str) -> bool:
+        return name in self._assigned or name in self._parameters | self._collected
 
     def _name(self, name: str) -> bool:
         if name in self._asked:
@@ -152,8 +212,17 @@ class _Scope:
             if self._arguments is None:
                 return True
             given = self._arguments.get(name)
-            return isinstance(given, MADE_HERE)
+            if given is None:
+                return self._is_declared(name)
+            outside = self._known is not None and self._known(given)
+            return isinstance(given, MADE_HERE) or outside
         return bool(values) or name in self._collected
+
+    def _is_declared(self, name: str) -> bool:
+        spec = self._function.args
+        every = (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
+        declared = next((one.annotation for one in every if one.arg == name), None)
+        return declared is not None and all(map(is_value, members(ast.unparse(declared))))
 
     def _collect(self, node: ast.AST) -> None:
         match node:

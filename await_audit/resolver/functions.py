@@ -35,20 +35,20 @@ class Unparsable(Exception):
         self.line = line
 
 
-def parse(content: bytes) -> ast.Module:
-    """Parse a module; its encoding is the one that it declares, else UTF-8.
+def parse(content: bytes | str) -> ast.Module:
+    """Parse a module; the encoding of bytes is the one that they declare, else UTF-8.
 
     Raises `Unparsable`.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes: not what is looked for here
-            return ast.parse(decode(content)[0])
+            return ast.parse(content if isinstance(content, str) else decode(content)[0])
     except UndecodableError as error:
         raise Unparsable(f"cannot be decoded: {error}") from error
     except SyntaxError as error:
         raise Unparsable(f"syntax error: {error.msg}", error.lineno) from error
-    except (RecursionError, MemoryError) as error:
+    except (RecursionError, MemoryError, ValueError) as error:
         raise Unparsable("cannot be parsed: it is nested too deep") from error
 
 

@@ -48,7 +48,7 @@ class Module:
             yield node
 
 
-def read_module(path: str, name: str, content: bytes) -> Module:
+def read_module(path: str, name: str, content: bytes | str) -> Module:
     """Parse a module. Raises `Unparsable`."""
     tree = parse(content)
     try:
@@ -76,7 +76,7 @@ def _name(module: Module, node: ast.AST, prefix: str) -> None:
 class Tree:
     """All modules of a working tree, read when they are asked for."""
 
-    def __init__(self, paths: Iterable[str], read: Callable[[str], bytes]) -> None:
+    def __init__(self, paths: Iterable[str], read: Callable[[str], bytes | str]) -> None:
         """`read` returns the content of a file, or raises `Unparsable`."""
         self.paths = tuple(paths)
         self._read = read
@@ -98,6 +98,11 @@ class Tree:
             except Unparsable as error:
                 self.unread[path] = error
         return self._parsed[path]
+
+    @property
+    def read(self) -> list[Module]:
+        """The modules that were asked for so far."""
+        return [module for module in self._parsed.values() if module is not None]
 
     def names(self, path: str) -> list[str]:
         """Return the names that a file may be imported by, the most likely one first.
@@ -122,6 +127,10 @@ class Tree:
         if len(candidates) > 1 and shared(candidates[0]) == shared(candidates[1]):
             return None
         return candidates[0] if candidates else None
+
+    def every(self, name: str) -> list[str]:
+        """Return all files that a dotted name may mean."""
+        return self._files.get(name, [])
 
     def has_package(self, name: str) -> bool:
         """Whether modules have names below this one, though it may have no file itself."""

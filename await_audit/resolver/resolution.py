@@ -170,7 +170,8 @@ class Resolver:
     def _parameter(self, parameter: Parameter, module: Module) -> Values:
         if parameter.annotation is not None:
             return declared.instances(self, parameter.annotation, module)
-        owner = module.parents.get(parameter.function)
+        around = module.scopes[parameter.function].parent  # a branch in a class body is none
+        owner = around.node if around else None
         if not parameter.is_first or not isinstance(owner, ast.ClassDef):
             return UNKNOWN
         return classes.receiver(parameter.function, owner, module)
@@ -183,7 +184,7 @@ class Resolver:
     def member(self, name: str, attribute: str, importer: Module) -> Values:
         """Return what a name means that is imported from a module, by that module's name."""
         path = self.tree.find(name, importer.path)
-        dotted = f"{name}.{attribute}"
+        dotted = f"{name}.{attribute}" if name else attribute
         module = self.tree.module(path) if path is not None else None
         if module is not None:
             if attribute in module.scope.bindings:
@@ -258,8 +259,8 @@ def absolute(imported: Imported, module: Module) -> str:
     """Return the dotted name of the module that an import names."""
     if not imported.level:
         return imported.module
-    base = module.package.split(".")
-    base = base[: len(base) - (imported.level - 1)]
+    base = module.package.split(".") if module.package else []
+    base = base[: max(len(base) - (imported.level - 1), 0)]
     return ".".join([*base, *([imported.module] if imported.module else [])])
 
 

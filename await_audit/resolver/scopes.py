@@ -75,8 +75,17 @@ class Scope:
         """Bind a name, where a declaration says so in another scope."""
         target = self
         if name in self.elsewhere:
-            target = self.top() if self.elsewhere[name] else (self.parent or self)
+            target = self.top() if self.elsewhere[name] else self._outer(name)
         target.bindings.setdefault(name, []).append(binding)
+
+    def _outer(self, name: str) -> Scope:
+        """Return the function's scope that a `nonlocal` name belongs to."""
+        scope = self.parent
+        while scope is not None and scope.parent is not None:
+            if name in scope.bindings and not isinstance(scope.node, ast.ClassDef):
+                return scope
+            scope = scope.parent
+        return self.parent or self  # it is bound further down
 
     def top(self) -> Scope:
         """Return the module's scope."""

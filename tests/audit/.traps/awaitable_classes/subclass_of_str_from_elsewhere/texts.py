@@ -1,0 +1,5 @@
+from kinds import Later
+
+
+def text(key: str) -> str:
+    return Later(key)

@@ -1,0 +1,3 @@
+class Store:
+    async def load(self) -> int:
+        return 2

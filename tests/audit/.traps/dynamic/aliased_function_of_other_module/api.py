@@ -1,0 +1,5 @@
+import impl
+
+load = impl.load
+if impl.LATE:
+    load = impl.later

@@ -1,0 +1,5 @@
+class Chooses:
+    other = object
+
+    def __new__(cls, *args):
+        return cls.other()

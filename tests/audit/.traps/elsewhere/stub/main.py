@@ -1,0 +1,10 @@
+import asyncio
+
+import tools
+
+
+async def main() -> None:
+    print(await tools.get())
+
+
+asyncio.run(main())

@@ -1,0 +1,2 @@
+async def get():
+    return 2

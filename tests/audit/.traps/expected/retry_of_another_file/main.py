@@ -1,0 +1,6 @@
+import asyncio
+
+from app import use
+from retry import retried
+
+print(asyncio.run(retried(use)))

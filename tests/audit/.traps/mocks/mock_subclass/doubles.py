@@ -1,0 +1,6 @@
+class Double:
+    def __getattr__(self, name):
+        async def call(*args):
+            return 7
+
+        return call

@@ -1,0 +1,3 @@
+class MonkeyPatch:
+    def setattr(self, target, name, value):
+        __builtins__["setattr"](target, name, value)

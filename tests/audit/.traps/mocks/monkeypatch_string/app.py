@@ -1,0 +1,6 @@
+def load() -> int:
+    return 1
+
+
+async def use() -> int:
+    return await load()

@@ -1,0 +1,5 @@
+from tools import send
+
+
+async def use() -> int:
+    return await send()

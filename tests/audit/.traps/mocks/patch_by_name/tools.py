@@ -1,0 +1,2 @@
+def send() -> int:
+    return 1

@@ -1,0 +1,5 @@
+from tools import load
+
+
+async def use() -> int:
+    return await load()

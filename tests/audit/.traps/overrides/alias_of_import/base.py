@@ -1,0 +1,3 @@
+class Base:
+    def close(self) -> int:
+        return 1

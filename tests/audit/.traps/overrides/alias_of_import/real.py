@@ -1,0 +1,6 @@
+from base import Base as Root
+
+
+class Real(Root):
+    async def close(self) -> int:
+        return 2

@@ -1,0 +1,2 @@
+async def print(text):
+    return text

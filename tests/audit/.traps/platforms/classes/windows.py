@@ -1,0 +1,3 @@
+class Reader:
+    async def read(self) -> int:
+        return 1

@@ -1,0 +1,2 @@
+def read() -> int:
+    return 1

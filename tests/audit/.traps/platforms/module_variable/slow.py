@@ -1,0 +1,2 @@
+async def read() -> int:
+    return 1

@@ -1,0 +1,2 @@
+async def get() -> int:
+    return 2

@@ -1,0 +1,6 @@
+async def later():
+    return 2
+
+
+def change(one, verb):
+    setattr(one, f"lo{verb}", later)

@@ -1,0 +1,2 @@
+def get() -> int:
+    return 1

@@ -1,0 +1,2 @@
+async def load() -> int:
+    return 2
