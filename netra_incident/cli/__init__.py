@@ -11,7 +11,7 @@ import click
 
 from await_audit.errors import AuditError
 from netra_incident.cli.lazy import Lazy, LazyGroup
-from netra_ws.serving.command_line import SETTINGS, run
+from netra_ws.serving.command_line import INTERRUPTED, SETTINGS, run
 
 COMMANDS = {
     "serve": Lazy(
@@ -81,9 +81,12 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line."""
-    # Whoever cancels a job sends SIGTERM; what is running has to be ended and undone as well.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
-        # pre-commit names the environment of its hook there, which has nothing of the project.
-        del os.environ["VIRTUAL_ENV"]
-    run(cli, "netra-ws", AuditError)
+    try:
+        # Whoever cancels a job sends SIGTERM; what is running has to be ended and undone as well.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        if "PRE_COMMIT" in os.environ and os.environ.get("VIRTUAL_ENV") == sys.prefix:
+            # pre-commit names the environment of its hook there, which has nothing of the project.
+            del os.environ["VIRTUAL_ENV"]
+        run(cli, "netra-ws", AuditError)
+    except KeyboardInterrupt:  # before the command begins, or after it
+        sys.exit(INTERRUPTED)
